@@ -1,0 +1,28 @@
+"""What may happen: events, the rules that judge them, and the folds that they lead to.
+
+Rules only: no input, no output, no clock, no randomness. Importing this package registers every
+event class under its frozen topic in `TOPICS`.
+
+>>> TOPICS["record.collected"].__name__
+'RecordCollected'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from domain import actor, engagement, holding, ledger, party, record
+from domain.values import Event, topic_of
+
+_MODULES = (ledger, party, actor, engagement, record, holding)
+
+TOPICS: Mapping[str, type[Event]] = {
+    topic_of(kind): kind
+    for module in _MODULES
+    for kind in vars(module).values()
+    if isinstance(kind, type)
+    and issubclass(kind, Event)
+    and kind.__module__ == module.__name__
+    and isinstance(kind.__struct_config__.tag, str)
+}
+"""Every event class by topic; a topic never changes its meaning."""

@@ -1,0 +1,189 @@
+"""Every code that an event may hold, with its Chinese and English label.
+
+An enumeration exists twice, and a test keeps both equal: as a `Literal` type of the same name,
+which msgspec decodes strictly and mypy checks, and as an `Enumeration` in `ENUMERATIONS`, which
+gives titles, labels and order. Codes are frozen: stored events hold them for decades. A code may
+be added; none is renamed, reused or removed.
+
+>>> label("RecordCategory", "communication.call_recording", "zh")
+'电话录音'
+>>> ENUMERATIONS["AccessOutcome"].codes
+('allowed', 'denied', 'break_glass')
+>>> covers("communication", "communication.sms"), covers("communication.sms", "communication")
+(True, False)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal
+
+from msgspec import Struct
+
+from domain.codes_custody import TABLES as _CUSTODY
+from domain.codes_custody import (
+    AccessMode,
+    AccessOutcome,
+    AccessPurpose,
+    BackupKind,
+    BackupMedium,
+    DestructionMethodClass,
+    DestructionTechnique,
+    DisposalAction,
+    HoldReason,
+    RestrictReason,
+    RetentionTrigger,
+)
+from domain.codes_people import TABLES as _PEOPLE
+from domain.codes_people import (
+    ActorFunction,
+    Jurisdiction,
+    KeyPurpose,
+    KeyState,
+    LateReason,
+    PartyKind,
+    RevocationReason,
+    Role,
+)
+from domain.codes_record import TABLES as _RECORD
+from domain.codes_record import (
+    BusinessArea,
+    CheckResult,
+    ClassificationProfile,
+    CollectionMethod,
+    CorrectionReason,
+    CustomerNeed,
+    CustomerType,
+    DataLevel,
+    HoldingState,
+    MediumForm,
+    RecordCategory,
+    RecordState,
+    Relationship,
+    ReviewCheck,
+    SensitivePiKind,
+    Sensitivity,
+)
+from domain.codes_transfer import TABLES as _TRANSFER
+from domain.codes_transfer import (
+    ConsentKind,
+    CrossBorderRoute,
+    DiscrepancyKind,
+    DocumentKind,
+    IncidentKind,
+    IncidentLevel,
+    LegalBasis,
+    NoticeExemption,
+    NoticeStatus,
+    RightsRequestType,
+    TransferMode,
+)
+
+__all__ = [
+    "ENUMERATIONS",
+    "AccessMode",
+    "AccessOutcome",
+    "AccessPurpose",
+    "ActorFunction",
+    "BackupKind",
+    "BackupMedium",
+    "BusinessArea",
+    "CheckResult",
+    "ClassificationProfile",
+    "Code",
+    "CollectionMethod",
+    "ConsentKind",
+    "CorrectionReason",
+    "CrossBorderRoute",
+    "CustomerNeed",
+    "CustomerType",
+    "DataLevel",
+    "DestructionMethodClass",
+    "DestructionTechnique",
+    "DiscrepancyKind",
+    "DisposalAction",
+    "DocumentKind",
+    "Enumeration",
+    "HoldReason",
+    "HoldingState",
+    "IncidentKind",
+    "IncidentLevel",
+    "Jurisdiction",
+    "KeyPurpose",
+    "KeyState",
+    "Language",
+    "LateReason",
+    "LegalBasis",
+    "MediumForm",
+    "NoticeExemption",
+    "NoticeStatus",
+    "PartyKind",
+    "RecordCategory",
+    "RecordState",
+    "Relationship",
+    "RestrictReason",
+    "RetentionTrigger",
+    "ReviewCheck",
+    "RevocationReason",
+    "RightsRequestType",
+    "Role",
+    "SensitivePiKind",
+    "Sensitivity",
+    "TransferMode",
+    "covers",
+    "label",
+]
+
+Language = Literal["zh", "en"]
+
+
+class Code(Struct, frozen=True):
+    """One value: the frozen `code` and what people read instead of it."""
+
+    code: str
+    zh: str
+    en: str
+
+
+class Enumeration(Struct, frozen=True):
+    """A closed list of codes, in the order in which people are shown them."""
+
+    name: str
+    title_zh: str
+    title_en: str
+    values: tuple[Code, ...]
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The codes alone, in order."""
+        return tuple(value.code for value in self.values)
+
+
+_TABLES: Final = {**_RECORD, **_PEOPLE, **_CUSTODY, **_TRANSFER}
+
+ENUMERATIONS: Final[Mapping[str, Enumeration]] = MappingProxyType(
+    {
+        name: Enumeration(name, zh, en, tuple(Code(*row) for row in rows))
+        for name, (zh, en, rows) in _TABLES.items()
+    }
+)
+"""Every enumeration by the name of its type."""
+
+_CODES: Final = {
+    (name, value.code): value for name, known in ENUMERATIONS.items() for value in known.values
+}
+
+
+def label(enumeration: str, code: str, language: Language) -> str:
+    """What people read for `code`, in Chinese (`zh`) or English (`en`).
+
+    Raises `KeyError` with both names when there is no such enumeration or code in it.
+    """
+    value = _CODES[enumeration, code]
+    return value.zh if language == "zh" else value.en
+
+
+def covers(category: str, code: str) -> bool:
+    """Whether a record category is `code` itself or the parent that `code` is a part of."""
+    return code == category or code.startswith(f"{category}.")

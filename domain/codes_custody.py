@@ -1,0 +1,260 @@
+"""What is done with a record: access, backup, hold, restriction, retention, destruction.
+
+`domain.codes` builds the registry from `TABLES`; import the types from there.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+AccessPurpose = Literal[
+    "service_delivery",
+    "handover_prep",
+    "inspection",
+    "verification",
+    "update",
+    "rights_request",
+    "audit",
+    "dispute",
+    "legal_duty",
+    "backup_restore",
+    "incident",
+    "analysis",
+    "marketing",
+    "disposal",
+    "due_diligence",
+    "break_glass",
+]
+AccessMode = Literal[
+    "view", "copy", "print", "download", "export", "edit", "query", "physical_handling", "decrypt"
+]
+AccessOutcome = Literal["allowed", "denied", "break_glass"]
+BackupMedium = Literal[
+    "disk_internal",
+    "disk_external",
+    "ssd",
+    "usb_flash",
+    "tape",
+    "optical_archival",
+    "nas",
+    "cloud_object",
+    "microfilm",
+    "paper_copy",
+]
+BackupKind = Literal["full", "incremental", "differential", "snapshot", "offsite", "offline"]
+HoldReason = Literal[
+    "litigation",
+    "anticipated_dispute",
+    "investigation",
+    "audit",
+    "unsettled_claim",
+    "rights_request",
+    "evidence_preservation",
+    "incident",
+]
+RestrictReason = Literal[
+    "statutory_retention",
+    "technically_hard",
+    "objection",
+    "accuracy_disputed",
+    "pending_consent",
+    "consent_withdrawn",
+]
+RetentionTrigger = Literal[
+    "created",
+    "collected",
+    "fiscal_year_end",
+    "transaction_completed",
+    "contract_ended",
+    "relationship_ended",
+    "last_interaction",
+    "consent_withdrawn",
+    "purpose_achieved",
+    "handover_confirmed",
+    "case_closed",
+]
+DisposalAction = Literal[
+    "retain_permanently", "review", "destroy", "anonymize", "transfer", "return"
+]
+DestructionMethodClass = Literal["clear", "purge", "destroy", "logical_delete", "anonymize"]
+DestructionTechnique = Literal[
+    "overwrite",
+    "block_erase",
+    "crypto_erase",
+    "secure_erase_cmd",
+    "degauss",
+    "shred_media",
+    "disintegrate",
+    "incinerate",
+    "melt",
+    "paper_shred",
+    "paper_pulp",
+    "factory_reset",
+    "db_delete_vacuum",
+    "cloud_delete",
+    "return_to_owner",
+]
+
+TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
+    "AccessPurpose": (
+        "访问目的",
+        "Purpose of access",
+        (
+            ("service_delivery", "履约服务", "Deliver service"),
+            ("handover_prep", "移交准备", "Handover preparation"),
+            ("inspection", "验收核对", "Acceptance inspection"),
+            ("verification", "完整性核验", "Fixity verification"),
+            ("update", "更新更正", "Update/correct"),
+            ("rights_request", "响应个人请求", "Rights request"),
+            ("audit", "审计", "Audit"),
+            ("dispute", "争议取证", "Dispute evidence"),
+            ("legal_duty", "法定义务", "Legal duty"),
+            ("backup_restore", "备份恢复", "Backup/restore"),
+            ("incident", "事件处置", "Incident response"),
+            ("analysis", "统计分析", "Analysis"),
+            ("marketing", "营销", "Marketing"),
+            ("disposal", "销毁处置", "Disposal"),
+            ("due_diligence", "尽职调查", "Due diligence"),
+            ("break_glass", "紧急访问", "Emergency access"),
+        ),
+    ),
+    "AccessMode": (
+        "访问方式",
+        "Mode of access",
+        (
+            ("view", "查看", "View"),
+            ("copy", "复制", "Copy"),
+            ("print", "打印", "Print"),
+            ("download", "下载", "Download"),
+            ("export", "导出", "Export"),
+            ("edit", "修改", "Edit"),
+            ("query", "查询", "Query"),
+            ("physical_handling", "实物接触", "Physical handling"),
+            ("decrypt", "解密", "Decrypt"),
+        ),
+    ),
+    "AccessOutcome": (
+        "访问结果",
+        "Outcome of access",
+        (
+            ("allowed", "允许", "Allowed"),
+            ("denied", "拒绝", "Denied"),
+            ("break_glass", "紧急放行", "Break-glass"),
+        ),
+    ),
+    "BackupMedium": (
+        "备份介质",
+        "Backup medium",
+        (
+            ("disk_internal", "服务器磁盘", "Server disk"),
+            ("disk_external", "移动硬盘", "External disk"),
+            ("ssd", "固态硬盘", "SSD"),
+            ("usb_flash", "U盘", "USB flash"),
+            ("tape", "磁带", "Tape"),
+            ("optical_archival", "档案级光盘", "Archival optical disc"),
+            ("nas", "NAS", "NAS"),
+            ("cloud_object", "云对象存储", "Cloud object storage"),
+            ("microfilm", "缩微胶片", "Microfilm"),
+            ("paper_copy", "纸质副本", "Paper copy"),
+        ),
+    ),
+    "BackupKind": (
+        "备份类型",
+        "Kind of backup",
+        (
+            ("full", "全量", "Full"),
+            ("incremental", "增量", "Incremental"),
+            ("differential", "差异", "Differential"),
+            ("snapshot", "快照", "Snapshot"),
+            ("offsite", "异地", "Off-site copy"),
+            ("offline", "离线", "Offline/air-gapped copy"),
+        ),
+    ),
+    "HoldReason": (
+        "冻结原因",
+        "Reason for a legal hold",
+        (
+            ("litigation", "诉讼/仲裁", "Litigation"),
+            ("anticipated_dispute", "可预见争议", "Anticipated dispute"),
+            ("investigation", "监管调查", "Investigation"),
+            ("audit", "审计进行中", "Audit open"),
+            ("unsettled_claim", "未结清债权债务", "Unsettled claim"),
+            ("rights_request", "个人请求处理中", "Open rights request"),
+            ("evidence_preservation", "证据保全", "Court preservation order"),
+            ("incident", "安全事件", "Incident"),
+        ),
+    ),
+    "RestrictReason": (
+        "限制处理原因",
+        "Reason for restricting processing",
+        (
+            ("statutory_retention", "法定保存期未届满", "Statutory retention running"),
+            ("technically_hard", "删除技术上难以实现", "Deletion technically hard"),
+            ("objection", "个人拒绝/限制", "Objection"),
+            ("accuracy_disputed", "准确性争议", "Accuracy disputed"),
+            ("pending_consent", "等待同意", "Consent pending"),
+            ("consent_withdrawn", "已撤回同意", "Consent withdrawn"),
+        ),
+    ),
+    "RetentionTrigger": (
+        "保管期限起算点",
+        "Start of the retention period",
+        (
+            ("created", "形成之日", "Creation"),
+            ("collected", "收集之日", "Collection"),
+            ("fiscal_year_end", "会计年度终了后第一日", "Day after fiscal year end"),
+            ("transaction_completed", "交易完成之日", "Transaction completed"),
+            ("contract_ended", "合同履行完毕/终止", "Contract ended"),
+            ("relationship_ended", "业务关系结束", "Relationship ended"),
+            ("last_interaction", "最后一次互动", "Last interaction"),
+            ("consent_withdrawn", "撤回同意", "Consent withdrawn"),
+            ("purpose_achieved", "目的实现", "Purpose achieved"),
+            ("handover_confirmed", "移交确认", "Handover confirmed"),
+            ("case_closed", "案件办结", "Case closed"),
+        ),
+    ),
+    "DisposalAction": (
+        "处置动作",
+        "Disposal action",
+        (
+            ("retain_permanently", "永久保存", "Retain permanently"),
+            ("review", "到期鉴定", "Review"),
+            ("destroy", "销毁", "Destroy"),
+            ("anonymize", "匿名化", "Anonymise"),
+            ("transfer", "移交", "Transfer"),
+            ("return", "返还", "Return"),
+        ),
+    ),
+    "DestructionMethodClass": (
+        "销毁方式(类)",
+        "Class of destruction method",
+        (
+            ("clear", "清除 Clear", "Clear"),
+            ("purge", "净化 Purge", "Purge"),
+            ("destroy", "物理销毁 Destroy", "Destroy"),
+            ("logical_delete", "逻辑删除", "Logical delete"),
+            ("anonymize", "匿名化", "Anonymisation"),
+        ),
+    ),
+    "DestructionTechnique": (
+        "销毁技术",
+        "Destruction technique",
+        (
+            ("overwrite", "覆写擦除", "Overwrite"),
+            ("block_erase", "块擦除", "Block erase"),
+            ("crypto_erase", "密码擦除", "Cryptographic erase"),
+            ("secure_erase_cmd", "安全擦除指令", "Device sanitize command"),
+            ("degauss", "消磁", "Degauss"),
+            ("shred_media", "介质粉碎", "Shred medium"),
+            ("disintegrate", "粉末化", "Disintegrate"),
+            ("incinerate", "焚烧", "Incinerate"),
+            ("melt", "熔毁", "Melt"),
+            ("paper_shred", "碎纸", "Paper shredding"),
+            ("paper_pulp", "化浆", "Pulping"),
+            ("factory_reset", "恢复出厂", "Factory reset"),
+            ("db_delete_vacuum", "数据库删除并回收", "DB delete + vacuum"),
+            ("cloud_delete", "云端删除", "Provider deletion"),
+            ("return_to_owner", "返还", "Return to owner"),
+        ),
+    ),
+}

@@ -1,0 +1,181 @@
+"""Judging a commit: who signed what, as whom, when, having seen how much; then each event.
+
+One function for the act, the recording transaction and replay (DESIGN 3). What cannot be false in
+a well-formed note (digests, signatures, the root of `seen`) is checked in `ledger.verify`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import UNSET
+
+from domain.actor import ActorState
+from domain.engagement import EngagementState
+from domain.judging import Case, Refusal, State, Statement, World, refuse, rules_for
+from domain.keys import KeyState
+from domain.ledger import LedgerState
+from domain.policy import Policy
+from domain.privacy import looks_personal
+from domain.values import Event, later, moment
+
+_TIME_FIELDS = ("departed_at", "arrived_at", "discovered_at", "suspected_since")
+_CODE_FIELDS = ("rules", "pack", "software", "origin")
+
+
+def judge_commit(
+    world: World, policy: Policy, statement: Statement, events: Sequence[Event]
+) -> list[Refusal]:
+    """Judge a commit and, as far as it is permitted, advance `world` by it.
+
+    Returns the refusals of the commit itself, or of the first event that is not permitted; an
+    empty list means that every rule permits it. After a refusal `world` is spent: discard it.
+    """
+    case = Case(world, policy, statement)
+    world.begin_commit()
+    world.preload(_streams_named(statement, events))
+    if statement.entry == 0:
+        _begin_with_entry_zero(world, statement, events)
+    refusals = [*_signers(case, events), *_statement(case, events)]
+    for event in events:
+        if refusals:
+            break
+        refusals = [*_envelope(case, event)]
+        for judge in rules_for(type(event)):
+            refusals.extend(judge(case, event))
+        if not refusals:
+            world.advance(event, statement.entry, statement.accepted)
+    return refusals
+
+
+def _streams_named(statement: Statement, events: Sequence[Event]) -> list[str]:
+    named = [signer.holder for signer in statement.signers if signer.holder]
+    for event in events:
+        named += [event.stream, event.by, event.engagement]
+        for attribute in ("party", "custodian", "record", "holding", "made_from", "to_party"):
+            value = getattr(event, attribute, UNSET)
+            if value is not UNSET:
+                named.append(value)
+    return named
+
+
+def _begin_with_entry_zero(
+    world: World, statement: Statement, events: Sequence[Event]
+) -> None:
+    """Entry 0 is judged against itself: keys and roles are those that it leaves behind."""
+    scratch = World(world.source)
+    for event in events:
+        scratch.advance(event, 0, statement.accepted)
+    world.adopt_as_before(scratch)
+
+
+def _key_of(case: Case, holder: str, key_id: str) -> KeyState | None:
+    actor = case.world.before(holder, ActorState)
+    if actor is not None:
+        return actor.keys.get(key_id)
+    ledger = case.world.before(holder, LedgerState)
+    return ledger.keys.get(key_id) if ledger else None
+
+
+def _signers(case: Case, events: Sequence[Event]) -> Iterator[Refusal]:
+    """Every signer is a person with an active key, each person and each key once (I-01, I-05)."""
+    enrolled = {(k.name, k.id): k for e in events for k in getattr(e, "enrolled_keys", ())}
+    persons: set[str] = set()
+    publics: set[str] = set()
+    for signer in case.statement.signers:
+        state = _key_of(case, signer.holder, signer.key_id)
+        if signer.possession and (signer.name, signer.key_id) in enrolled:
+            publics.add(enrolled[signer.name, signer.key_id].public)
+            continue
+        if state is None or state.key.name != signer.name:
+            yield refuse("I-01", "unknown_key", signer.holder or signer.key_id)
+            continue
+        if not state.active:
+            code = "I-05" if state.condition == "compromised" else "I-01"
+            yield refuse(code, f"key_{state.condition}", signer.holder)
+        if not signer.possession:
+            if state.key.purpose != "act":
+                yield refuse("I-01", "key_not_for_acts", signer.holder)
+            if signer.holder in persons:
+                yield refuse("I-07", "person_signs_twice", signer.holder)
+            persons.add(signer.holder)
+        if state.key.public in publics:
+            yield refuse("I-07", "key_signs_twice", signer.holder)
+        publics.add(state.key.public)
+    named = {(s.name, s.key_id) for s in case.statement.signers}
+    for (name, key_id), key in enrolled.items():
+        if key.kind == "ed25519" and (name, key_id) not in named:
+            yield refuse("I-01", "possession_not_proved", key_id)
+    if not persons:
+        yield refuse("I-01", "nobody_signs")
+
+
+def _statement(case: Case, events: Sequence[Event]) -> Iterator[Refusal]:
+    """`seen`, `until` and the shape of joint commits (DESIGN 4.2)."""
+    said, limits, source = case.statement, case.policy.limits, case.world.source
+    if source.commit_voided(said.commit):
+        yield refuse("I-06", "draft_voided", said.commit)
+    if (said.seen == 0) != (said.entry == 0) or said.seen > said.entry:
+        yield refuse("I-04", "seen_out_of_range")
+        return
+    if said.seen < said.entry:
+        oldest_unseen = source.accepted_at(said.seen)
+        if said.accepted > later(oldest_unseen, days=limits.seen_days):
+            yield refuse("I-04", "seen_too_old")
+    actors = said.actors
+    if len(actors) == 1 and said.entry:
+        previous = source.last_entry_of(actors[0].holder)
+        if previous is not None and said.seen <= previous:
+            yield refuse("I-04", "own_previous_entry_not_seen", actors[0].holder)
+    joint = len(actors) > 1
+    if joint != (said.until is not None):
+        yield refuse("I-04", "until_is_for_joint_commits")
+    elif said.until is not None and said.accepted > said.until:
+        yield refuse("I-04", "draft_expired", said.commit)
+    if joint and said.entry and len({event.stream for event in events}) != 1:
+        yield refuse("I-09", "joint_commit_writes_one_stream")
+
+
+def _envelope(case: Case, event: Event) -> Iterator[Refusal]:
+    """What holds for every event: author, role, engagement, version, times, no personal data."""
+    said, world = case.statement, case.world
+    if not any(s.holder == event.by and s.capacity == event.role for s in said.actors):
+        yield refuse("I-01", "author_did_not_sign_in_role", event.by)
+    actor = world.before(event.by, ActorState)
+    if actor is None or not actor.holds(event.role, event.engagement, said.accepted):
+        yield refuse("I-09", "role_not_held", event.by)
+    if event.ROLES and event.role not in event.ROLES:
+        yield refuse("I-09", "role_does_not_permit", event.role)
+    engagement = (world.before if said.entry == 0 else world.state)(
+        event.engagement, EngagementState
+    )
+    if engagement is None or not engagement.open:
+        yield refuse("I-09", "unknown_engagement", event.engagement)
+    state = world.state(event.stream, State)
+    expected = state.version + 1 if state is not None else 1
+    if event.version != expected:
+        yield refuse("I-04", "version_gap_or_repeat", event.id)
+    yield from _times(case, event)
+    for name in _CODE_FIELDS:
+        values = getattr(event, name, ())
+        for value in (values,) if isinstance(values, str) else values:
+            if looks_personal(value):
+                yield refuse("I-02", "code_looks_personal", event.id)
+
+
+def _times(case: Case, event: Event) -> Iterator[Refusal]:
+    """Claimed times name instants, are not ahead of the ledger's, and lateness has a reason."""
+    accepted, limits = case.statement.accepted, case.policy.limits
+    try:
+        claimed = moment(event.at)
+        for name in _TIME_FIELDS:
+            if isinstance(value := getattr(event, name, None), str):
+                moment(value)
+    except ValueError:
+        yield refuse("I-04", "not_a_time", event.id)
+        return
+    lead = (claimed - moment(accepted)).total_seconds()
+    if lead > limits.clock_skew_seconds:
+        yield refuse("I-04", "claimed_time_in_future", event.id)
+    if -lead > limits.late_after_hours * 3600 and event.late_reason is UNSET:
+        yield refuse("I-04", "late_without_reason", event.id)

@@ -1,0 +1,207 @@
+"""Holdings: copies of a record at a custodian, a place and a medium.
+
+Holdings, not records, are moved, lost and destroyed; a record is destroyed when every holding is
+(`domain` finding 4). States: present → in_transit → received → returned | destroyed | lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from msgspec import UNSET, UnsetType
+
+from domain.actor import ActorState
+from domain.codes import BackupMedium, MediumForm
+from domain.judging import Case, Refusal, State, evolves, refuse, rule
+from domain.party import PartyState
+from domain.values import Count, Event, HoldingId, PartyId, RecordId, Time
+
+KEEPERS: frozenset[str] = frozenset({"collector", "custodian", "archivist", "destruction_operator"})
+
+
+class HoldingCreated(Event, frozen=True, kw_only=True, tag="holding.created"):
+    """副本建立: a copy exists. Sealed: `location`, `content` (its SHA-256), `seed` for row series.
+
+    The holding in which a record is collected comes first and names no `record`: the record (or
+    each row of it) names the holding. A further copy names its `record` and what it was
+    `made_from`.
+    """
+
+    ROLES: ClassVar[frozenset[str]] = KEEPERS
+
+    stream: HoldingId
+    custodian: PartyId
+    form: MediumForm
+    medium: BackupMedium
+    size: Count
+    items: Count
+    encrypted: bool
+    record: RecordId | UnsetType = UNSET
+    made_from: HoldingId | UnsetType = UNSET
+
+
+class HoldingMoved(Event, frozen=True, kw_only=True, tag="holding.moved"):
+    """移库: to another place, or to another `custodian` (then both ends sign).
+
+    Sealed: `from`, `to`, `carrier`, `seal_no`, `condition`.
+    """
+
+    ROLES: ClassVar[frozenset[str]] = KEEPERS
+
+    stream: HoldingId
+    departed_at: Time
+    arrived_at: Time
+    medium: BackupMedium | UnsetType = UNSET
+    custodian: PartyId | UnsetType = UNSET
+
+
+class HoldingReturned(Event, frozen=True, kw_only=True, tag="holding.returned"):
+    """副本返还: back to the party it belongs to; both sign. It is no longer held here."""
+
+    ROLES: ClassVar[frozenset[str]] = KEEPERS
+
+    stream: HoldingId
+    to_party: PartyId
+
+
+class HoldingLost(Event, frozen=True, kw_only=True, tag="holding.lost"):
+    """副本遗失. Sealed: `last_seen`, `circumstances`."""
+
+    ROLES: ClassVar[frozenset[str]] = KEEPERS
+
+    stream: HoldingId
+    discovered_at: Time
+
+
+class HoldingState(State):
+    """A copy: whose it is, what it is on, and whether it is still there."""
+
+    custodian: str
+    form: str
+    medium: str
+    record: str | None
+    condition: str = "present"
+
+    @property
+    def there(self) -> bool:
+        """Whether acts on this copy are still possible."""
+        return self.condition in ("present", "in_transit", "received")
+
+
+@evolves(HoldingCreated)
+def _created(_: None, event: HoldingCreated, __: int, ___: str) -> HoldingState:
+    record = None if event.record is UNSET else event.record
+    return HoldingState(
+        event.stream, event.version, event.custodian, event.form, event.medium, record
+    )
+
+
+@evolves(HoldingMoved)
+def _moved(state: HoldingState, event: HoldingMoved, _: int, __: str) -> HoldingState:
+    if event.custodian is not UNSET:
+        state.custodian = event.custodian
+    if event.medium is not UNSET:
+        state.medium = event.medium
+    return state
+
+
+@evolves(HoldingReturned)
+def _returned(state: HoldingState, _: HoldingReturned, __: int, ___: str) -> HoldingState:
+    state.condition = "returned"
+    return state
+
+
+@evolves(HoldingLost)
+def _lost(state: HoldingState, _: HoldingLost, __: int, ___: str) -> HoldingState:
+    state.condition = "lost"
+    return state
+
+
+@rule(HoldingCreated)
+def created_by_its_custodian(case: Case, event: HoldingCreated) -> Iterator[Refusal]:
+    """A copy is registered once, by somebody who acts for its custodian."""
+    if event.version != 1:
+        yield refuse("I-06", "already_registered", event.stream)
+    actor = case.world.before(event.by, ActorState)
+    if actor is not None and actor.party != event.custodian:
+        yield refuse("I-09", "not_the_actors_party", event.custodian)
+    if event.sealed is UNSET:
+        yield refuse("I-02", "location_must_be_sealed", event.stream)
+
+
+@rule(HoldingCreated)
+def copies_have_an_origin(case: Case, event: HoldingCreated) -> Iterator[Refusal]:
+    """A further copy names a record and a holding of it that is still there."""
+    if event.record is UNSET:
+        if event.made_from is not UNSET:
+            yield refuse("I-00", "copy_names_no_record", event.stream)
+        return
+    record = case.world.state(event.record, RecordLike)
+    if record is None:
+        yield refuse("I-00", "unknown_record", event.record)
+    elif record.over:
+        yield refuse("I-03", "record_is_over", event.record)
+    if event.made_from is not UNSET:
+        source = case.world.state(event.made_from, HoldingState)
+        if source is None:
+            yield refuse("I-00", "unknown_holding", event.made_from)
+        elif not source.there:
+            yield refuse("I-03", f"holding_is_{source.condition}", event.made_from)
+
+
+class RecordLike(State):
+    """What a holding needs to know of its record; `domain.record.RecordState` extends it."""
+
+    over: bool = False
+
+
+@rule(HoldingMoved, HoldingReturned, HoldingLost)
+def acts_on_a_present_copy(case: Case, event: Event) -> Iterator[Refusal]:
+    """Nothing moves that is not there (I-03)."""
+    state = case.world.state(event.stream, HoldingState)
+    if state is None:
+        yield refuse("I-00", "unknown_holding", event.stream)
+        return
+    if not state.there:
+        yield refuse("I-03", f"holding_is_{state.condition}", event.stream)
+    actor = case.world.before(event.by, ActorState)
+    if actor is not None and actor.party != state.custodian:
+        yield refuse("I-09", "not_the_actors_party", state.custodian)
+
+
+def _parties(case: Case) -> set[str]:
+    """The parties for which the signers of this commit act."""
+    actors = (case.world.before(s.holder, ActorState) for s in case.statement.actors)
+    return {actor.party for actor in actors if actor is not None}
+
+
+@rule(HoldingMoved)
+def both_ends_sign_a_move(case: Case, event: HoldingMoved) -> Iterator[Refusal]:
+    """A change of custodian is signed by both; arrival is not before departure."""
+    if event.arrived_at < event.departed_at:
+        yield refuse("I-04", "arrived_before_departed", event.stream)
+    state = case.world.state(event.stream, HoldingState)
+    if event.custodian is UNSET or state is None or event.custodian == state.custodian:
+        return
+    if case.world.state(event.custodian, PartyState) is None:
+        yield refuse("I-09", "unknown_party", event.custodian)
+    elif event.custodian not in _parties(case):
+        yield refuse("I-01", "receiving_custodian_must_sign", event.custodian)
+
+
+@rule(HoldingReturned)
+def both_ends_sign_a_return(case: Case, event: HoldingReturned) -> Iterator[Refusal]:
+    """The party that gets the copy back signs for it."""
+    if event.to_party not in _parties(case):
+        yield refuse("I-01", "receiving_party_must_sign", event.to_party)
+
+
+@rule(HoldingMoved, HoldingLost)
+def times_are_not_in_the_future(
+    case: Case, event: HoldingMoved | HoldingLost
+) -> Iterator[Refusal]:
+    """What is recorded has happened."""
+    time = event.arrived_at if isinstance(event, HoldingMoved) else event.discovered_at
+    if time > case.statement.accepted:
+        yield refuse("I-04", "not_yet_happened", event.stream)

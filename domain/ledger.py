@@ -1,0 +1,185 @@
+"""The ledger itself: opened once, under a policy, with a key of its own.
+
+Entry 0 holds `ledger.initialized` with everything that later entries lean on: the party that keeps
+the ledger, the first actor with key and roles, the adopted policy pack, the routine engagement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from domain.codes import Jurisdiction
+from domain.judging import Case, Refusal, State, evolves, refuse, rule
+from domain.keys import KeyState
+from domain.values import (
+    Code,
+    CommitId,
+    Date,
+    Digest,
+    DraftId,
+    Event,
+    Key,
+    KeyId,
+    LedgerId,
+    Nonce,
+    Origin,
+    PartyId,
+    PolicyId,
+    Version,
+)
+
+
+class LedgerInitialized(Event, frozen=True, kw_only=True, tag="ledger.initialized"):
+    """账本建立: the ledger is opened, and its own keys are enrolled.
+
+    `nonce`: 32 random bytes, so that no two ledgers share entry 0; `checkpoint_key` signs
+    checkpoints; drafts are sealed to `seal_key`.
+    """
+
+    ROLES: ClassVar[frozenset[str]] = frozenset({"administrator"})
+
+    stream: LedgerId
+    origin: Origin
+    owner: PartyId
+    hash_alg: Literal["sha256"] = "sha256"
+    sig_alg: Literal["ed25519"] = "ed25519"
+    canonicalization: Literal["muniment-event-v1"] = "muniment-event-v1"
+    time_source: Literal["system_clock"] = "system_clock"
+    jurisdiction: Jurisdiction
+    software: Version
+    nonce: Nonce
+    checkpoint_key: Key
+    seal_key: Key
+
+    @property
+    def enrolled_keys(self) -> tuple[Key, ...]:
+        """The public keys that this event enrols."""
+        return (self.checkpoint_key, self.seal_key)
+
+
+class LedgerKeyRotated(Event, frozen=True, kw_only=True, tag="ledger.key_rotated"):
+    """账本密钥更换: a new checkpoint key; the commit is signed by the old and the new one."""
+
+    ROLES: ClassVar[frozenset[str]] = frozenset({"administrator"})
+
+    stream: LedgerId
+    old_key: KeyId
+    key: Key
+
+    @property
+    def enrolled_keys(self) -> tuple[Key, ...]:
+        """The public keys that this event enrols."""
+        return (self.key,)
+
+
+class PolicyAdopted(Event, frozen=True, kw_only=True, tag="policy.adopted"):
+    """制度发布: a policy pack takes effect; its bytes are kept, the event holds their digest."""
+
+    ROLES: ClassVar[frozenset[str]] = frozenset({"administrator"})
+
+    stream: PolicyId
+    pack: Code
+    pack_version: Version
+    digest: Digest
+    effective_from: Date
+
+
+class DraftVoided(Event, frozen=True, kw_only=True, tag="draft.voided"):
+    """草稿作废: a draft with this commit id will never be accepted.
+
+    The id is 128 random bits and travels only with the draft, so whoever can name it was shown it.
+    """
+
+    stream: DraftId
+    commit: CommitId
+
+
+class LedgerState(State):
+    """What the ledger's own stream says: origin, owner, keys by key id."""
+
+    origin: str
+    owner: str
+    keys: dict[str, KeyState]
+    initialized_entry: int = 0
+
+
+class PolicyState(State):
+    """The pack that this stream adopted."""
+
+    pack: str
+    digest: str
+
+
+class DraftState(State):
+    """A voided draft."""
+
+    commit: str
+
+
+@evolves(LedgerInitialized, identity=True)
+def _initialized(_: None, event: LedgerInitialized, entry: int, accepted: str) -> LedgerState:
+    keys = {key.id: KeyState.enrolled(key, entry, accepted) for key in event.enrolled_keys}
+    return LedgerState(event.stream, event.version, event.origin, event.owner, keys, entry)
+
+
+@evolves(LedgerKeyRotated, identity=True)
+def _key_rotated(
+    state: LedgerState, event: LedgerKeyRotated, entry: int, accepted: str
+) -> LedgerState:
+    if event.old_key in state.keys:
+        state.keys[event.old_key].end("rotated", entry, accepted)
+    state.keys[event.key.id] = KeyState.enrolled(event.key, entry, accepted)
+    return state
+
+
+@evolves(PolicyAdopted)
+def _adopted(_: PolicyState | None, event: PolicyAdopted, __: int, ___: str) -> PolicyState:
+    return PolicyState(event.stream, event.version, event.pack, event.digest)
+
+
+@evolves(DraftVoided)
+def _voided(_: None, event: DraftVoided, __: int, ___: str) -> DraftState:
+    return DraftState(event.stream, event.version, event.commit)
+
+
+@rule(LedgerInitialized)
+def initialized_once(case: Case, event: LedgerInitialized) -> Iterator[Refusal]:
+    """A ledger is opened by entry 0 and never again; its keys bear its origin as their name."""
+    if case.statement.entry != 0 or event.version != 1:
+        yield refuse("I-06", "ledger_already_initialized", event.stream)
+    if {"commit", "a"} & set(event.origin.split("/")):
+        yield refuse("I-02", "origin_reserved_segment", event.stream)
+    purposes = (event.checkpoint_key.purpose, event.seal_key.purpose)
+    names = {event.checkpoint_key.name, event.seal_key.name}
+    if purposes != ("checkpoint", "seal") or names != {event.origin}:
+        yield refuse("I-01", "ledger_key_form", event.stream)
+
+
+@rule(LedgerKeyRotated)
+def rotated_by_old_and_new(case: Case, event: LedgerKeyRotated) -> Iterator[Refusal]:
+    """Old and new key both sign (overlap); the old one must be the active checkpoint key."""
+    ledger = case.world.before(event.stream, LedgerState)
+    old = ledger.keys.get(event.old_key) if ledger else None
+    if ledger is None or old is None or not old.active or old.key.purpose != "checkpoint":
+        yield refuse("I-01", "old_key_not_active", event.stream)
+        return
+    if event.key.name != ledger.origin or event.key.purpose != "checkpoint":
+        yield refuse("I-01", "ledger_key_form", event.stream)
+    signed = {(s.name, s.key_id) for s in case.statement.signers if s.possession}
+    if (old.key.name, old.key.id) not in signed:
+        yield refuse("I-01", "old_key_must_sign", event.stream)
+
+
+@rule(PolicyAdopted)
+def pack_is_known(case: Case, event: PolicyAdopted) -> Iterator[Refusal]:
+    """Until packs can be replaced, the ledger runs under the one adopted in entry 0."""
+    if case.statement.entry != 0:
+        yield refuse("I-06", "policy_change_not_supported", event.stream)
+
+
+@rule(DraftVoided)
+def voided_once(case: Case, event: DraftVoided) -> Iterator[Refusal]:
+    """Voiding twice says nothing new."""
+    if case.world.source.commit_voided(event.commit):
+        yield refuse("I-06", "draft_already_voided", event.stream)

@@ -1,0 +1,366 @@
+"""Records: one contract, one recording, or a series such as "orders 2023, 48,120 rows".
+
+collect → review, classify → retention → archive. A correction never edits: it is a new event that
+names what it corrects (I-06) and asks for a new review (I-18).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+from msgspec import UNSET, Meta, UnsetType, field
+
+from domain.codes import (
+    BusinessArea,
+    CheckResult,
+    ClassificationProfile,
+    CollectionMethod,
+    CorrectionReason,
+    CustomerNeed,
+    CustomerType,
+    DataLevel,
+    DisposalAction,
+    LegalBasis,
+    MediumForm,
+    NoticeExemption,
+    NoticeStatus,
+    RecordCategory,
+    Relationship,
+    RetentionTrigger,
+    ReviewCheck,
+    Sensitivity,
+    SensitivePiKind,
+)
+from domain.holding import HoldingState, RecordLike
+from domain.judging import Case, Refusal, evolves, refuse, rule
+from domain.values import Code, Count, Date, Event, EventId, HoldingId, Ordinal, RecordId
+
+CLASSIFIERS: frozenset[str] = frozenset({"collector", "reviewer", "dpo", "archivist", "custodian"})
+
+
+class RecordCollected(Event, frozen=True, kw_only=True, tag="record.collected"):
+    """资料收集: a record is taken into custody where it lies.
+
+    `holding`: the copy it was collected in; `items`: how many things the record is (rows of a
+    series); `row`: 1-based data row, for a record that is one row of a table. Sealed: `title`,
+    `source` (whose statement), `content` (SHA-256), `notice` (reference, if any).
+    """
+
+    ROLES: ClassVar[frozenset[str]] = frozenset({"collector"})
+
+    stream: RecordId
+    holding: HoldingId
+    category: RecordCategory
+    form: MediumForm
+    size: Count
+    items: Count
+    basis: LegalBasis
+    notice: NoticeStatus
+    notice_exemption: NoticeExemption | UnsetType = UNSET
+    method: CollectionMethod
+    row: Ordinal | UnsetType = UNSET
+
+
+class RecordCorrected(Event, frozen=True, kw_only=True, tag="record.corrected"):
+    """资料更正: a new state of the content. Sealed: `content`, `remark`."""
+
+    ROLES: ClassVar[frozenset[str]] = frozenset({"collector", "custodian"})
+
+    stream: RecordId
+    supersedes: EventId
+    holding: HoldingId
+    size: Count
+    items: Count
+    reason: CorrectionReason
+
+
+class RecordVerified(Event, frozen=True, kw_only=True, tag="record.verified"):
+    """资料审核: another person has checked it. Sealed: `remark`."""
+
+    ROLES: ClassVar[frozenset[str]] = frozenset({"reviewer"})
+
+    stream: RecordId
+    checks: Annotated[list[ReviewCheck], Meta(min_length=1, max_length=8)]
+    result: CheckResult
+    content_matched: bool | UnsetType = UNSET
+
+
+class _Classification(Event, frozen=True, kw_only=True, tag=False):
+    """The axes of a classification (categories, level, sensitivity, the four of the field)."""
+
+    categories: Annotated[list[RecordCategory], Meta(min_length=1, max_length=8)]
+    level: DataLevel
+    sensitivity: Sensitivity
+    sensitive_kinds: Annotated[list[SensitivePiKind], Meta(max_length=16)] = []
+    profile: ClassificationProfile
+    customer_type: CustomerType | UnsetType = UNSET
+    business_area: BusinessArea | UnsetType = UNSET
+    need: CustomerNeed | UnsetType = UNSET
+    relationship: Relationship | UnsetType = UNSET
+
+
+class RecordClassified(_Classification, frozen=True, kw_only=True, tag="record.classified"):
+    """分类定级, for the first time. Sealed: `rationale`."""
+
+    ROLES: ClassVar[frozenset[str]] = CLASSIFIERS
+
+    stream: RecordId
+
+
+class RecordReclassified(_Classification, frozen=True, kw_only=True, tag="record.reclassified"):
+    """重新定级: a lower level or sensitivity needs a second person as approver."""
+
+    ROLES: ClassVar[frozenset[str]] = CLASSIFIERS
+
+    stream: RecordId
+    supersedes: EventId
+
+
+class RetentionAssigned(Event, frozen=True, kw_only=True, tag="record.retention_assigned"):
+    """确定保管期限: by which rules of the adopted pack, from which day, until when.
+
+    `min_until`: must be kept through; `max_until`: must be gone by; either absent where no rule
+    sets one; `permanent`: kept for ever. `conflict`: min lies after max, a finding for counsel.
+    """
+
+    ROLES: ClassVar[frozenset[str]] = frozenset({"archivist", "custodian", "dpo"})
+
+    stream: RecordId
+    rules: Annotated[list[Code], Meta(min_length=1, max_length=16)]
+    trigger: RetentionTrigger
+    trigger_date: Date
+    min_until: Date | UnsetType = UNSET
+    max_until: Date | UnsetType = UNSET
+    permanent: bool
+    conflict: bool
+    action: DisposalAction
+
+
+class RecordArchived(Event, frozen=True, kw_only=True, tag="record.archived"):
+    """归档. Sealed: `archive_no` (档号), `series`, `location`."""
+
+    ROLES: ClassVar[frozenset[str]] = frozenset({"archivist"})
+
+    stream: RecordId
+
+
+class RecordState(RecordLike, kw_only=True):
+    """A record as its events say."""
+
+    category: str
+    basis: str
+    collected_by: set[str] = field(default_factory=set)
+    content_event: str = ""
+    holding: str = ""
+    reviewed: bool = False
+    classification: str | None = None
+    categories: tuple[str, ...] = ()
+    level: str | None = None
+    sensitivity: str | None = None
+    retained: bool = False
+    archived: bool = False
+    notice_missing: bool = False
+
+
+@evolves(RecordCollected)
+def _collected(_: None, event: RecordCollected, __: int, ___: str) -> RecordState:
+    return RecordState(
+        event.stream,
+        event.version,
+        category=event.category,
+        basis=event.basis,
+        collected_by={event.by},
+        content_event=event.id,
+        holding=event.holding,
+        categories=(event.category,),
+        notice_missing=event.notice == "missing",
+    )
+
+
+@evolves(RecordCorrected)
+def _corrected(state: RecordState, event: RecordCorrected, _: int, __: str) -> RecordState:
+    state.collected_by = {event.by}
+    state.content_event = event.id
+    state.holding = event.holding
+    state.reviewed = False
+    return state
+
+
+@evolves(RecordVerified)
+def _verified(state: RecordState, event: RecordVerified, _: int, __: str) -> RecordState:
+    state.reviewed = event.result == "pass"
+    return state
+
+
+@evolves(RecordClassified)
+@evolves(RecordReclassified)
+def _classified(state: RecordState, event: _Classification, _: int, __: str) -> RecordState:
+    state.classification = event.id
+    state.categories = tuple(event.categories)
+    state.level = event.level
+    state.sensitivity = event.sensitivity
+    return state
+
+
+@evolves(RetentionAssigned)
+def _retained(state: RecordState, _: RetentionAssigned, __: int, ___: str) -> RecordState:
+    state.retained = True
+    return state
+
+
+@evolves(RecordArchived)
+def _archived(state: RecordState, _: RecordArchived, __: int, ___: str) -> RecordState:
+    state.archived = True
+    return state
+
+
+@rule(RecordCollected)
+def collected_with_basis(_: Case, event: RecordCollected) -> Iterator[Refusal]:
+    """Personal data needs a basis and a notice or exemption (PIPL 13, 17, 18; I-10).
+
+    Without notice and exemption it is recorded as `missing`: a finding that blocks handover.
+    """
+    if (event.basis == "not_personal") != (event.notice == "not_applicable"):
+        yield refuse("I-10", "notice_does_not_fit_basis", event.stream)
+    if (event.notice == "exempt") != (event.notice_exemption is not UNSET):
+        yield refuse("I-10", "exemption_needs_reason", event.stream)
+    if event.version != 1:
+        yield refuse("I-06", "already_collected", event.stream)
+
+
+@rule(RecordCollected, RecordCorrected)
+def content_lies_in_a_holding(
+    case: Case, event: RecordCollected | RecordCorrected
+) -> Iterator[Refusal]:
+    """What is collected lies somewhere: in a copy that is still there."""
+    holding = case.world.state(event.holding, HoldingState)
+    if holding is None:
+        yield refuse("I-00", "unknown_holding", event.holding)
+    elif not holding.there:
+        yield refuse("I-03", f"holding_is_{holding.condition}", event.holding)
+    if event.sealed is UNSET:
+        yield refuse("I-02", "content_must_be_sealed", event.stream)
+
+
+@rule(
+    RecordCorrected, RecordVerified, RecordClassified, RecordReclassified, RetentionAssigned,
+    RecordArchived,
+)  # fmt: skip
+def acts_on_a_living_record(case: Case, event: Event) -> Iterator[Refusal]:
+    """Nothing is done with a record that does not exist or is over (I-03)."""
+    state = case.world.state(event.stream, RecordState)
+    if state is None:
+        yield refuse("I-00", "unknown_record", event.stream)
+    elif state.over:
+        yield refuse("I-03", "record_is_over", event.stream)
+
+
+@rule(RecordCorrected)
+def corrects_what_stands(case: Case, event: RecordCorrected) -> Iterator[Refusal]:
+    """A correction names the content it replaces (I-06)."""
+    state = case.world.state(event.stream, RecordState)
+    if state is not None and event.supersedes != state.content_event:
+        yield refuse("I-06", "supersedes_not_current", event.supersedes)
+
+
+@rule(RecordVerified)
+def verified_by_another(case: Case, event: RecordVerified) -> Iterator[Refusal]:
+    """Whoever collected or last corrected it does not review it (I-07): persons, not keys."""
+    state = case.world.state(event.stream, RecordState)
+    if state is not None and event.by in state.collected_by:
+        yield refuse("I-07", "verifier_is_collector", event.by)
+    if len(set(event.checks)) != len(event.checks):
+        yield refuse("I-06", "check_named_twice", event.stream)
+    if event.content_matched is False and event.result == "pass":
+        yield refuse("I-18", "content_does_not_match", event.stream)
+
+
+PERSONAL = frozenset(
+    {"sensitive_pi", "minor_pi", "private_info", "general_pi", "deidentified"}
+)
+_SENSITIVITY = (
+    "non_personal", "business_secret", "anonymized", "deidentified", "general_pi",
+    "private_info", "sensitive_pi", "minor_pi",
+)  # fmt: skip
+_LEVELS = ("general_1", "general_2", "general_3", "general_4", "important", "core")
+
+
+@rule(RecordClassified, RecordReclassified)
+def classification_holds_together(case: Case, event: _Classification) -> Iterator[Refusal]:
+    """Axes that fit each other; core data is not for this product (DSL 21)."""
+    if event.level == "core":
+        yield refuse("I-11", "core_data_not_supported", event.stream)
+    if bool(event.sensitive_kinds) != (event.sensitivity in ("sensitive_pi", "minor_pi")):
+        yield refuse("I-11", "sensitive_kinds_do_not_fit", event.stream)
+    for values in (event.categories, event.sensitive_kinds):
+        if len(set(values)) != len(values):
+            yield refuse("I-11", "code_named_twice", event.stream)
+    state = case.world.state(event.stream, RecordState)
+    if state is not None and state.basis == "not_personal" and event.sensitivity in PERSONAL:
+        yield refuse("I-10", "personal_data_without_basis", event.stream)
+
+
+@rule(RecordClassified)
+def classified_once(case: Case, event: RecordClassified) -> Iterator[Refusal]:
+    """A second classification is a reclassification and names the first (I-06)."""
+    state = case.world.state(event.stream, RecordState)
+    if state is not None and state.classification is not None:
+        yield refuse("I-06", "already_classified", state.classification)
+
+
+@rule(RecordReclassified)
+def downgrade_needs_two(case: Case, event: RecordReclassified) -> Iterator[Refusal]:
+    """A lower level or sensitivity needs an approver besides the classifier (I-07)."""
+    state = case.world.state(event.stream, RecordState)
+    if state is None:
+        return
+    if state.classification is None or event.supersedes != state.classification:
+        yield refuse("I-06", "supersedes_not_current", event.supersedes)
+        return
+    lower = _LEVELS.index(event.level) < _LEVELS.index(str(state.level)) or _SENSITIVITY.index(
+        event.sensitivity
+    ) < _SENSITIVITY.index(str(state.sensitivity))
+    approvers = {
+        s.holder for s in case.statement.actors if s.capacity == "approver" and s.holder != event.by
+    }
+    if lower and not approvers:
+        yield refuse("I-07", "downgrade_needs_second_person", event.stream)
+
+
+@rule(RetentionAssigned)
+def retention_follows_the_pack(case: Case, event: RetentionAssigned) -> Iterator[Refusal]:
+    """The dates are those that the named rules of the adopted pack give (I-12)."""
+    state = case.world.state(event.stream, RecordState)
+    if state is None:
+        return
+    computed = case.policy.retention_until(
+        event.rules, state.categories, event.trigger, event.trigger_date
+    )
+    if isinstance(computed, str):
+        yield refuse("I-12", computed, event.stream)
+        return
+    stated = (
+        None if event.min_until is UNSET else event.min_until,
+        None if event.max_until is UNSET else event.max_until,
+        event.permanent,
+        event.conflict,
+    )
+    if stated != (computed.min_until, computed.max_until, computed.permanent, computed.conflict):
+        yield refuse("I-12", "dates_do_not_follow_rules", event.stream)
+
+
+@rule(RecordArchived)
+def archived_when_ready(case: Case, event: RecordArchived) -> Iterator[Refusal]:
+    """Classified (I-11), with a retention period (I-12), reviewed since the last change (I-18)."""
+    state = case.world.state(event.stream, RecordState)
+    if state is None:
+        return
+    if state.classification is None:
+        yield refuse("I-11", "not_classified", event.stream)
+    if not state.retained:
+        yield refuse("I-12", "no_retention", event.stream)
+    if not state.reviewed:
+        yield refuse("I-18", "not_reviewed", event.stream)
+    if state.archived:
+        yield refuse("I-06", "already_archived", event.stream)

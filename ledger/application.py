@@ -1,0 +1,529 @@
+"""One ledger as a program uses it: opened, acted on, read.
+
+Built on `eventsourcing`: `Ledger` is its `Application`, with our own mapper (canonical event
+bytes, frozen topics) and recorder (signed, judged commits). An act proposes events, signs them
+and records them through `save(*events, commit=...)`; the rules speak inside the recording
+transaction, in `ledger.recorder`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
+from typing import Any, Protocol, cast
+from uuid import UUID
+
+import sqlalchemy as sa
+from eventsourcing.application import Application
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    EventStore,
+    InfrastructureFactory,
+    Mapper,
+    StoredEvent,
+    TrackingRecorder,
+)
+
+from domain import TOPICS
+from domain.actor import ActorState
+from domain.judging import State
+from domain.ledger import LedgerState
+from domain.policy import Policy
+from domain.values import Event, later, topic_of
+from ledger.errors import KeyAccessError, MunimentError, UsageError, VerificationError
+from ledger.evidence import decode_event
+from ledger.facts import LedgerFacts
+from ledger.folder import Folder
+from ledger.keyfile import open_key
+from ledger.keystore import Keystore
+from ledger.privatekey import PrivateKey
+from ledger.recorder import CustodyRecorder, Receipt, Submission
+from ledger.schema import CHECKPOINTS, COMMITS, WriterLock, check_format, engine_for, transaction
+from ledger.sealing import open_sealed, seal
+from ledger.signing import (
+    Cosigner,
+    Proposal,
+    Unsigned,
+    commit_note,
+    encode_all,
+    new_salts,
+    now,
+    sign_all,
+)
+from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
+from ledger.tlog.encoding import encode
+from ledger.tlog.merkle import EMPTY_ROOT
+from ledger.tlog.note import ED25519, Note, VerifierKey
+from ledger.tree import START, StoredTree
+
+_WAIT_FOR_CLOCK = 5.0
+
+
+class Passphrases(Protocol):
+    """Gives the passphrase of a holder's keys: an actor id, or `ledger`."""
+
+    def __call__(self, holder: str) -> bytes:
+        """The passphrase; raises `KeyAccessError` if there is none."""
+
+
+class SystemClock:
+    """The ledger's time: never before the previous entry's (DESIGN 4.3).
+
+    Waits up to five seconds for a clock that is slightly behind; refuses one that is further
+    behind, and one that has jumped ahead more than the policy allows unless `confirmed`.
+    """
+
+    def __init__(self, forward_days: int = 31, *, confirmed: bool = False) -> None:
+        self.forward_days = forward_days
+        self.confirmed = confirmed
+        self.now: Callable[[], str] = now
+
+    def __call__(self, previous: str) -> str:
+        """The accepted time of the next entry."""
+        deadline = time.monotonic() + _WAIT_FOR_CLOCK
+        while (current := self.now()) < previous:
+            if time.monotonic() > deadline:
+                msg = (
+                    f"this machine's clock says {current}, the ledger's last entry was accepted "
+                    f"at {previous}; nothing was recorded"
+                )
+                raise MunimentError(msg, "set the clock right and try again")
+            time.sleep(0.01)
+        jumped = previous != START.accepted and current > later(previous, days=self.forward_days)
+        if jumped and not self.confirmed:
+            msg = (
+                f"this machine's clock says {current}, more than {self.forward_days} days after "
+                f"the ledger's last entry ({previous}); nothing was recorded"
+            )
+            raise MunimentError(msg, "if the clock is right, say so: --confirm-clock")
+        return current
+
+
+class _Mapper(Mapper[UUID]):
+    """Canonical event bytes under frozen topics; nothing is re-serialised."""
+
+    def __init__(self) -> None:
+        """Needs no transcoder."""
+
+    def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401
+        return StoredEvent(
+            domain_event.originator_id,
+            domain_event.version,
+            topic_of(domain_event),
+            encode(domain_event),
+        )
+
+    def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401
+        if stored_event.topic not in TOPICS:
+            msg = f"an event has the unknown topic {stored_event.topic[:64]!r}"
+            raise VerificationError(msg, "muniment verify")
+        return decode_event(stored_event.state)
+
+
+class _Factory(InfrastructureFactory[TrackingRecorder]):
+    """Hands out the recorder of one ledger."""
+
+    recorder: CustodyRecorder
+
+    def application_recorder(self) -> ApplicationRecorder:
+        return self.recorder
+
+    def aggregate_recorder(self, purpose: str = "events") -> Any:  # noqa: ANN401
+        raise NotImplementedError(purpose)
+
+    def tracking_recorder(self, tracking_recorder_class: Any = None) -> Any:  # noqa: ANN401
+        raise NotImplementedError
+
+    def process_recorder(self) -> Any:  # noqa: ANN401
+        raise NotImplementedError
+
+
+class Acting:
+    """Somebody who acts: an actor with an opened key, and the roles held now."""
+
+    def __init__(self, actor: str, key: PrivateKey, key_id: str, state: ActorState) -> None:
+        self.actor = actor
+        self.key = key
+        self.key_id = bytes.fromhex(key_id)
+        self.state = state
+
+    def role_for(self, kind: type[Event], asked: str | None, engagement: str, at: str) -> str:
+        """The role in which this actor records an event of `kind`.
+
+        Falls back on a role that the rules will refuse by name, if no held role permits it.
+        """
+        if asked is not None:
+            return asked
+        held = [g.role for g in self.state.roles if self.state.holds(g.role, engagement, at)]
+        fitting = [role for role in held if not kind.ROLES or role in kind.ROLES]
+        return (fitting or held or ["system"])[0]
+
+    def cosigner(self, capacity: str) -> Cosigner:
+        """The signer line of this actor."""
+        return Cosigner(self.key.name, self.key_id, capacity)
+
+
+class Ledger(Application[UUID]):
+    """A ledger, open for reading or for writing.
+
+    `passphrases` is asked only when a key is needed. `writing` takes the writer's lock, waiting
+    at most `wait` seconds (`LockedError`). Raises `NoLedgerError` or `NewerFormatError` for a
+    folder that cannot be opened, `VerificationError` for one that lost entries it is known to
+    have had.
+    """
+
+    name = "muniment"
+
+    def __init__(
+        self,
+        folder: Folder,
+        passphrases: Passphrases,
+        *,
+        writing: bool = False,
+        wait: float = 10.0,
+        clock: SystemClock | None = None,
+    ) -> None:
+        self._closed = True
+        folder.check()
+        folder.settings()
+        self._closed = False
+        self.folder = folder
+        self.clock = clock or SystemClock()
+        self.writing = writing
+        self._passphrases = passphrases
+        self._keystore: Keystore | None = None
+        self._lock = WriterLock(folder.path) if writing else None
+        if self._lock is not None:
+            self._lock.acquire(wait)
+        try:
+            self.engine = engine_for(folder.database, read_only=not writing)
+            with self.engine.connect() as connection:
+                check_format(connection)
+            super().__init__()
+            self._begin()
+        except BaseException:
+            self.close()
+            raise
+
+    # -- the library's seams -----------------------------------------------------------------
+
+    def construct_factory(self, env: Any) -> InfrastructureFactory[TrackingRecorder]:  # noqa: ANN401
+        """The factory that hands out this ledger's recorder."""
+        factory = _Factory(env)
+        factory.recorder = CustodyRecorder(self.engine, self.clock)
+        return factory
+
+    def construct_mapper(self) -> Mapper[UUID]:
+        """Our own: canonical bytes, frozen topics."""
+        return _Mapper()
+
+    def construct_event_store(self) -> EventStore[UUID]:
+        """The library's event store over our mapper and recorder."""
+        return EventStore(self.mapper, self.recorder)
+
+    @property
+    def log(self) -> CustodyRecorder:  # type: ignore[override]
+        """The recorder, as what it is."""
+        return cast("CustodyRecorder", self.recorder)
+
+    # -- opening and closing -----------------------------------------------------------------
+
+    def _begin(self) -> None:
+        with self.engine.connect() as connection:
+            tree, facts = StoredTree(connection), LedgerFacts(connection)
+            self.origin, self.ledger_id = facts.origin, facts.ledger
+            entry_zero = connection.execute(
+                sa.select(COMMITS.c.data).where(COMMITS.c.entry == 0)
+            ).scalar()
+            self._entry_zero = bytes(entry_zero or b"")
+            if self.writing and self._entry_zero:
+                self.clock.forward_days = facts.policy().limits.clock_forward_days
+                self._check_pins(tree)
+
+    def _check_pins(self, tree: StoredTree) -> None:
+        """Refuse to extend a ledger that has lost entries it is known to have had (promise 4)."""
+        for pin in self.folder.pins(self._entry_zero):
+            if pin.origin != self.origin:
+                continue
+            if pin.size > tree.head.entries or tree.root_at(pin.size) != pin.root:
+                msg = (
+                    f"this ledger was last seen with {pin.size} entries; the one here has "
+                    f"{tree.head.entries} and is not its continuation. Nothing was recorded"
+                )
+                raise VerificationError(
+                    msg, "fetch the missing entries from whoever holds them; muniment verify"
+                )
+
+    def close(self) -> None:
+        """Pin the state reached, and give everything back; closing twice is harmless."""
+        if self._closed:
+            return
+        self._closed = True
+        recorder = getattr(self, "recorder", None)
+        if isinstance(recorder, CustodyRecorder):
+            if self.writing and self._entry_zero:
+                head = recorder.tree.head
+                pin = Checkpoint(self.origin, head.entries, head.root)
+                self.folder.pin(self._entry_zero, pin)
+            recorder.close()
+        if self._keystore is not None:
+            self._keystore.close()
+            self._keystore = None
+        if getattr(self, "engine", None) is not None:
+            self.engine.dispose()
+        if self._lock is not None:
+            self._lock.release()
+
+    @property
+    def keystore(self) -> Keystore:
+        """The keystore, opened when first needed."""
+        if self._keystore is None:
+            self._keystore = Keystore.open(self.folder.keystore, self._passphrases("ledger"))
+        return self._keystore
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def state(self, stream: str) -> State | None:
+        """The fold of one stream as recorded now."""
+        with self.engine.connect() as connection:
+            return LedgerFacts(connection).load([stream]).get(stream)
+
+    def policy(self) -> Policy:
+        """The adopted policy pack."""
+        with self.engine.connect() as connection:
+            return LedgerFacts(connection).policy()
+
+    def routine(self) -> str:
+        """The standing routine engagement."""
+        with self.engine.connect() as connection:
+            return LedgerFacts(connection).routine()
+
+    def events_of(self, stream: str) -> list[tuple[int, str, Event, bytes]]:
+        """A stream's events: (position, accepted time, event, its bytes), by version."""
+        with self.engine.connect() as connection:
+            facts = LedgerFacts(connection)
+            rows = connection.exec_driver_sql(
+                "SELECT position, entry, state FROM events WHERE stream = ? ORDER BY version",
+                (UUID(stream[-36:]).bytes,),
+            ).all()
+            events = [(p, facts.accepted_at(e), decode_event(s), bytes(s)) for p, e, s in rows]
+        return [row for row in events if row[2].stream == stream]
+
+    def unseal(self, position: int, event: Event) -> Mapping[str, str] | None:
+        """The sealed fields of an event, or None if it has none or they were erased.
+
+        Raises `KeyAccessError` without the ledger's passphrase, `VerificationError` if the
+        ciphertext is not the one that the event names.
+        """
+        if not event.sealed or not isinstance(event.sealed.digest, str):
+            return None
+        with self.engine.connect() as connection:
+            ciphertext = connection.exec_driver_sql(
+                "SELECT ciphertext FROM sealed WHERE position = ?", (position,)
+            ).scalar()
+        if ciphertext is None or self.keystore.state(event.sealed.key) != "present":
+            return None
+        key = self.keystore.key(event.sealed.key)
+        return open_sealed(self.origin, event.id, event.sealed, bytes(ciphertext), key)
+
+    # -- acting ------------------------------------------------------------------------------
+
+    def acting(self, actor: str) -> Acting:
+        """Open an actor's act key.
+
+        Raises `UsageError` for an unknown actor, `KeyAccessError` if the key cannot be opened.
+        """
+        state = self.state(actor)
+        if not isinstance(state, ActorState):
+            msg = f"there is no actor {actor}"
+            raise UsageError(msg, "muniment actor list")
+        active = state.active_key("act")
+        if active is None:
+            msg = f"{actor} has no active key"
+            raise KeyAccessError(msg, "muniment key enrol")
+        key = self.private_key(actor, "act", active.key.id)
+        return Acting(actor, key, active.key.id, state)
+
+    def private_key(self, holder: str, purpose: str, key_id: str) -> PrivateKey:
+        """Open a private key: an actor's, or the ledger's (`holder` its stream)."""
+        uri = self.folder.key_uri(holder, purpose, key_id)
+        asked = "ledger" if holder == self.ledger_id else holder
+        return open_key(uri, self._passphrases(asked), self.folder.identity)
+
+    def seen(self) -> tuple[int, bytes]:
+        """The state that signers have checked: the present head, a continuation of every pin."""
+        if self.writing:
+            self.log.tree.refresh()
+            head = self.log.tree.head
+        else:
+            with self.engine.connect() as connection:
+                head = StoredTree(connection).head
+        return head.entries, head.root if head.entries else EMPTY_ROOT
+
+    def build(
+        self,
+        acting: Acting,
+        proposals: Sequence[Proposal],
+        *,
+        engagement: str | None = None,
+        role: str | None = None,
+        at: str | None = None,
+        late_reason: str | None = None,
+    ) -> tuple[list[Event], dict[int, bytes]]:
+        """Events with their envelopes, and their sealed payloads, ready to be signed."""
+        engagement = engagement or self.routine()
+        moment = at or now()
+        versions = self._versions([p.stream for p in proposals])
+        salts = new_salts(len(proposals))
+        extra: dict[str, Any] = {"late_reason": late_reason} if late_reason else {}
+        events: list[Event] = []
+        ciphertexts: dict[int, bytes] = {}
+        made: dict[str, str] = {}
+        for index, proposal in enumerate(proposals):
+            version = versions[proposal.stream] = versions[proposal.stream] + 1
+            fields = {**proposal.fields, **extra}
+            if proposal.sealed:
+                key_id = proposal.key or made.get(proposal.stream) or self.data_key(proposal.stream)
+                made[proposal.stream] = key_id
+                sealed = seal_fields(
+                    self.origin, f"{proposal.stream}/{version}", proposal.sealed, key_id,
+                    self.keystore.key(key_id),
+                )  # fmt: skip
+                fields["sealed"], ciphertexts[index] = sealed
+            events.append(
+                proposal.kind(
+                    stream=proposal.stream,
+                    version=version,
+                    at=moment,
+                    by=acting.actor,
+                    role=acting.role_for(proposal.kind, role, engagement, moment),  # type: ignore[arg-type]
+                    engagement=engagement,
+                    salt=salts[index],
+                    **fields,
+                )
+            )
+        return events, ciphertexts
+
+    def _versions(self, streams: Iterable[str]) -> dict[str, int]:
+        with self.engine.connect() as connection:
+            found = LedgerFacts(connection).load(dict.fromkeys(streams))
+        return {s: found[s].version if s in found else 0 for s in streams}
+
+    def data_key(self, stream: str) -> str:
+        """The data key of a stream: the one its first sealed event used, or a new one."""
+        for stored in self.recorder.select_events(UUID(stream[-36:])):
+            event = decode_event(stored.state)
+            if event.sealed and self.keystore.state(event.sealed.key) == "present":
+                return event.sealed.key
+        return self.keystore.new_keys(1)[0][0]
+
+    def act(
+        self,
+        acting: Acting,
+        proposals: Sequence[Proposal],
+        *,
+        possession: Sequence[PrivateKey] = (),
+        **options: Any,
+    ) -> Receipt:
+        """Build, sign and record events as one commit by one actor.
+
+        `possession`: keys that the events enrol, which sign too. Raises `RefusedError` naming
+        the rule; then nothing was recorded.
+        """
+        events, ciphertexts = self.build(acting, proposals, **options)
+        return self.commit(acting, events, ciphertexts, possession=possession)
+
+    def commit(
+        self,
+        acting: Acting,
+        events: Sequence[Event],
+        ciphertexts: Mapping[int, bytes],
+        *,
+        possession: Sequence[PrivateKey] = (),
+        tokens: Sequence[tuple[bytes, bytes]] = (),
+    ) -> Receipt:
+        """Sign events as one actor and record them."""
+        unsigned = self.note_over(acting, events, ciphertexts, possession=possession)
+        signed = sign_all(unsigned.note, [acting.key, *possession])
+        return self.record(
+            events, Submission(signed, unsigned.states, unsigned.ciphertexts, tokens)
+        )
+
+    def note_over(
+        self,
+        acting: Acting,
+        events: Sequence[Event],
+        ciphertexts: Mapping[int, bytes],
+        *,
+        possession: Sequence[PrivateKey] = (),
+        cosigners: Sequence[Cosigner] = (),
+        until: str | None = None,
+    ) -> Unsigned:
+        """The commit note over events, naming the actor, the keys enrolled and the cosigners."""
+        states = encode_all(events)
+        roles = {event.role for event in events}
+        if len(roles) != 1:
+            msg = "one commit is signed in one role"
+            raise UsageError(msg)
+        signers = [acting.cosigner(roles.pop()), *cosigners]
+        signers += [
+            Cosigner(key.name, VerifierKey.of(key.name, ED25519, key.public).key_id, "possession")
+            for key in possession
+        ]
+        return Unsigned(
+            commit_note(self.origin, states, self.seen(), signers, until), states, ciphertexts
+        )
+
+    def record(self, events: Sequence[Event], submission: Submission) -> Receipt:
+        """Hand a signed commit to the recorder, through the library's `save`."""
+        receipts: list[Receipt] = []
+        self.save(*events, commit=submission, receipts=receipts)
+        return receipts[0]
+
+    # -- checkpoints -------------------------------------------------------------------------
+
+    def last_checkpoint(self) -> bytes | None:
+        """The newest signed checkpoint stored."""
+        with self.engine.connect() as connection:
+            return connection.execute(
+                sa.select(CHECKPOINTS.c.note).order_by(CHECKPOINTS.c.id.desc()).limit(1)
+            ).scalar()
+
+    def sign_checkpoint(self) -> bytes:
+        """A checkpoint over the present state, signed by the ledger's key and stored.
+
+        The stored one is returned if there is one for this state already. A ledger never signs a
+        checkpoint that is inconsistent with an earlier one: the head continues every pin.
+        """
+        size, root = self.seen()
+        stored = self.last_checkpoint()
+        if stored is not None and Checkpoint.parse(Note.parse(stored).text).size == size:
+            return bytes(stored)
+        ledger = self.state(self.ledger_id)
+        if not isinstance(ledger, LedgerState):
+            msg = "the ledger's own stream is missing"
+            raise VerificationError(msg, "muniment verify")
+        active = [k for k in ledger.keys.values() if k.active and k.key.purpose == "checkpoint"]
+        key = self.private_key(self.ledger_id, "checkpoint", active[-1].key.id)
+        checkpoint = Checkpoint(self.origin, size, root)
+        note = Note(checkpoint.format(), (sign_checkpoint(checkpoint, key),)).format()
+        with transaction(self.log.writer):
+            self.log.writer.exec_driver_sql(
+                "INSERT INTO checkpoints (size, note) VALUES (?, ?)", (size, note)
+            )
+        return note
+
+
+def seal_fields(
+    origin: str, event_id: str, fields: Mapping[str, str], key_id: str, key: bytes
+) -> tuple[Any, bytes]:
+    """Seal texts with fresh randomness: the reference for the event, and the ciphertext."""
+    sealed = seal(origin, event_id, fields, key_id, key, os.urandom(32), os.urandom(12))
+    return sealed.ref, sealed.ciphertext
+
+
+def digest_of(data: bytes) -> str:
+    """SHA-256, in hex."""
+    return sha256(data).hexdigest()

@@ -1,0 +1,152 @@
+"""One commit as evidence: are these the bytes that its signers signed?
+
+Used where a commit is recorded and where it is verified, so that both say the same. The steps:
+
+1. every event is canonical and of a known type (`ledger.tlog.encoding`, `domain.TOPICS`);
+2. there are as many events as the note says, and their RFC 6962 root is the note's;
+3. every signer line names a key that is enrolled, before this commit or (for a proof of
+   possession) by an event of it;
+4. every named signer signed, each with a public key of its own, and nobody else did;
+5. a key that cannot sign notes (P-256, ML-DSA-44) signed the `seen` state in its enrolment.
+
+Whether the signers were *permitted* to say this is judged elsewhere (`domain.commit`).
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from functools import reduce
+from hashlib import sha256
+from operator import or_
+from typing import Any
+
+import msgspec
+
+from domain import TOPICS
+from domain.values import Event, Key
+from ledger.errors import MunimentError, NoteError
+from ledger.privatekey import check_possession
+from ledger.tlog import ed25519, mldsa44
+from ledger.tlog.commit import CommitNote, SignedCommit
+from ledger.tlog.encoding import accept
+from ledger.tlog.merkle import leaf_hash, tree_root
+from ledger.tlog.note import ED25519, encode_base64
+
+DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, TOPICS.values()))  # type: ignore[arg-type]
+"""Decodes the bytes of any known event into its class."""
+
+KeyOf = Callable[[str, str], Key | None]
+"""The key enrolled under (name, key id in hex) before a commit, or None."""
+
+
+def decode_event(raw: bytes) -> Event:
+    """The event that canonical bytes hold.
+
+    Raises `EncodingError` for bytes outside the profile, of an unknown type, or with fields that
+    their type does not have.
+    """
+    return accept(raw, DECODER)  # type: ignore[no-any-return]
+
+
+def unb64url(text: str) -> bytes:
+    """The bytes of an unpadded base64url string of an event."""
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def b64url(data: bytes) -> str:
+    """Unpadded base64url, as events write bytes."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def possession_message(key: Key, seen_size: int, seen_root: bytes) -> bytes:
+    """What a key that cannot sign notes signs at its enrolment: its own name and `seen`."""
+    return (
+        f"muniment/possession/v1\n{key.name}\n{key.public}\n"
+        f"seen {seen_size} {encode_base64(seen_root)}\n"
+    ).encode("ascii")
+
+
+def enrolled_keys(events: Sequence[Event]) -> dict[tuple[str, str], Key]:
+    """The keys that events of one commit enrol, by (name, key id in hex)."""
+    return {(key.name, key.id): key for e in events for key in getattr(e, "enrolled_keys", ())}
+
+
+def check_events(
+    note: CommitNote, states: Sequence[bytes]
+) -> tuple[list[Event], list[bytes]]:
+    """Steps 1 and 2: the events, decoded, and their leaf hashes.
+
+    `states`: the stored bytes of each event, in order. Raises `EncodingError` or `NoteError`.
+    """
+    if len(states) != note.count:
+        msg = f"the note speaks of {note.count} events, there are {len(states)}"
+        raise NoteError(msg)
+    events = [decode_event(state) for state in states]
+    leaves = [leaf_hash(state) for state in states]
+    if tree_root(leaves) != note.root:
+        msg = "the events do not have the root that was signed"
+        raise NoteError(msg)
+    return events, leaves
+
+
+def check_signers(signed: SignedCommit, events: Sequence[Event], key_of: KeyOf) -> None:
+    """Steps 3 to 5. Raises `NoteError` naming the key that fails."""
+    enrolled = enrolled_keys(events)
+
+    def public(name: str, key_id: bytes) -> bytes:
+        key = enrolled.get((name, key_id.hex())) or key_of(name, key_id.hex())
+        if key is None or key.kind != "ed25519":
+            raise LookupError(name)
+        return unb64url(key.public)
+
+    signed.verify_signatures(public)
+    for key in enrolled.values():
+        _check_enrolment(key, signed.note)
+
+
+def _check_enrolment(key: Key, note: CommitNote) -> None:
+    """Step 5, and that a key's id is the one its bytes give."""
+    public = unb64url(key.public)
+    if b64url(public) != key.public or key_id_of(key.kind, key.name, public) != key.id:
+        msg = f"the key enrolled as {key.name} does not have the id {key.id}"
+        raise NoteError(msg)
+    try:
+        if key.kind == "ed25519":
+            ed25519.check_public_key(public)  # its signature line is its proof
+            return
+        proof = unb64url(key.proof) if isinstance(key.proof, str) else b""
+        message = possession_message(key, note.seen_size, note.seen_root)
+        check = mldsa44.verify if key.kind == "mldsa44" else _check_p256
+        check(public, proof, message)
+    except MunimentError as error:
+        msg = f"the key {key.name} {key.id} does not prove that it is held: {error.message}"
+        raise NoteError(msg) from error
+
+
+def _check_p256(public: bytes, proof: bytes, message: bytes) -> None:
+    check_possession(public, message, proof)
+
+
+def key_id_of(kind: str, name: str, public: bytes) -> str:
+    """The key id, in hex, of a public key under a name (C2SP signed-note).
+
+    P-256 keys are no note keys; they have the private type 0xff with a long identifier.
+    """
+    types = {"ed25519": bytes([ED25519]), "mldsa44": b"\x06", "p256": b"\xffmuniment/seal-p256"}
+    return sha256(name.encode("utf-8") + b"\n" + types[kind] + public).digest()[:4].hex()
+
+
+def open_commit(
+    data: bytes, states: Sequence[bytes], key_of: KeyOf
+) -> tuple[SignedCommit, list[Event]]:
+    """All five steps on a signed commit note's bytes and its events' bytes.
+
+    Returns the parsed note and the decoded events. Raises `DataError` for the first step that
+    fails.
+    """
+    signed = SignedCommit.parse(data)
+    events, _ = check_events(signed.note, states)
+    check_signers(signed, events, key_of)
+    return signed, events
+

@@ -1,0 +1,186 @@
+"""What the rules ask of a ledger: folds of streams, keys, policies, who signed when.
+
+Fills a `domain.judging.World` from the events and projections of one connection: one query for all
+streams that a commit names, never one an event. States that nearly every commit needs (actors,
+parties, the routine engagement, the ledger) are kept between commits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from domain.actor import ActorState
+from domain.engagement import EngagementState
+from domain.judging import State, Statement, World, evolve
+from domain.ledger import LedgerInitialized, LedgerState
+from domain.party import PartyState
+from domain.policy import Policy, parse_policy
+from domain.values import Key
+from ledger.errors import RefusedError, VerificationError
+from ledger.evidence import decode_event
+from ledger.tlog.commit import Entry
+from projections import people
+from projections.view import id_of, key_of
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+_KEPT = (ActorState, PartyState, EngagementState, LedgerState)
+_MOST_KEPT = 512
+_STREAMS_A_QUERY = 400
+
+
+class LedgerFacts:
+    """The `domain.judging.Source` of a stored ledger."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        self._states: dict[str, State] = {}
+        self._last_entries: dict[str, int | None] = {}
+        self._policy: Policy | None = None
+        self.origin = ""
+        self.ledger = ""
+        self._find_ledger()
+
+    def _run(self, sql: str, *values: object):  # type: ignore[no-untyped-def]  # noqa: ANN202
+        return self._connection.exec_driver_sql(sql.replace("{}", self._mark), values)
+
+    def _find_ledger(self) -> None:
+        state = self._run("SELECT state FROM events WHERE position = 1").scalar()
+        if state is not None:
+            event = decode_event(state)
+            if not isinstance(event, LedgerInitialized):
+                msg = "the ledger's first event does not open a ledger"
+                raise VerificationError(msg, "muniment verify")
+            self.origin, self.ledger = event.origin, event.stream
+
+    def begin(self, origin: str, states: Sequence[bytes]) -> None:
+        """Learn origin and stream from the commit that is to become entry 0."""
+        event = decode_event(states[0])
+        if not isinstance(event, LedgerInitialized) or event.origin != origin:
+            msg = "a ledger begins with ledger.initialized; nothing was recorded"
+            raise RefusedError(msg)
+        self.origin, self.ledger = origin, event.stream
+
+    def holder_of(self, name: str) -> str:
+        """The stream whose key bears this name: the ledger's, an actor's, or none."""
+        if name == self.origin:
+            return self.ledger
+        prefix = f"{self.origin}/a/"
+        return name[len(prefix) :] if name.startswith(prefix) else ""
+
+    def key(self, name: str, key_id: str) -> Key | None:
+        """The key enrolled under (name, key id) in recorded events, whatever became of it."""
+        holder = self.holder_of(name)
+        state = self.load([holder]).get(holder) if holder else None
+        if not isinstance(state, ActorState | LedgerState) or key_id not in state.keys:
+            return None
+        found = state.keys[key_id].key
+        return found if found.name == name else None
+
+    def load(self, streams: Iterable[str]) -> dict[str, State]:
+        """The folds of those of `streams` that exist; see `domain.judging.Source`."""
+        wanted = list(streams)
+        found = {s: self._states[s] for s in wanted if s in self._states}
+        missing = [s for s in wanted if s not in found]
+        for start in range(0, len(missing), _STREAMS_A_QUERY):
+            found.update(self._fold(missing[start : start + _STREAMS_A_QUERY]))
+        for stream, state in found.items():
+            if isinstance(state, _KEPT) and len(self._states) < _MOST_KEPT:
+                self._states[stream] = state
+        return found
+
+    def _fold(self, streams: Sequence[str]) -> dict[str, State]:
+        by_key = {key_of(stream): stream for stream in streams}
+        marks = ", ".join([self._mark] * len(by_key))
+        rows = self._connection.exec_driver_sql(
+            "SELECT stream, entry, state FROM events "  # noqa: S608  marks only
+            f"WHERE stream IN ({marks}) ORDER BY stream, version",
+            tuple(by_key),
+        ).all()
+        accepted = self._accepted({row[1] for row in rows})
+        states: dict[str, State] = {}
+        for key, entry, raw in rows:
+            stream = by_key[bytes(key)]
+            states[stream] = evolve(
+                states.get(stream), decode_event(raw), entry, accepted[entry]
+            )
+        return {stream: state for stream, state in states.items() if state.stream == stream}
+
+    def _accepted(self, entries: set[int]) -> dict[int, str]:
+        return {entry: self.accepted_at(entry) for entry in entries}
+
+    def accepted_at(self, entry: int) -> str:
+        """The accepted time of an entry; see `domain.judging.Source`."""
+        data = self._run("SELECT data FROM commits WHERE entry = {}", entry).scalar()
+        if data is None:
+            msg = f"entry {entry} is missing"
+            raise VerificationError(msg, "muniment verify")
+        return Entry.parse(data).accepted
+
+    def public_key_enrolled(self, public: str) -> bool:
+        """Whether a public key was ever enrolled; see `domain.judging.Source`."""
+        return people.public_key_enrolled(self._connection, public)
+
+    def commit_voided(self, commit: str) -> bool:
+        """Whether a draft was voided; see `domain.judging.Source`."""
+        return people.commit_voided(self._connection, commit)
+
+    def last_entry_of(self, holder: str) -> int | None:
+        """The last entry that a holder signed; see `domain.judging.Source`."""
+        if holder not in self._last_entries:
+            self._last_entries[holder] = self._run(
+                "SELECT entry FROM signers WHERE holder = {}", key_of(holder)
+            ).scalar()
+        return self._last_entries[holder]
+
+    def signed(self, statement: Statement) -> None:
+        """Remember who signed the entry being recorded."""
+        for signer in statement.actors:
+            self._last_entries[signer.holder] = statement.entry
+            self._run(
+                "INSERT INTO signers (holder, entry) VALUES ({}, {}) "
+                "ON CONFLICT (holder) DO UPDATE SET entry = excluded.entry",
+                key_of(signer.holder), statement.entry,
+            )  # fmt: skip
+
+    def policy(self, brought: Sequence[bytes] = ()) -> Policy:
+        """The pack in force: the last one adopted, or the one that entry 0 brings.
+
+        Raises `VerificationError` if its bytes are missing or not the ones adopted.
+        """
+        if self._policy is None:
+            digest = self._run(
+                "SELECT digest FROM policies ORDER BY position DESC LIMIT 1"
+            ).scalar()
+            data = brought[0] if digest is None and brought else self._pack(digest)
+            self._policy = parse_policy(data)
+        return self._policy
+
+    def _pack(self, digest: str | None) -> bytes:
+        data = self._run(
+            "SELECT data FROM packs WHERE digest = {}", bytes.fromhex(digest or "")
+        ).scalar()
+        if data is None or sha256(data).hexdigest() != digest:
+            msg = "the adopted policy pack is missing or changed"
+            raise VerificationError(msg, "restore from backup")
+        return bytes(data)
+
+    def routine(self) -> str:
+        """The standing routine engagement."""
+        key = self._run("SELECT engagement FROM engagements WHERE kind = 'routine'").scalar()
+        if key is None:
+            msg = "the ledger has no routine engagement"
+            raise VerificationError(msg, "muniment rebuild")
+        return id_of("engagement", key)
+
+    def keep(self, world: World) -> None:
+        """Keep the folds that a permitted commit has advanced, for the next one."""
+        for stream, state in world.states():
+            if isinstance(state, _KEPT):
+                self._states[stream] = state
+
+

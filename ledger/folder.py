@@ -1,0 +1,165 @@
+"""The folder of an embedded ledger: what lies where, and the pins that notice a rollback.
+
+    muniment.toml   format and origin; made last by `init`, so a folder without it is no ledger
+    ledger.db       the log and the projections (SQLite, WAL)
+    keystore/       wrapped data keys, erasable; never inside ledger.db or its backups
+    identity/       key files: `<holder>.<purpose>.<key id>.key`
+    trust/          ledger.vkey (the pinned ledger key), pin (the last state seen here)
+    ledger.lock     held by the one process that writes
+
+A second pin lies outside the folder, in the user's state folder under the hash of entry 0, so
+that a folder put back from an older copy is noticed too. A pin is the three lines of a checkpoint
+without a signature. A rollback of the folder and both pins together is visible only to others who
+hold checkpoints.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from ledger.errors import NoLedgerError, NoteError
+from ledger.schema import FORMAT
+from ledger.tlog.checkpoint import Checkpoint
+from ledger.tlog.note import VerifierKey
+
+MARKER = "muniment.toml"
+_LIMIT = 65_536
+_KEY_ID = re.compile(r"[0-9a-f]{8}")
+
+
+class Folder:
+    """Paths and small files of one ledger; opening it reads and changes nothing else."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.database = path / "ledger.db"
+        self.keystore = path / "keystore"
+        self.identity = path / "identity"
+        self.trust = path / "trust"
+
+    @property
+    def exists(self) -> bool:
+        """Whether `init` has finished here."""
+        return (self.path / MARKER).is_file()
+
+    def check(self) -> None:
+        """Refuse a folder that is no ledger, or lacks a part that nothing can replace.
+
+        Raises `NoLedgerError` naming what is missing.
+        """
+        if not self.exists:
+            msg = f"there is no ledger in {self.path}"
+            raise NoLedgerError(msg, "muniment -L DIR init, or name another folder with -L")
+        for part in (self.database, self.trust / "ledger.vkey"):
+            if not part.is_file():
+                msg = f"the ledger lacks {part.relative_to(self.path)}"
+                raise NoLedgerError(msg, "restore it from a backup; see docs/reference/files.md")
+
+    def settings(self) -> dict[str, object]:
+        """What muniment.toml says.
+
+        Raises `NoLedgerError` if it cannot be read or is of another format.
+        """
+        try:
+            raw = (self.path / MARKER).read_bytes()[: _LIMIT + 1]
+            settings = tomllib.loads(raw.decode("utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            msg = f"{MARKER} cannot be read: {type(error).__name__}"
+            raise NoLedgerError(msg, "restore it from a backup") from error
+        if settings.get("format") != FORMAT:
+            msg = f"the ledger's folder has a format that this Muniment does not know ({FORMAT!r})"
+            raise NoLedgerError(msg, "install the Muniment version that wrote it")
+        return settings
+
+    def write_settings(self, origin: str) -> None:
+        """Write muniment.toml: from now on this is a ledger."""
+        text = (
+            "# Muniment: an audit and custody ledger. Made by `muniment init`.\n"
+            f'format = "{FORMAT}"\norigin = "{origin}"\n\n'
+            "# Keys that lie elsewhere, by key id: \"77c1a2e5\" = \"file:/media/token/my.key\"\n"
+            "[keys]\n"
+        )
+        write_atomically(self.path / MARKER, text.encode("utf-8"))
+
+    def key_uri(self, holder: str, purpose: str, key_id: str) -> str:
+        """The URI of a private key: muniment.toml's, else the file in `identity/`."""
+        keys = self.settings().get("keys")
+        if isinstance(keys, dict) and isinstance(uri := keys.get(key_id), str):
+            return uri
+        return f"file:{key_file_name(holder, purpose, key_id)}"
+
+    def pinned_key(self) -> VerifierKey:
+        """The ledger key that this folder trusts.
+
+        Raises `NoLedgerError` if the file is missing or is no verifier key.
+        """
+        try:
+            text = (self.trust / "ledger.vkey").read_bytes()[:_LIMIT].decode("ascii")
+            return VerifierKey.parse(text.removesuffix("\n"))
+        except (OSError, UnicodeDecodeError, NoteError) as error:
+            msg = "trust/ledger.vkey is missing or is no verifier key"
+            raise NoLedgerError(msg, "restore it from a backup or from another party") from error
+
+    def pins(self, entry_zero: bytes) -> list[Checkpoint]:
+        """The states that this ledger is known to have had: here and outside."""
+        pins = []
+        for path in self._pin_files(entry_zero):
+            with suppress(OSError, NoteError):
+                pins.append(Checkpoint.parse(path.read_bytes()[:_LIMIT]))
+        return pins
+
+    def pin(self, entry_zero: bytes, checkpoint: Checkpoint) -> None:
+        """Remember a state as seen; a place that cannot be written is left out."""
+        for path in self._pin_files(entry_zero):
+            with suppress(OSError):
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                write_atomically(path, checkpoint.format(), durable=False)
+
+    def _pin_files(self, entry_zero: bytes) -> tuple[Path, Path]:
+        name = sha256(entry_zero).hexdigest()
+        return self.trust / "pin", user_state_path("muniment", appauthor=False) / "pins" / name
+
+
+def key_file_name(holder: str, purpose: str, key_id: str) -> str:
+    """The name of a key file in `identity/`."""
+    if not _KEY_ID.fullmatch(key_id):
+        msg = "a key id is eight hexadecimal digits"
+        raise ValueError(msg)
+    return f"{holder}.{purpose}.{key_id}.key"
+
+
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace a file whole or not at all; `durable`: on disk when this returns."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            os.fchmod(file.fileno(), 0o600)
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def find_ledger(start: Path) -> Path | None:
+    """The nearest folder at or above `start` that is a ledger."""
+    for folder in (start, *start.parents):
+        if (folder / MARKER).is_file():
+            return folder
+    return None

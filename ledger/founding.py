@@ -1,0 +1,306 @@
+"""Opening a new ledger: keys, keystore, database, and entry 0 with everything it leans on.
+
+The parts are made in a temporary folder beside their final places and moved there last, the
+marker file at the very end: a founding that fails leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from domain.actor import ActorKeyEnrolled, ActorRegistered, RoleGranted
+from domain.engagement import EngagementOpened
+from domain.ledger import LedgerInitialized, PolicyAdopted
+from domain.party import PartyRegistered
+from domain.policy import parse_policy
+from domain.values import Event, Key
+from ledger import VERSION
+from ledger.application import Ledger, Passphrases, SystemClock, seal_fields
+from ledger.errors import MunimentError, UsageError
+from ledger.evidence import b64url, key_id_of, possession_message
+from ledger.folder import MARKER, Folder, key_file_name
+from ledger.keyfile import STANDARD_COST, Argon2Cost, write_key
+from ledger.keystore import Keystore
+from ledger.migrations import upgrade
+from ledger.privatekey import PrivateKey, generate
+from ledger.recorder import CustodyRecorder, Submission
+from ledger.schema import HEAD, engine_for, transaction
+from ledger.signing import Cosigner, commit_note, encode_all, new_ids, new_salts, now, sign_all
+from ledger.tlog.checkpoint import check_origin
+from ledger.tlog.merkle import EMPTY_ROOT
+from ledger.tlog.note import ED25519, VerifierKey
+from ledger.tree import START
+from projections import METADATA as PROJECTIONS
+
+FIRST_ROLES = ("administrator", "collector", "custodian", "archivist")
+"""What the first actor may do. Nobody reviews what they collected, so `reviewer` is not among it."""
+
+_PARTS = ("ledger.db", "keystore", "identity", "trust")
+
+
+class Founding(NamedTuple):
+    """What a new ledger is called and who opens it.
+
+    `function` and `position` describe the first actor; `jurisdiction` is a code of the
+    enumeration.
+    """
+
+    origin: str
+    party: str
+    actor: str
+    party_kind: str = "company"
+    function: str = "management"
+    position: str = ""
+    identifier: str = ""
+    jurisdiction: str = "cn"
+
+
+class Founded(NamedTuple):
+    """The ids of a new ledger."""
+
+    ledger: str
+    party: str
+    actor: str
+    engagement: str
+    vkey: str
+
+
+def default_pack() -> bytes:
+    """The bytes of the policy pack that ships with this version."""
+    pack = resources.files("domain") / "policies" / "cn-default-2026.toml"
+    return pack.read_bytes()
+
+
+def found_ledger(
+    path: Path,
+    founding: Founding,
+    passphrases: Passphrases,
+    *,
+    kdf: Argon2Cost = STANDARD_COST,
+    pack: bytes | None = None,
+) -> Founded:
+    """Make a new ledger in `path` (created if need be) and sign its first checkpoint.
+
+    Raises `UsageError` for a malformed origin or pack, `MunimentError` when there is a ledger or
+    a part of one already; then nothing was changed.
+    """
+    check_origin(founding.origin)
+    _refuse_existing(path)
+    created = not path.exists()
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    workshop = path / f".muniment-init-{os.getpid()}"
+    try:
+        workshop.mkdir(mode=0o700)
+        founded = _build(Folder(workshop), founding, passphrases, kdf, pack or default_pack())
+        for part in _PARTS:
+            (workshop / part).rename(path / part)
+        Folder(path).write_settings(founding.origin)
+    except BaseException:
+        shutil.rmtree(workshop, ignore_errors=True)
+        if not (path / MARKER).exists():
+            _remove_parts(path, created=created)
+        raise
+    shutil.rmtree(workshop, ignore_errors=True)
+    with Ledger(Folder(path), passphrases, writing=True) as ledger:
+        ledger.sign_checkpoint()
+    return founded
+
+
+def _refuse_existing(path: Path) -> None:
+    if path.exists() and not path.is_dir():
+        msg = f"{path} is not a folder; nothing was changed"
+        raise UsageError(msg)
+    for name in (MARKER, *_PARTS):
+        if os.path.lexists(path / name):
+            msg = f"there is a ledger, or a part of one, in {path} ({name}); nothing was changed"
+            raise MunimentError(msg, "choose another folder")
+
+
+def _remove_parts(path: Path, *, created: bool) -> None:
+    for part in _PARTS:
+        target = path / part
+        if target.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            target.unlink(missing_ok=True)
+    if created:
+        path.rmdir()
+
+
+class _Keys(NamedTuple):
+    act: PrivateKey
+    seal: PrivateKey
+    checkpoint: PrivateKey
+    ledger_seal: PrivateKey
+
+
+def _build(
+    folder: Folder, founding: Founding, passphrases: Passphrases, kdf: Argon2Cost, pack: bytes
+) -> Founded:
+    names = ("ledger", "party", "actor", "engagement", "policy")
+    ids = {name: new_ids(name)[0] for name in names}
+    actor_name = f"{founding.origin}/a/{ids['actor']}"
+    keys = _Keys(
+        generate("ed25519", "act", actor_name),
+        generate("p256", "seal", actor_name),
+        generate("ed25519", "checkpoint", founding.origin),
+        generate("p256", "seal", founding.origin),
+    )
+    folder.identity.mkdir(mode=0o700)
+    folder.trust.mkdir(mode=0o700)
+    secret, ledger_secret = passphrases(ids["actor"]), passphrases("ledger")
+    for key, holder, passphrase in (
+        (keys.act, ids["actor"], secret),
+        (keys.seal, ids["actor"], secret),
+        (keys.checkpoint, ids["ledger"], ledger_secret),
+        (keys.ledger_seal, ids["ledger"], ledger_secret),
+    ):
+        name = key_file_name(holder, key.purpose, key_id_of(key.kind, key.name, key.public))
+        write_key(folder.identity / name, key, passphrase, kdf)
+    vkey = VerifierKey.of(founding.origin, ED25519, keys.checkpoint.public).format()
+    (folder.trust / "ledger.vkey").write_text(vkey + "\n", encoding="ascii")
+    with Keystore.create(folder.keystore, ledger_secret, kdf) as keystore:
+        submission = _entry_zero(founding, ids, keys, keystore, pack)
+    _record(folder, submission)
+    return Founded(ids["ledger"], ids["party"], ids["actor"], ids["engagement"], vkey)
+
+
+def enrolment(key: PrivateKey, seen: tuple[int, bytes]) -> Key:
+    """A public key as an event enrols it; kinds that sign no notes prove possession in it."""
+    key_id = key_id_of(key.kind, key.name, key.public)
+    fields: dict[str, Any] = {
+        "name": key.name,
+        "id": key_id,
+        "kind": key.kind,
+        "purpose": key.purpose,
+        "public": b64url(key.public),
+    }
+    if key.kind != "ed25519":
+        fields["proof"] = b64url(key.sign(possession_message(Key(**fields), *seen)))
+    return Key(**fields)
+
+
+def _entry_zero(
+    founding: Founding, ids: dict[str, str], keys: _Keys, keystore: Keystore, pack: bytes
+) -> Submission:
+    seen = (0, EMPTY_ROOT)
+    policy = parse_policy(pack)
+    moment = now()
+    (party_key, party_secret), (actor_key, actor_secret) = keystore.new_keys(2)
+    origin = founding.origin
+    party_sealed = seal_fields(
+        origin, f"{ids['party']}/1", _texts(name=founding.party, identifier=founding.identifier),
+        party_key, party_secret,
+    )  # fmt: skip
+    actor_sealed = seal_fields(
+        origin, f"{ids['actor']}/1", _texts(name=founding.actor, position=founding.position),
+        actor_key, actor_secret,
+    )  # fmt: skip
+    enrol = {"kind": ActorKeyEnrolled, "continuity": "first"}
+    plan: list[tuple[str, dict[str, Any]]] = [
+        ("ledger", {
+            "kind": LedgerInitialized, "origin": origin, "owner": ids["party"],
+            "jurisdiction": founding.jurisdiction, "software": VERSION,
+            "nonce": b64url(os.urandom(32)), "checkpoint_key": enrolment(keys.checkpoint, seen),
+            "seal_key": enrolment(keys.ledger_seal, seen),
+        }),
+        ("party", {
+            "kind": PartyRegistered, "party_kind": founding.party_kind, "party_role": "custodian",
+            "jurisdiction": founding.jurisdiction, "sealed": party_sealed[0],
+        }),
+        ("actor", {
+            "kind": ActorRegistered, "party": ids["party"], "function": founding.function,
+            "sealed": actor_sealed[0],
+        }),
+        ("actor", {**enrol, "key": enrolment(keys.act, seen)}),
+        ("actor", {**enrol, "key": enrolment(keys.seal, seen)}),
+        *(("actor", {"kind": RoleGranted, "granted": role}) for role in FIRST_ROLES),
+        ("policy", {
+            "kind": PolicyAdopted, "pack": policy.header.id,
+            "pack_version": policy.header.version, "digest": policy.digest,
+            "effective_from": policy.header.effective_from.isoformat(),
+        }),
+        ("engagement", {"kind": EngagementOpened, "engagement_kind": "routine"}),
+    ]  # fmt: skip
+    events = _with_envelopes(plan, ids, moment)
+    return _sign(origin, events, keys, {1: party_sealed[1], 2: actor_sealed[1]}, pack)
+
+
+def _texts(**texts: str) -> dict[str, str]:
+    return {path: text for path, text in texts.items() if text}
+
+
+def _with_envelopes(
+    plan: Sequence[tuple[str, dict[str, Any]]], ids: dict[str, str], moment: str
+) -> list[Event]:
+    versions: dict[str, int] = {}
+    events: list[Event] = []
+    for (aggregate, fields), salt in zip(plan, new_salts(len(plan)), strict=True):
+        kind = fields.pop("kind")
+        for alias in ("party_kind", "engagement_kind"):
+            if alias in fields:
+                fields["kind"] = fields.pop(alias)
+        versions[aggregate] = versions.get(aggregate, 0) + 1
+        events.append(
+            kind(
+                stream=ids[aggregate],
+                version=versions[aggregate],
+                at=moment,
+                by=ids["actor"],
+                role="administrator",
+                engagement=ids["engagement"],
+                salt=salt,
+                **fields,
+            )
+        )
+    return events
+
+
+def _sign(
+    origin: str,
+    events: Sequence[Event],
+    keys: _Keys,
+    ciphertexts: dict[int, bytes],
+    pack: bytes,
+) -> Submission:
+    def line(key: PrivateKey, capacity: str) -> Cosigner:
+        key_id = bytes.fromhex(key_id_of(key.kind, key.name, key.public))
+        return Cosigner(key.name, key_id, capacity)
+
+    states = encode_all(events)
+    note = commit_note(
+        origin,
+        states,
+        (0, EMPTY_ROOT),
+        [line(keys.act, "administrator"), line(keys.checkpoint, "possession")],
+    )
+    signed = sign_all(note, [keys.act, keys.checkpoint])
+    return Submission(signed, states, ciphertexts, packs=[pack])
+
+
+def _record(folder: Folder, submission: Submission) -> None:
+    engine = engine_for(folder.database)
+    try:
+        with engine.connect() as connection, transaction(connection):
+            upgrade(connection)
+            PROJECTIONS.create_all(connection)
+            connection.execute(
+                sa.insert(HEAD).values(
+                    id=1, entries=0, events=0, root=START.root, edge=b"", accepted=START.accepted
+                )
+            )
+        recorder = CustodyRecorder(engine, SystemClock())
+        recorder.record(submission)
+        recorder.close()
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        engine.dispose()
+

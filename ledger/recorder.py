@@ -1,0 +1,460 @@
+"""Records commits: head checked, commit judged, events inserted and re-read, tree, projections.
+
+`EventRecorder` is the plain append layer of `eventsourcing.persistence`: a dense position for every
+event, nothing else. `CustodyRecorder` stands on it and refuses every insert that is not a signed
+commit which the rules permit. One commit is one transaction and one flush (DESIGN 3, 5):
+
+1. the head read is the head known, else everything cached is dropped;
+2. the note is not one that was recorded before (then its old positions are the answer);
+3. the commit is genuine (`ledger.evidence`) and `seen` is a state of this tree;
+4. the commit is permitted (`domain.commit.judge_commit`);
+5. events, commit, sealed payloads, tokens and finished tiles are inserted and re-read;
+6. projections are brought up to date;
+7. the head advances by compare-and-swap: two writers can never both extend one head;
+8. COMMIT. Only then is the act acknowledged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from hashlib import sha256
+from threading import RLock
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from eventsourcing.persistence import (
+    ApplicationRecorder,
+    IntegrityError,
+    ListenNotifySubscription,
+    Notification,
+    StoredEvent,
+    Subscription,
+)
+
+from domain.commit import judge_commit
+from domain.judging import Signer, Statement, World
+from domain.values import Event
+from ledger.errors import ConflictError, RefusedError, VerificationError
+from ledger.evidence import check_events, check_signers
+from ledger.facts import LedgerFacts
+from ledger.schema import COMMITS, EVENTS, PACKS, SEALED, TOKENS, transaction
+from ledger.tlog.commit import CommitNote, Entry, SignedCommit
+from ledger.tlog.merkle import leaf_hash
+from ledger.tree import Head, StoredTree
+from projections import VIEWS
+from projections.view import Prepared, Recorded
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
+
+
+def _adding(table: sa.Table) -> Prepared:
+    """An insert of whole rows, values in the order of the table's columns."""
+    return Prepared([c.name for c in table.columns], lambda insert: insert(table))
+
+
+_ADD_EVENT, _ADD_COMMIT, _ADD_SEALED = _adding(EVENTS), _adding(COMMITS), _adding(SEALED)
+_ADD_PACK = _adding(PACKS)
+_ADD_TOKEN = Prepared(
+    ("token", "stream"), lambda insert: insert(TOKENS).on_conflict_do_nothing()
+)
+
+
+class EventRecorder(ApplicationRecorder):
+    """Appends stored events at dense positions and reads them back.
+
+    One connection writes, guarded by a lock: there is one sequencer. Readers have their own.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._lock = RLock()
+        self._writer: Connection | None = None
+        self._subscriptions: list[_Subscription] = []
+
+    @property
+    def writer(self) -> Connection:
+        """The connection that writes; opened when first needed."""
+        if self._writer is None:
+            self._writer = self.engine.connect()
+        return self._writer
+
+    def close(self) -> None:
+        """Give the writing connection back."""
+        with self._lock:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **_: Any
+    ) -> Sequence[int] | None:
+        """Append events in one transaction; returns their positions.
+
+        Raises `IntegrityError` if one of them has a (stream, version) that exists.
+        """
+        with self._lock:
+            if not stored_events:
+                return []
+            try:
+                with transaction(self.writer):
+                    first = (self._max_position() or 0) + 1
+                    self._append(stored_events, first, None)
+            except sa.exc.IntegrityError as error:
+                raise IntegrityError(str(error.orig)) from error
+        self._notify()
+        return range(first, first + len(stored_events))
+
+    def _append(
+        self, stored_events: Sequence[StoredEvent], first: int, entry: int | None
+    ) -> None:
+        _ADD_EVENT.run(
+            self.writer,
+            [
+                (position, e.originator_id.bytes, e.originator_version, e.topic, entry, e.state)  # type: ignore[union-attr]
+                for position, e in enumerate(stored_events, first)
+            ],
+        )
+
+    def _max_position(self) -> int | None:
+        return self.writer.exec_driver_sql("SELECT max(position) FROM events").scalar()
+
+    def select_events(
+        self,
+        originator_id: UUID | str,
+        *,
+        gt: int | None = None,
+        lte: int | None = None,
+        desc: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[StoredEvent]:
+        """The events of one stream, by version."""
+        key = originator_id if isinstance(originator_id, UUID) else UUID(originator_id[-36:])
+        order = EVENTS.c.version.desc() if desc else EVENTS.c.version
+        query = (
+            sa.select(EVENTS.c.version, EVENTS.c.topic, EVENTS.c.state)
+            .where(EVENTS.c.stream == key.bytes)
+            .order_by(order)
+            .limit(limit)
+        )
+        if gt is not None:
+            query = query.where(EVENTS.c.version > gt)
+        if lte is not None:
+            query = query.where(EVENTS.c.version <= lte)
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [StoredEvent(originator_id, version, topic, state) for version, topic, state in rows]
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """Events in the order of their positions."""
+        columns = EVENTS.c
+        query = (
+            sa.select(
+                columns.position, columns.stream, columns.version, columns.topic, columns.state
+            )
+            .order_by(columns.position)
+            .limit(limit)
+        )
+        if start is not None:
+            after = columns.position >= start if inclusive_of_start else columns.position > start
+            query = query.where(after)
+        if stop is not None:
+            query = query.where(columns.position <= stop)
+        if topics:
+            query = query.where(columns.topic.in_(topics))
+        with self.engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return [
+            Notification(UUID(bytes=stream), version, topic, state, position)
+            for position, stream, version, topic, state in rows
+        ]
+
+    def max_notification_id(self) -> int | None:
+        """The last position, or None before the first event."""
+        with self.engine.connect() as connection:
+            return connection.execute(sa.select(sa.func.max(EVENTS.c.position))).scalar()
+
+    def subscribe(
+        self, gt: int | None = None, topics: Sequence[str] = ()
+    ) -> Subscription[ApplicationRecorder]:
+        """Notifications as they are recorded through this recorder."""
+        return _Subscription(self, gt, topics)
+
+    def _notify(self) -> None:
+        for subscription in list(self._subscriptions):
+            subscription.wake()
+
+
+class _Subscription(ListenNotifySubscription[EventRecorder]):
+    """Wakes up when its recorder has appended something."""
+
+    def __init__(self, recorder: EventRecorder, gt: int | None, topics: Sequence[str]) -> None:
+        recorder._subscriptions.append(self)  # noqa: SLF001  the two are one mechanism
+        super().__init__(recorder, gt, topics)
+
+    def wake(self) -> None:
+        self._has_been_notified.set()
+
+    def stop(self) -> None:
+        super().stop()
+        if self in self._recorder._subscriptions:  # noqa: SLF001
+            self._recorder._subscriptions.remove(self)  # noqa: SLF001
+
+
+class Submission(NamedTuple):
+    """A signed commit with everything that travels beside its events.
+
+    `states`: the events' bytes; `ciphertexts`: sealed payloads by index of the event; `tokens`:
+    (16-byte token, 16-byte stream) pairs for the erasable table; `packs`: the bytes of packs
+    that the events adopt.
+    """
+
+    signed: SignedCommit
+    states: Sequence[bytes]
+    ciphertexts: Mapping[int, bytes] = {}
+    tokens: Sequence[tuple[bytes, bytes]] = ()
+    packs: Sequence[bytes] = ()
+
+
+class Receipt(NamedTuple):
+    """What a recorded commit got: its entry, the first event's position, the accepted time.
+
+    `events` are the decoded events; `repeated`: the same note had been recorded before.
+    """
+
+    entry: int
+    first: int
+    accepted: str
+    events: Sequence[Event]
+    repeated: bool = False
+
+
+Clock = Callable[[str], str]
+"""`clock(previous accepted time)` → the accepted time of the next entry, never before it.
+
+Raises for a clock that cannot be trusted (see `ledger.application.SystemClock`).
+"""
+
+
+class CustodyRecorder(EventRecorder):
+    """Refuses every insert without a signed commit that is genuine and permitted."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        super().__init__(engine)
+        self._clock = clock
+        self._facts: LedgerFacts | None = None
+        self._tree: StoredTree | None = None
+
+    @property
+    def tree(self) -> StoredTree:
+        """The tree over entries, on the writing connection."""
+        if self._tree is None:
+            self._tree = StoredTree(self.writer)
+        return self._tree
+
+    @property
+    def facts(self) -> LedgerFacts:
+        """What rules ask for, on the writing connection."""
+        if self._facts is None:
+            self._facts = LedgerFacts(self.writer)
+        return self._facts
+
+    def close(self) -> None:
+        """Forget what was cached and give the connection back."""
+        self._facts = self._tree = None
+        super().close()
+
+    def insert_events(
+        self,
+        stored_events: Sequence[StoredEvent],
+        *,
+        commit: Submission | None = None,
+        receipts: list[Receipt] | None = None,
+        **_: Any,
+    ) -> Sequence[int] | None:
+        """Record a commit: the library's way in.
+
+        `receipts` takes the receipt. Raises `RefusedError` without a commit, or when its events
+        are not the ones handed over.
+        """
+        if commit is None or [e.state for e in stored_events] != list(commit.states):
+            msg = "only a signed commit of exactly these events can be recorded"
+            raise RefusedError(msg)
+        receipt = self.record(commit)
+        if receipts is not None:
+            receipts.append(receipt)
+        return range(receipt.first, receipt.first + len(stored_events))
+
+    def record(self, submission: Submission) -> Receipt:
+        """Record one commit durably, or change nothing.
+
+        Raises `DataError` if it is not genuine, `RefusedError` if a rule does not permit it,
+        `ConflictError` if the head moved or the commit's id is taken by another note,
+        `VerificationError` if what was written reads back differently.
+        """
+        with self._lock:
+            try:
+                with transaction(self.writer):
+                    receipt = self._record(submission)
+            except BaseException as error:
+                self._forget()
+                if isinstance(error, sa.exc.IntegrityError):
+                    msg = "an id or version of this commit is taken; nothing was recorded"
+                    raise ConflictError(msg, "try again") from error
+                raise
+        self._notify()
+        return receipt
+
+    def _forget(self) -> None:
+        """Drop what was derived from a state that may not have become durable."""
+        self._facts = self._tree = None
+
+    def _record(self, submission: Submission) -> Receipt:
+        note = submission.signed.note
+        if self.tree.refresh():  # step 1: somebody else wrote
+            self._facts = None
+        head = self.tree.head
+        repeated = self._recorded_before(submission.signed)  # step 2
+        if repeated is not None:
+            return repeated
+        accepted = self._clock(head.accepted)
+        statement = self._statement(note, head, accepted, submission)
+        events, leaves = self._check(submission, statement)  # steps 3 and 4
+        entry = Entry(accepted, submission.signed).format()
+        first = head.events + 1
+        self._insert_all(submission, (events, leaves), entry, head, statement)  # step 5
+        batch = [
+            Recorded(position, head.entries, accepted, event)
+            for position, event in enumerate(events, first)
+        ]
+        for view in VIEWS:  # step 6
+            view.apply(self.writer, batch)
+        self.tree.advance(leaf_hash(entry), len(events), accepted)  # step 7
+        return Receipt(head.entries, first, accepted, events)
+
+    def _recorded_before(self, signed: SignedCommit) -> Receipt | None:
+        row = self.writer.exec_driver_sql(
+            *self._bind("SELECT entry, first, count, data FROM commits WHERE id = {}",
+                        bytes.fromhex(signed.note.commit_id))
+        ).first()  # fmt: skip
+        if row is None:
+            return None
+        entry = Entry.parse(row.data)
+        if entry.commit.format() != signed.format():
+            msg = "another commit with this id was recorded; nothing was recorded now"
+            raise ConflictError(msg, "muniment draft renew")
+        return Receipt(row.entry, row.first, entry.accepted, (), repeated=True)
+
+    def _bind(self, sql: str, *values: object) -> tuple[str, tuple[object, ...]]:
+        mark = "?" if self.engine.dialect.paramstyle == "qmark" else "%s"
+        return sql.replace("{}", mark), values
+
+    def _statement(
+        self, note: CommitNote, head: Head, accepted: str, submission: Submission
+    ) -> Statement:
+        if head.entries == 0:
+            self.facts.begin(note.origin, submission.states)
+        signers = tuple(
+            Signer(s.name, s.key_id.hex(), s.capacity, self.facts.holder_of(s.name))
+            for s in note.signers
+        )
+        return Statement(
+            note.commit_id, head.entries, accepted, note.seen_size, note.until, signers
+        )
+
+    def _check(
+        self, submission: Submission, statement: Statement
+    ) -> tuple[list[Event], list[bytes]]:
+        note = submission.signed.note
+        if note.origin != self.facts.origin:
+            msg = "the commit was signed for another ledger; nothing was recorded"
+            raise RefusedError(msg)
+        events, leaves = check_events(note, submission.states)
+        check_signers(submission.signed, events, self.facts.key)
+        if note.seen_size > statement.entry or note.seen_root != self.tree.root_at(note.seen_size):
+            msg = "the signers saw a state that this ledger never had; nothing was recorded"
+            raise RefusedError(msg, "compare the two ledgers: one of them is not the original")
+        _check_sealed(submission, events)
+        world = World(self.facts)
+        policy = self.facts.policy(submission.packs)
+        refusals = judge_commit(world, policy, statement, events)
+        if refusals:
+            raise RefusedError(str(refusals[0]), refusals=tuple(refusals))
+        self.facts.keep(world)
+        return events, leaves
+
+    def _insert_all(
+        self,
+        submission: Submission,
+        checked: tuple[Sequence[Event], Sequence[bytes]],
+        entry: bytes,
+        head: Head,
+        statement: Statement,
+    ) -> None:
+        first, connection = head.events + 1, self.writer
+        events, leaves = checked
+        _ADD_EVENT.run(
+            connection,
+            [
+                (position, bytes.fromhex(e.stream[-36:].replace("-", "")), e.version,
+                 e.__struct_config__.tag, head.entries, state)
+                for position, (e, state) in enumerate(
+                    zip(events, submission.states, strict=True), first
+                )
+            ],
+        )  # fmt: skip
+        commit_id = bytes.fromhex(statement.commit)
+        hashes = b"".join(leaves) if len(leaves) > 1 else b""
+        _ADD_COMMIT.run(
+            connection, [(head.entries, first, len(events), commit_id, entry, hashes)]
+        )
+        sealed = [(first + index, data) for index, data in submission.ciphertexts.items()]
+        _ADD_SEALED.run(connection, sealed)
+        _ADD_TOKEN.run(connection, submission.tokens)
+        _ADD_PACK.run(
+            connection, [(sha256(data).digest(), data) for data in submission.packs]
+        )
+        self.facts.signed(statement)
+        self._reread(first, submission, entry, head.entries)
+
+    def _reread(self, first: int, submission: Submission, entry: bytes, index: int) -> None:
+        """Never acknowledge what was not re-read."""
+        last = first + len(submission.states) - 1
+        run = self.writer.exec_driver_sql
+        between = "BETWEEN {} AND {} ORDER BY position"
+        states = run(*self._bind(f"SELECT state FROM events WHERE position {between}", first, last))  # noqa: S608
+        stored = run(*self._bind("SELECT data FROM commits WHERE entry = {}", index)).scalar()
+        same = stored == entry and [row[0] for row in states] == list(submission.states)
+        if same and submission.ciphertexts:
+            sealed = run(
+                *self._bind(f"SELECT ciphertext FROM sealed WHERE position {between}", first, last)  # noqa: S608
+            )
+            expected = [data for _, data in sorted(submission.ciphertexts.items())]
+            same = [row[0] for row in sealed] == expected
+        if not same:
+            msg = "what was written reads back differently; nothing was recorded"
+            raise VerificationError(msg, "check the disk; muniment doctor")
+
+
+def _check_sealed(submission: Submission, events: Iterable[Event]) -> None:
+    """Every sealed payload is there, and is the one that its event names."""
+    expected = {
+        index: event.sealed.digest
+        for index, event in enumerate(events)
+        if event.sealed and isinstance(event.sealed.digest, str)
+    }
+    found = {index: sha256(data).hexdigest() for index, data in submission.ciphertexts.items()}
+    if expected != found:
+        msg = "a sealed payload is missing or is not the one that its event names"
+        raise RefusedError(msg)
+
+

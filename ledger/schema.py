@@ -1,0 +1,246 @@
+"""The tables of the log, the writer's lock, and how a database is opened.
+
+`events`, `commits`, `tiles`, `checkpoints` and `packs` only ever grow: triggers refuse UPDATE
+and DELETE, and the tree over `commits` shows whoever takes the triggers away. `sealed` and
+`tokens` can be erased. `head` is one row that advances by compare-and-swap; everything in it can
+be derived. `signers` is the last entry of each holder, derived from `commits`.
+`commits.leaves` holds the leaf hashes of a commit of several events, so that a changed event is
+located and a proof costs no re-hashing; it is checked against the signed root.
+
+Tables are made and changed by the migrations in `ledger/migrations`; what `projections` keeps
+beside them is disposable and made anew by `muniment rebuild`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ledger.errors import LockedError, NewerFormatError, NoLedgerError
+
+FORMAT = "0001"
+"""The migration that this version of Muniment reads and writes."""
+
+METADATA = sa.MetaData()
+
+_id = sa.LargeBinary(16)
+
+EVENTS = sa.Table(
+    "events",
+    METADATA,
+    sa.Column("position", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("stream", _id, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("entry", sa.BigInteger),
+    sa.Column("state", sa.LargeBinary, nullable=False),
+    sa.UniqueConstraint("stream", "version", name="events_stream_version"),
+)
+
+COMMITS = sa.Table(
+    "commits",
+    METADATA,
+    sa.Column("entry", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("first", sa.BigInteger, nullable=False),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("id", _id, nullable=False, unique=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sa.Column("leaves", sa.LargeBinary, nullable=False),
+)
+
+TILES = sa.Table(
+    "tiles",
+    METADATA,
+    sa.Column("level", sa.Integer, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+CHECKPOINTS = sa.Table(
+    "checkpoints",
+    METADATA,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("note", sa.LargeBinary, nullable=False),
+)
+
+PACKS = sa.Table(
+    "packs",
+    METADATA,
+    sa.Column("digest", sa.LargeBinary(32), primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+SEALED = sa.Table(
+    "sealed",
+    METADATA,
+    sa.Column("position", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("ciphertext", sa.LargeBinary, nullable=False),
+)
+
+TOKENS = sa.Table(
+    "tokens",
+    METADATA,
+    sa.Column("token", _id, primary_key=True),
+    sa.Column("stream", _id, nullable=False),
+)
+
+SIGNERS = sa.Table(
+    "signers",
+    METADATA,
+    sa.Column("holder", _id, primary_key=True),
+    sa.Column("entry", sa.BigInteger, nullable=False),
+)
+
+HEAD = sa.Table(
+    "head",
+    METADATA,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("entries", sa.BigInteger, nullable=False),
+    sa.Column("events", sa.BigInteger, nullable=False),
+    sa.Column("root", sa.LargeBinary(32), nullable=False),
+    sa.Column("edge", sa.LargeBinary, nullable=False),
+    sa.Column("accepted", sa.Text, nullable=False),
+)
+
+APPEND_ONLY = ("events", "commits", "tiles", "checkpoints", "packs")
+
+
+def trigger_names() -> set[str]:
+    """The triggers that keep the append-only tables append-only; `doctor` asserts them."""
+    return {f"{table}_no_{verb}" for table in APPEND_ONLY for verb in ("update", "delete")}
+
+
+def triggers(dialect: str) -> list[str]:
+    """The DDL of the refusing triggers.
+
+    SQLite only: PostgreSQL comes with its own roles and functions.
+    """
+    if dialect != "sqlite":
+        msg = f"no append-only triggers for {dialect}"
+        raise NotImplementedError(msg)
+    return [
+        f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        for table in APPEND_ONLY
+        for verb in ("update", "delete")
+    ]
+
+
+def _configure_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # type: ignore[attr-defined]  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "recursive_triggers=ON",  # so that INSERT OR REPLACE meets the delete triggers
+        "foreign_keys=ON",
+        "trusted_schema=OFF",
+        "secure_delete=ON",
+        "cache_size=-32768",
+        "mmap_size=0",
+        "busy_timeout=10000",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def engine_for(database: Path, *, read_only: bool = False) -> Engine:
+    """An engine on a ledger's database file; connections commit only when told to.
+
+    `read_only`: the file is opened in a mode in which no statement can change it.
+    """
+    mode = "ro" if read_only else "rwc"
+    path = str(database.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    engine = sa.create_engine(
+        "sqlite+pysqlite://",
+        creator=lambda: _connect(f"file:{path}?mode={mode}"),
+        poolclass=sa.pool.QueuePool,
+        pool_size=4,
+        max_overflow=16,
+        isolation_level="AUTOCOMMIT",
+    )
+    if not read_only:
+        sa.event.listen(engine, "connect", _configure_sqlite)
+    return engine
+
+
+def _connect(uri: str) -> object:
+    import sqlite3  # noqa: PLC0415  only SQLite's engines get here
+
+    return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+
+
+def check_format(connection: Connection) -> None:
+    """Refuse a database of another format.
+
+    Raises `NewerFormatError` for one that this version does not know, `NoLedgerError` for a file
+    that is not a ledger's database.
+    """
+    try:
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+    except sa.exc.DatabaseError as error:
+        msg = "ledger.db is damaged or not a ledger's database"
+        raise NoLedgerError(msg, "muniment doctor; restore from backup") from error
+    if found != FORMAT:
+        msg = f"ledger.db has format {str(found)[:16]!r}, this Muniment knows {FORMAT!r}"
+        raise NewerFormatError(msg, "install the Muniment version that wrote it")
+
+
+@contextmanager
+def transaction(connection: Connection) -> Iterator[None]:
+    """One writing transaction: committed at the end, rolled back on any exception."""
+    immediate = " IMMEDIATE" if connection.dialect.name == "sqlite" else ""
+    connection.exec_driver_sql(f"BEGIN{immediate}")
+    try:
+        yield
+    except BaseException:
+        with suppress(sa.exc.DBAPIError):
+            connection.exec_driver_sql("ROLLBACK")
+        raise
+    connection.exec_driver_sql("COMMIT")
+
+
+class WriterLock:
+    """The one writer of an embedded ledger; the system frees it when the process ends."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "ledger.lock"
+        self._descriptor: int | None = None
+
+    def acquire(self, wait: float) -> None:
+        """Take the lock, waiting at most `wait` seconds.
+
+        Raises `LockedError` when another process keeps it.
+        """
+        if self._descriptor is not None:
+            return
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + wait
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    os.close(descriptor)
+                    msg = f"another process is writing to this ledger (waited {wait:g} s)"
+                    raise LockedError(msg, "try again when it has finished") from None
+                time.sleep(0.05)
+            else:
+                self._descriptor = descriptor
+                return
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

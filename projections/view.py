@@ -1,0 +1,177 @@
+"""What a view is: events in, rows out; nothing else to look at.
+
+A view is given batches of recorded events in ledger order and a connection, and keeps its own
+tables. It has no clock, no disk, no sealed data and no memory between batches, so production, a
+rebuild and an auditor's replay from a bundle are the same code with the same input (DESIGN 3).
+However the events are cut into batches, the tables end up equal. A view never judges: an event
+about something that no earlier event brought in changes nothing.
+
+Ids are stored as the 16 bytes of their UUID and converted here and nowhere else:
+
+>>> key_of("record-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e").hex()
+'019390a17e307c3a8d5e2f1b6a9c0d4e'
+>>> id_of("record", key_of("record-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e"))
+'record-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e'
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol, TypeVar, cast
+
+import sqlalchemy as sa
+from msgspec import UNSET, UnsetType
+from sqlalchemy.dialects import postgresql, sqlite
+
+from domain.values import Event
+
+KEYS_PER_SELECT = 500
+
+_T = TypeVar("_T")
+
+
+class Recorded(NamedTuple):
+    """One event where it stands in the ledger.
+
+    `position`: 1-based number of the event in the ledger; `entry`: 0-based index of the entry
+    (the commit) that brought it; `accepted`: the ledger's time for that entry.
+    """
+
+    position: int
+    entry: int
+    accepted: str
+    event: Event
+
+
+class View(Protocol):
+    """One reading of the events: a name, the tables that hold it, and how they follow."""
+
+    name: str
+    tables: tuple[sa.Table, ...]
+
+    def apply(self, connection: sa.Connection, batch: Sequence[Recorded]) -> None:
+        """Bring the tables from before the batch's first event to after its last one.
+
+        The events are those right after the last batch, in order of position.
+        """
+
+
+def key_of(identifier: str) -> bytes:
+    """The 16 bytes under which `<aggregate>-<UUID>` is stored; `ValueError` if it has no UUID."""
+    return bytes.fromhex(identifier[-36:].replace("-", ""))
+
+
+shared_key = lru_cache(maxsize=1024)(key_of)
+"""`key_of` for the few ids that many events name: engagements, parties, the holding of a table."""
+
+
+def id_of(aggregate: str, key: bytes) -> str:
+    """The id `<aggregate>-<UUID>` of a stored key."""
+    digits = key.hex()
+    parts = (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:])
+    return f"{aggregate}-{'-'.join(parts)}"
+
+
+def stored(value: _T | UnsetType) -> _T | None:
+    """An optional field as a column holds it: absent is NULL."""
+    return None if value is UNSET else value
+
+
+def stored_key(value: str | UnsetType) -> bytes | None:
+    """An optional id as a column holds it: absent is NULL."""
+    return None if value is UNSET else key_of(value)
+
+
+def readable(table: sa.Table, row: Sequence[Any]) -> dict[str, Any]:
+    """A whole stored row by column name, with ids, digests and yes/no values as people use them."""
+    return {
+        column.name: _readable(column, value)
+        for column, value in zip(table.columns, row, strict=True)
+    }
+
+
+def _readable(column: sa.Column[Any], value: Any) -> Any:  # noqa: ANN401  a value of any column
+    if value is None:
+        return None
+    if (aggregate := column.info.get("aggregate")) is not None:
+        return id_of(aggregate, value)
+    if column.info.get("flag"):
+        return bool(value)
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def register(
+    connection: sa.Connection, table: sa.Table, *where: sa.ColumnElement[bool]
+) -> Iterator[dict[str, Any]]:
+    """The rows of a table as `readable` shows them, in order of their primary key."""
+    query = sa.select(table).where(*where).order_by(*table.primary_key)
+    for row in connection.execute(query):
+        yield readable(table, row)
+
+
+def chunks(values: Sequence[_T], size: int = KEYS_PER_SELECT) -> Iterator[list[_T]]:
+    """`values` in lists of at most `size`: what one `SELECT … IN` may ask for."""
+    rest = iter(values)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+Insert = Callable[[sa.Table], postgresql.Insert]
+
+# The one place that knows of two dialects: both inserts have the same methods for conflicts.
+_INSERTS: dict[str, Insert] = {
+    "postgresql": postgresql.insert,
+    "sqlite": cast("Insert", sqlite.insert),
+}
+
+
+class Prepared:
+    """A Core statement compiled once a dialect and run by the driver, without Core's cost a row.
+
+    `names`: its parameters, in the order in which callers give them; `build` makes the statement
+    from the dialect's `insert`, which knows `on_conflict_do_update` and `on_conflict_do_nothing`.
+    Values go to the driver as they are: bytes, text, integers and None only.
+    """
+
+    def __init__(self, names: Sequence[str], build: Callable[[Insert], sa.Executable]) -> None:
+        self._names = tuple(names)
+        self._build = build
+        self._compiled: dict[str, tuple[str, Callable[[tuple[Any, ...]], Any] | None]] = {}
+
+    def run(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Execute the statement once a row (executemany), in order; nothing for no rows."""
+        if not rows:
+            return
+        sql, arrange = self._for(connection.dialect)
+        ordered = list(map(arrange, rows)) if arrange else list(rows)
+        connection.exec_driver_sql(sql, ordered)
+
+    def fetch(self, connection: sa.Connection, row: tuple[Any, ...]) -> Sequence[sa.Row[Any]]:
+        """The rows that a `SELECT` answers with."""
+        sql, arrange = self._for(connection.dialect)
+        return connection.exec_driver_sql(sql, arrange(row) if arrange else row).all()
+
+    def _for(self, dialect: sa.Dialect) -> tuple[str, Callable[[tuple[Any, ...]], Any] | None]:
+        found = self._compiled.get(dialect.name)
+        if found is None:
+            found = self._compiled[dialect.name] = self._compile(dialect)
+        return found
+
+    def _compile(self, dialect: sa.Dialect) -> tuple[str, Callable[[tuple[Any, ...]], Any] | None]:
+        statement = cast("sa.ClauseElement", self._build(_INSERTS[dialect.name]))
+        compiled = statement.compile(dialect=dialect, column_keys=list(self._names))
+        positions = getattr(compiled, "positiontup", None)
+        if positions is None:
+            return str(compiled), self._by_name
+        if tuple(positions) == self._names:
+            return str(compiled), None
+        picks = [self._names.index(name) for name in positions]
+        if len(picks) == 1:
+            return str(compiled), lambda row: (row[picks[0]],)
+        return str(compiled), itemgetter(*picks)
+
+    def _by_name(self, row: tuple[Any, ...]) -> dict[str, Any]:
+        return dict(zip(self._names, row, strict=True))
