@@ -59,6 +59,7 @@ from ledger.tlog.note import ED25519, Note, VerifierKey
 from ledger.tree import START, StoredTree
 
 _WAIT_FOR_CLOCK = 5.0
+_BULK = 64
 
 
 class Passphrases(Protocol):
@@ -477,7 +478,12 @@ class Ledger(Application[UUID]):
         )
 
     def record(self, events: Sequence[Event], submission: Submission) -> Receipt:
-        """Hand a signed commit to the recorder, through the library's `save`."""
+        """Hand a signed commit to the recorder, through the library's `save`.
+
+        Large commits go to the same recorder directly: `save` looks at every event by itself.
+        """
+        if len(events) > _BULK:
+            return self.log.record(submission)
         receipts: list[Receipt] = []
         self.save(*events, commit=submission, receipts=receipts)
         return receipts[0]

@@ -193,16 +193,19 @@ def _entry_zero(
     seen = (0, EMPTY_ROOT)
     policy = parse_policy(pack)
     moment = now()
-    (party_key, party_secret), (actor_key, actor_secret) = keystore.new_keys(2)
+    party_key, actor_key, engagement_key = keystore.new_keys(3)
     origin = founding.origin
     party_sealed = seal_fields(
         origin, f"{ids['party']}/1", _texts(name=founding.party, identifier=founding.identifier),
-        party_key, party_secret,
+        *party_key,
     )  # fmt: skip
     actor_sealed = seal_fields(
         origin, f"{ids['actor']}/1", _texts(name=founding.actor, position=founding.position),
-        actor_key, actor_secret,
+        *actor_key,
     )  # fmt: skip
+    engagement_sealed = seal_fields(
+        origin, f"{ids['engagement']}/1", {"title": "日常保管 routine custody"}, *engagement_key
+    )
     enrol = {"kind": ActorKeyEnrolled, "continuity": "first"}
     plan: list[tuple[str, dict[str, Any]]] = [
         ("ledger", {
@@ -227,10 +230,14 @@ def _entry_zero(
             "pack_version": policy.header.version, "digest": policy.digest,
             "effective_from": policy.header.effective_from.isoformat(),
         }),
-        ("engagement", {"kind": EngagementOpened, "engagement_kind": "routine"}),
+        ("engagement", {
+            "kind": EngagementOpened, "engagement_kind": "routine", "sealed": engagement_sealed[0],
+        }),
     ]  # fmt: skip
     events = _with_envelopes(plan, ids, moment)
-    return _sign(origin, events, keys, {1: party_sealed[1], 2: actor_sealed[1]}, pack)
+    sealed = (party_sealed[1], actor_sealed[1], engagement_sealed[1])
+    ciphertexts = dict(zip((1, 2, len(events) - 1), sealed, strict=True))
+    return _sign(origin, events, keys, ciphertexts, pack)
 
 
 def _texts(**texts: str) -> dict[str, str]:

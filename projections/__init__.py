@@ -17,8 +17,8 @@ from projections.custody import Custody
 from projections.inventory import Inventory
 from projections.people import People
 from projections.tables import METADATA
-from projections.view import View
+from projections.view import Recorded, View
 
-__all__ = ["METADATA", "VIEWS", "View"]
+__all__ = ["METADATA", "VIEWS", "Recorded", "View"]
 
 VIEWS: Final[tuple[View, ...]] = (Inventory(), Custody(), People())

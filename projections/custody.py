@@ -100,6 +100,8 @@ def _concerns(
 ) -> sa.ColumnElement[bool]:
     """Whether a row of `holdings` is a copy of a record that was collected in a given copy."""
     corrected = sa.select(corrections.c.holding).where(corrections.c.record == record)
+    # Told what is its own: inside a query over records it must not bring a second `inventory`.
+    corrected = corrected.correlate_except(corrections)
     return sa.or_(
         holdings.c.holding == collected_in,
         holdings.c.record == record,
@@ -115,7 +117,7 @@ def copies_there(
         sa.select(sa.func.count())
         .select_from(holdings)
         .where(_concerns(record, collected_in), holdings.c.condition.in_(THERE))
-        .correlate(inventory)
+        .correlate_except(holdings)
         .scalar_subquery()
         .label("holdings")
     )

@@ -8,12 +8,14 @@ a million rows changes one holding, not a million records.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 from msgspec import Struct
 from msgspec.structs import astuple
 
+from domain.codes import covers
 from domain.record import (
     RecordArchived,
     RecordClassified,
@@ -76,18 +78,23 @@ class _Row(Struct):
 
 _COLUMNS = _Row.__struct_fields__
 _FRESH = _COLUMNS[: _COLUMNS.index("state")]
+_FOR_EVER = {
+    "record", "form", "basis", "notice", "engagement", "holding", "row", "collected_position",
+}  # fmt: skip
+_CHANGING = tuple(name for name in _COLUMNS if name not in _FOR_EVER)
 _COUNTERS = tuple(column.name for column in inventory_counts.columns)
 
 _INSERT_FRESH = Prepared(_FRESH, lambda insert: insert(inventory))
 _INSERT = Prepared(_COLUMNS, lambda insert: insert(inventory))
 _UPDATE = Prepared(
-    ("key", *_COLUMNS[1:]),
+    (*_CHANGING, "key"),
     lambda _: (
         sa.update(inventory)
         .where(inventory.c.record == sa.bindparam("key"))
-        .values({name: sa.bindparam(name) for name in _COLUMNS[1:]})
+        .values({name: sa.bindparam(name) for name in _CHANGING})
     ),
 )
+_changed = attrgetter(*_CHANGING, "record")
 _SELECT = sa.select(inventory).where(
     inventory.c.record.in_(sa.bindparam("keys", expanding=True, type_=sa.LargeBinary))
 )
@@ -226,7 +233,7 @@ def _change(
     for row in rows.values():
         tally.add(row.bucket, 1, row.items, row.size)
     _INSERT.run(connection, [astuple(row) for row in new.values()])
-    _UPDATE.run(connection, [astuple(row) for row in old.values()])
+    _UPDATE.run(connection, [_changed(row) for row in old.values()])
 
 
 def _read(connection: sa.Connection, keys: list[bytes]) -> dict[bytes, _Row]:
@@ -302,9 +309,17 @@ def rows(
     `category` covers its parts: `communication` lists `communication.sms` too.
     """
     query = _LISTED.order_by(inventory.c.record).limit(limit)
-    if category is not None:
-        parts = inventory.c.category.startswith(f"{category}.", autoescape=True)
-        query = query.where(sa.or_(inventory.c.category == category, parts))
+    if category is not None or state is not None:
+        # The counters know which categories there are, and whether there is anything at all.
+        found = {
+            count.category
+            for count in counts(connection)
+            if category is None or covers(category, count.category)
+            if state is None or count.state == state
+        }
+        if not found:
+            return []
+        query = query.where(inventory.c.category.in_(sorted(found)))
     if state is not None:
         query = query.where(inventory.c.state == state)
     if after is not None:

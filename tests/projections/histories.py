@@ -229,9 +229,7 @@ class History:
         )
 
     def review(self, record: str, result: Any = "pass") -> str:
-        return self.add(
-            RecordVerified, record, role="reviewer", checks=["accuracy"], result=result
-        )
+        return self.add(RecordVerified, record, role="reviewer", checks=["accuracy"], result=result)
 
     def classify(self, record: str, *, again: bool = False, **fields: Any) -> str:
         more = {"supersedes": f"{record}/2"} if again else {}
@@ -295,9 +293,7 @@ class History:
         return self.add(ActorKeyRevoked, actor, key=f"{number:08x}", reason="left")
 
     def compromise(self, actor: str, number: int, since: str) -> str:
-        return self.add(
-            ActorKeyCompromised, actor, key=f"{number:08x}", suspected_since=since
-        )
+        return self.add(ActorKeyCompromised, actor, key=f"{number:08x}", suspected_since=since)
 
     def void(self, commit: str) -> str:
         return self.add(DraftVoided, self.new("draft"), commit=commit)

@@ -1,0 +1,370 @@
+"""Bulk collection: a folder, or the rows of a table, of any size, in flat memory.
+
+What is found is read, compared with what was collected before, and recorded in commits of at most
+1,000 events. "Before" is an HMAC token over path and content under a pepper that lies in the
+keystore; the table of tokens can be erased, events hold none of them (DESIGN 6). A run that is
+broken off has recorded whole commits; run again, it records nothing twice.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, NamedTuple
+from uuid import UUID
+
+from domain.engagement import EngagementOpened
+from domain.holding import HoldingCreated
+from domain.record import RecordCollected
+from domain.values import Event, SealedRef
+from ledger import sources
+from ledger.application import Acting, Ledger, seal_fields
+from ledger.errors import MunimentError, VerificationError
+from ledger.evidence import decode_event
+from ledger.recorder import Receipt
+from ledger.sealing import commitments_root, derived_seed
+from ledger.signing import new_ids, new_salts, now
+from ledger.sources import Found, SourceFault
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+MAX_EVENTS = 1_000
+_TOKEN_BYTES = 16
+_QUERY = 500
+
+
+class Terms(NamedTuple):
+    """Under which terms everything in one run is collected.
+
+    Codes as in the enumerations; `notice`: a reference to the notice given, sealed; without it
+    and without `exemption` personal data is recorded with the finding `notice_missing`.
+    `shared_key`: one data key for all rows of a table, which then cannot be erased one by one.
+    """
+
+    category: str
+    basis: str
+    source: str
+    engagement: str
+    notice: str | None = None
+    exemption: str | None = None
+    rows: bool = False
+    shared_key: bool = False
+    medium: str = "disk_internal"
+
+    @property
+    def notice_status(self) -> str:
+        """The `NoticeStatus` that these terms amount to (PIPL 17, 18)."""
+        if self.basis == "not_personal":
+            return "not_applicable"
+        if self.notice:
+            return "given"
+        return "exempt" if self.exemption else "missing"
+
+
+class Collected(NamedTuple):
+    """A record that this run has recorded."""
+
+    record: str
+    path: str
+    event: str
+    position: int
+
+
+class Unchanged(NamedTuple):
+    """Something that an earlier run has recorded, with the same content."""
+
+    path: str
+    count: int = 1
+
+
+class Failed(NamedTuple):
+    """Something that could not be taken; `cause` is a stable code."""
+
+    path: str
+    cause: str
+
+
+Outcome = Collected | Unchanged | Failed
+
+
+def collect(
+    ledger: Ledger, acting: Acting, paths: Sequence[str | os.PathLike[str]], terms: Terms
+) -> Iterator[Outcome]:
+    """Collect everything under `paths`; outcomes come as soon as they are durable.
+
+    Raises `RefusedError` when a rule forbids the act as such; what was recorded before stands.
+    """
+    yield from _Run(ledger, acting, terms).collect(paths)
+
+
+class _File(NamedTuple):
+    found: Found
+    token: bytes
+    items: int
+
+
+class _Run:
+    """One call of `collect`: its terms, its pepper, the batch being gathered."""
+
+    def __init__(self, ledger: Ledger, acting: Acting, terms: Terms) -> None:
+        self._ledger = ledger
+        self._acting = acting
+        self._terms = terms
+        self._pepper = _pepper(ledger, terms.engagement)
+        self._common: dict[str, Any] = {
+            "by": acting.actor,
+            "role": acting.role_for(RecordCollected, None, terms.engagement, now()),
+            "engagement": terms.engagement,
+        }
+        self._about: dict[str, Any] = {
+            "category": terms.category,
+            "basis": terms.basis,
+            "notice": terms.notice_status,
+            **({"notice_exemption": terms.exemption} if terms.notice_status == "exempt" else {}),
+        }
+
+    def collect(self, paths: Sequence[str | os.PathLike[str]]) -> Iterator[Outcome]:
+        batch: list[_File] = []
+        for step in sources.walk(paths):
+            if not isinstance(step, bytes):
+                yield Failed(sources.shown(step[0]), step[1])
+                continue
+            try:
+                found = sources.read(step)
+                if self._terms.rows and found.encoding is not None:
+                    yield from self._files(batch)
+                    batch = []
+                    yield from self._rows(found)
+                    continue
+                batch.append(_File(found, self._token(found.path, found.digest), _items(found)))
+            except SourceFault as fault:
+                yield Failed(sources.shown(step), fault.cause)
+            if len(batch) * 2 >= MAX_EVENTS:
+                yield from self._files(batch)
+                batch = []
+        yield from self._files(batch)
+
+    def _token(self, path: bytes, digest: bytes, row: int = 0) -> bytes:
+        """What says "the same content in the same place" without saying which."""
+        message = b"collect/v1\0" + row.to_bytes(8) + digest + path
+        return hmac.digest(self._pepper, message, "sha256")[:_TOKEN_BYTES]
+
+    def _known(self, tokens: Sequence[bytes]) -> set[bytes]:
+        known: set[bytes] = set()
+        for start in range(0, len(tokens), _QUERY):
+            known |= _tokens_among(self._ledger.log.writer, tokens[start : start + _QUERY])
+        return known
+
+    # -- whole files -------------------------------------------------------------------------
+
+    def _files(self, batch: list[_File]) -> Iterator[Outcome]:
+        """Record a batch of files: a holding and a record each, under one new data key each."""
+        known = self._known([file.token for file in batch])
+        yield from (Unchanged(sources.shown(f.found.path)) for f in batch if f.token in known)
+        fresh = list({f.token: f for f in batch if f.token not in known}.values())
+        if not fresh:
+            return
+        keys = self._ledger.keystore.new_keys(len(fresh))
+        holdings, records = new_ids("holding", len(fresh)), new_ids("record", len(fresh))
+        salts, moment = new_salts(2 * len(fresh)), now()
+        events: list[Event] = []
+        ciphertexts: dict[int, bytes] = {}
+        for file, key, holding, record in zip(fresh, keys, holdings, records, strict=True):
+            for event, ciphertext in self._file(file, key, holding, record, moment, salts):
+                ciphertexts[len(events)] = ciphertext
+                events.append(event)
+        tokens = [(f.token, UUID(r[-36:]).bytes) for f, r in zip(fresh, records, strict=True)]
+        receipt = self._commit(events, ciphertexts, tokens)
+        for number, (file, record) in enumerate(zip(fresh, records, strict=True)):
+            position = receipt.first + 2 * number + 1
+            yield Collected(record, sources.shown(file.found.path), f"{record}/1", position)
+
+    def _file(
+        self,
+        file: _File,
+        key: tuple[str, bytes],
+        holding: str,
+        record: str,
+        moment: str,
+        salts: list[str],
+    ) -> Iterator[tuple[Event, bytes]]:
+        form, size = sources.form_of(file.found), file.found.size
+        envelope = {**self._common, "version": 1, "at": moment}
+        sealed, ciphertext = self._seal(holding, _place(file.found), key)
+        yield (
+            HoldingCreated(
+                stream=holding, salt=salts.pop(), sealed=sealed, form=form, size=size,  # type: ignore[arg-type]
+                custodian=self._acting.state.party, medium=self._terms.medium,  # type: ignore[arg-type]
+                items=file.items, encrypted=False, **envelope,
+            ),
+            ciphertext,
+        )  # fmt: skip
+        sealed, ciphertext = self._seal(record, self._texts(file.found), key)
+        yield (
+            RecordCollected(
+                stream=record, salt=salts.pop(), sealed=sealed, form=form, size=size,  # type: ignore[arg-type]
+                holding=holding, items=file.items, method="folder_scan", **envelope, **self._about,
+            ),
+            ciphertext,
+        )  # fmt: skip
+
+    def _texts(self, found: Found) -> dict[str, str]:
+        texts = {
+            "title": sources.name_of(found.path),
+            "source": self._terms.source,
+            "content": found.digest.hex(),
+        }
+        return {**texts, "notice": self._terms.notice} if self._terms.notice else texts
+
+    def _seal(
+        self, stream: str, fields: Mapping[str, str], key: tuple[str, bytes]
+    ) -> tuple[SealedRef, bytes]:
+        return seal_fields(self._ledger.origin, f"{stream}/1", fields, *key)
+
+    # -- rows of a table ---------------------------------------------------------------------
+
+    def _rows(self, found: Found) -> Iterator[Outcome]:
+        """Record each data row as a record of its own; the table is the copy they all lie in."""
+        table = _Table(self._ledger, found)
+        batch: list[tuple[int, list[str]]] = []
+        path = sources.shown(found.path)
+        try:
+            for row in sources.rows(found):
+                batch.append(row)
+                if len(batch) == MAX_EVENTS - 1:
+                    yield from self._row_batch(table, batch)
+                    batch = []
+            yield from self._row_batch(table, batch)
+        except SourceFault as fault:
+            yield Failed(path, fault.cause)
+
+    def _row_batch(self, table: _Table, batch: list[tuple[int, list[str]]]) -> Iterator[Outcome]:
+        digests = [sha256(sources.row_content(cells)) for _, cells in batch]
+        path = table.found.path
+        rows = [
+            (number, cells[0] if cells else "", digest, self._token(path, digest.digest(), number))
+            for (number, cells), digest in zip(batch, digests, strict=True)
+        ]
+        known = self._known([row[3] for row in rows])
+        if known:
+            yield Unchanged(table.path, len(known))
+        fresh = [row for row in rows if row[3] not in known]
+        if not fresh:
+            return
+        moment = now()
+        events: list[Event] = []
+        ciphertexts: dict[int, bytes] = {}
+        if not table.registered:
+            event, ciphertexts[0] = self._table(table, moment)
+            events.append(event)
+        records = new_ids("record", len(fresh))
+        keys = [] if self._terms.shared_key else self._ledger.keystore.new_keys(len(fresh))
+        salts = new_salts(len(fresh))
+        for at, (row, record) in enumerate(zip(fresh, records, strict=True)):
+            if self._terms.shared_key:
+                sealed = self._committed(table, record, row[2].hexdigest())
+            else:
+                title = f"{table.name} #{row[0]} {row[1][:200]}"
+                fields = {"title": title, "content": row[2].hexdigest()}
+                sealed, ciphertexts[len(events)] = self._seal(record, fields, keys[at])
+            events.append(
+                RecordCollected(
+                    stream=record, version=1, at=moment, salt=salts[at], sealed=sealed,
+                    holding=table.holding, form="database_rows", size=table.row_size, items=1,
+                    method="table_rows", row=row[0], **self._common, **self._about,
+                )
+            )  # fmt: skip
+        tokens = [(row[3], UUID(r[-36:]).bytes) for row, r in zip(fresh, records, strict=True)]
+        receipt = self._commit(events, ciphertexts, tokens)
+        first = receipt.first + (0 if table.registered else 1)
+        table.registered = True
+        for number, record in enumerate(records):
+            yield Collected(record, table.path, f"{record}/1", first + number)
+
+    def _committed(self, table: _Table, record: str, content: str) -> SealedRef:
+        """A row's commitment under the seed that its table's payload holds."""
+        event_id = f"{record}/1"
+        seed = derived_seed(table.seed, event_id)
+        root = commitments_root(self._ledger.origin, event_id, {"content": content}, seed)
+        return SealedRef(key=table.key[0], root=root.hex())
+
+    def _table(self, table: _Table, moment: str) -> tuple[Event, bytes]:
+        found = table.found
+        fields = {**_place(found), **self._texts(found), "seed": table.seed.hex()}
+        sealed, ciphertext = self._seal(table.holding, fields, table.key)
+        event = HoldingCreated(
+            stream=table.holding, version=1, at=moment, salt=new_salts(1)[0], sealed=sealed,
+            custodian=self._acting.state.party, form="database_rows", size=found.size,
+            medium=self._terms.medium, items=_items(found), encrypted=False, **self._common,  # type: ignore[arg-type]
+        )  # fmt: skip
+        return event, ciphertext
+
+    def _commit(
+        self,
+        events: Sequence[Event],
+        ciphertexts: Mapping[int, bytes],
+        tokens: Sequence[tuple[bytes, bytes]],
+    ) -> Receipt:
+        return self._ledger.commit(self._acting, events, ciphertexts, tokens=tokens)
+
+
+class _Table:
+    """A table whose rows are being collected: its holding, its data key, its series seed."""
+
+    def __init__(self, ledger: Ledger, found: Found) -> None:
+        self.found = found
+        self.path = sources.shown(found.path)
+        self.name = sources.name_of(found.path)
+        self.holding = new_ids("holding")[0]
+        self.key = ledger.keystore.new_keys(1)[0]
+        self.seed = os.urandom(32)
+        self.registered = False
+        self.row_size = 0
+
+
+def _place(found: Found) -> dict[str, str]:
+    place = {"location": sources.shown(found.path), "content": found.digest.hex()}
+    try:
+        found.path.decode("utf-8")
+    except UnicodeDecodeError:
+        return {**place, "location_bytes": found.path.hex()}
+    return place
+
+
+def _items(found: Found) -> int:
+    """How many things a file is: the data rows of a table that can be taken apart, else one."""
+    if found.encoding is None:
+        return 1
+    try:
+        return sum(1 for _ in sources.rows(found))
+    except SourceFault as fault:
+        if fault.cause == "malformed_table":
+            return 1
+        raise
+
+
+def _tokens_among(connection: Connection, tokens: Sequence[bytes]) -> set[bytes]:
+    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    marks = ", ".join([mark] * len(tokens))
+    rows = connection.exec_driver_sql(
+        f"SELECT token FROM tokens WHERE token IN ({marks})",  # noqa: S608  marks only
+        tuple(tokens),
+    )
+    return {bytes(row[0]) for row in rows}
+
+
+def _pepper(ledger: Ledger, engagement: str) -> bytes:
+    """The engagement's pepper, derived from its data key: it ends when that key is destroyed."""
+    stored = ledger.recorder.select_events(UUID(engagement[-36:]), lte=1)
+    event = decode_event(stored[0].state) if stored else None
+    if not isinstance(event, EngagementOpened) or not event.sealed:
+        msg = "the engagement has no data key to recognise records by"
+        raise VerificationError(msg, "muniment verify")
+    try:
+        key = ledger.keystore.key(event.sealed.key)
+    except MunimentError as error:
+        raise type(error)(error.message, "restore the keystore; muniment doctor") from error
+    return hmac.digest(key, b"muniment/pepper/v1", "sha256")

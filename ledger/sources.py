@@ -1,0 +1,260 @@
+"""Files and tables as they are found: named, read once, never trusted.
+
+Nothing here writes. A file is opened without following a link and without waiting for a pipe,
+hashed in chunks, and compared with what it was before the reading began. A table (csv, tsv) is
+decoded as UTF-8, then UTF-16 (with a byte order mark), then GB18030, whichever fits the whole
+file; its first row is the header, a row's content is the JSON array of its cells.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from io import BufferedReader, TextIOWrapper
+from typing import NamedTuple
+
+import msgspec
+
+CHUNK = 1 << 20
+TABLES = frozenset({".csv", ".tsv"})
+_FORMS = {
+    "audio": frozenset({".wav", ".mp3", ".m4a", ".amr", ".flac", ".ogg", ".wma"}),
+    "video": frozenset({".mp4", ".mov", ".avi", ".mkv", ".wmv"}),
+}
+_MAX_CELL = 1 << 20
+
+
+class SourceFault(Exception):  # noqa: N818  a state of a source, not a program error
+    """Why a source could not be taken; `cause` is a stable code without content."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
+
+class Found(NamedTuple):
+    """A regular file as it was read: what it is called, its bytes' digest and size."""
+
+    path: bytes
+    digest: bytes
+    size: int
+    encoding: str | None
+    """How a table is encoded; None for what is no table, or one that no known encoding fits."""
+
+
+def shown(path: bytes) -> str:
+    """A path as text that can be printed, sealed and read back by a person.
+
+    Bytes that are not UTF-8, and control characters, are written as escapes.
+    """
+    text = path.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def walk(paths: Sequence[str | os.PathLike[str]]) -> Iterator[bytes | tuple[bytes, str]]:
+    """Every file under the paths, as absolute path bytes, each once, in byte order by folder.
+
+    What cannot be entered, and links and special files inside a folder, come as
+    `(path, cause)`. A link named as a path itself is followed: that is what its caller meant.
+    """
+    seen: set[bytes] = set()
+    for path in paths:
+        start = os.fsencode(os.path.abspath(path))  # noqa: PTH100  bytes, and without resolving
+        if os.path.islink(start):  # noqa: PTH114
+            start = os.path.realpath(start)
+        for found in _walk(start, top=True):
+            key = found if isinstance(found, bytes) else found[0]
+            if key not in seen:
+                if len(paths) > 1:
+                    seen.add(key)
+                yield found
+
+
+def _walk(path: bytes, *, top: bool = False) -> Iterator[bytes | tuple[bytes, str]]:
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError as error:
+        yield path, cause_of(error)
+        return
+    if stat.S_ISREG(mode):
+        yield path
+    elif stat.S_ISDIR(mode):
+        try:
+            names = sorted(os.listdir(path))
+        except OSError as error:
+            yield path, cause_of(error)
+            return
+        for name in names:
+            yield from _walk(os.path.join(path, name))  # noqa: PTH118  bytes
+    else:
+        yield path, "link" if stat.S_ISLNK(mode) and not top else "not_a_regular_file"
+
+
+def cause_of(error: OSError) -> str:
+    """A stable code for an operating-system error, without the name of anything."""
+    causes: dict[type[OSError], str] = {
+        FileNotFoundError: "vanished",
+        PermissionError: "not_readable",
+        IsADirectoryError: "not_a_regular_file",
+    }
+    return causes.get(type(error), "input_output_error")
+
+
+@contextmanager
+def opened(path: bytes) -> Iterator[BufferedReader]:
+    """A regular file, opened for reading; checked on leaving to be the file it was on entering.
+
+    Raises `SourceFault`: vanished, not readable, a link, not a regular file, or changed
+    meanwhile.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        cause = "link" if os.path.islink(path) else cause_of(error)  # noqa: PTH114
+        raise SourceFault(cause) from error
+    with os.fdopen(descriptor, "rb", buffering=CHUNK) as file:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            cause = "not_a_regular_file"
+            raise SourceFault(cause)
+        try:
+            yield file
+            after = os.fstat(descriptor)
+        except OSError as error:
+            raise SourceFault(cause_of(error)) from error
+        if _identity(before) != _identity(after):
+            cause = "changed_while_read"
+            raise SourceFault(cause)
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def read(path: bytes) -> Found:
+    """Read a file whole, in flat memory. Raises `SourceFault`."""
+    table = suffix(path) in TABLES
+    with opened(path) as file:
+        digest, size = sha256(), 0
+        decoders: dict[str, codecs.IncrementalDecoder] | None = None
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+            if table:
+                if decoders is None:
+                    decoders = _decoders(chunk)
+                _try(decoders, chunk)
+        if decoders:
+            _try(decoders, b"", final=True)
+    encoding = next(iter(decoders), None) if decoders else ("utf-8" if table else None)
+    return Found(path, digest.digest(), size, encoding)
+
+
+def _decoders(start: bytes) -> dict[str, codecs.IncrementalDecoder]:
+    names = ["utf-8-sig", "gb18030"]
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        names = ["utf-16"]
+    return {name: codecs.getincrementaldecoder(name)() for name in names}
+
+
+def _try(
+    decoders: dict[str, codecs.IncrementalDecoder], chunk: bytes, *, final: bool = False
+) -> None:
+    for name in list(decoders):
+        try:
+            decoders[name].decode(chunk, final)
+        except UnicodeDecodeError:
+            del decoders[name]
+
+
+def suffix(path: bytes) -> str:
+    """The lower-case ending of a path, such as `.csv`."""
+    return os.path.splitext(path)[1].decode("ascii", "replace").lower()  # noqa: PTH122  bytes
+
+
+def form_of(found: Found) -> str:
+    """The `MediumForm` of a file, by its ending; a table that can be read is rows."""
+    if found.encoding is not None:
+        return "database_rows"
+    ending = suffix(found.path)
+    return next((form for form, endings in _FORMS.items() if ending in endings), "electronic_native")
+
+
+def rows(found: Found) -> Iterator[tuple[int, list[str]]]:
+    """The data rows of a table, numbered from 1; the header and empty lines are left out.
+
+    Raises `SourceFault` for a table that cannot be taken apart, or is not the one that was read.
+    """
+    if found.encoding is None:
+        cause = "unknown_encoding"
+        raise SourceFault(cause)
+    delimiter = "\t" if suffix(found.path) == ".tsv" else ","
+    csv.field_size_limit(_MAX_CELL)
+    digest = sha256()
+    with opened(found.path) as file:
+        text = TextIOWrapper(_Hashing(file, digest), encoding=found.encoding, newline="")  # type: ignore[arg-type]
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        number = 0
+        try:
+            next(reader, None)
+            for cells in reader:
+                if cells:
+                    number += 1
+                    yield number, cells
+        except (csv.Error, UnicodeDecodeError) as error:
+            cause = "malformed_table"
+            raise SourceFault(cause) from error
+    if digest.digest() != found.digest:
+        cause = "changed_while_read"
+        raise SourceFault(cause)
+
+
+def row_content(cells: list[str]) -> bytes:
+    """The bytes whose digest a row's commitment covers: the JSON array of its cells."""
+    return msgspec.json.encode(cells)
+
+
+class _Hashing:
+    """Hashes what a reader reads; just enough of a raw stream for `TextIOWrapper`."""
+
+    def __init__(self, file: BufferedReader, digest: object) -> None:
+        self._file = file
+        self._update = digest.update  # type: ignore[attr-defined]
+        self.closed = False
+
+    def read1(self, size: int = -1) -> bytes:
+        chunk = self._file.read1(size)
+        self._update(chunk)
+        return chunk
+
+    def read(self, size: int = -1) -> bytes:
+        chunk = self._file.read(size)
+        self._update(chunk)
+        return chunk
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return False
+
+    def seekable(self) -> bool:
+        return False
+
+    def flush(self) -> None:
+        """Nothing is ever written."""
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def name_of(path: bytes) -> str:
+    """The last part of a path, as `shown`."""
+    return shown(os.path.basename(path))  # noqa: PTH119  bytes
+
