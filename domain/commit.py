@@ -7,6 +7,7 @@ a well-formed note (digests, signatures, the root of `seen`) is checked in `ledg
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from msgspec import UNSET
 
@@ -17,7 +18,7 @@ from domain.keys import KeyState
 from domain.ledger import LedgerState
 from domain.policy import Policy
 from domain.privacy import looks_personal
-from domain.values import Event, later, moment
+from domain.values import Event, later, malformed, moment
 
 _TIME_FIELDS = ("departed_at", "arrived_at", "discovered_at", "suspected_since")
 _CODE_FIELDS = ("rules", "pack", "software", "origin")
@@ -36,11 +37,12 @@ def judge_commit(
     world.preload(_streams_named(statement, events))
     if statement.entry == 0:
         _begin_with_entry_zero(world, statement, events)
+    authors: dict[_Author, list[Refusal]] = {}
     refusals = [*_signers(case, events), *_statement(case, events)]
     for event in events:
         if refusals:
             break
-        refusals = [*_envelope(case, event)]
+        refusals = _envelope(case, event, authors)
         for judge in rules_for(type(event)):
             refusals.extend(judge(case, event))
         if not refusals:
@@ -136,8 +138,31 @@ def _statement(case: Case, events: Sequence[Event]) -> Iterator[Refusal]:
         yield refuse("I-09", "joint_commit_writes_one_stream")
 
 
-def _envelope(case: Case, event: Event) -> Iterator[Refusal]:
+def _envelope(case: Case, event: Event, authors: dict[_Author, list[Refusal]]) -> list[Refusal]:
     """What holds for every event: author, role, engagement, version, times, no personal data."""
+    author = (event.by, event.role, event.engagement, type(event))
+    if author not in authors:
+        authors[author] = list(_author(case, event))
+    refusals = list(authors[author])
+    state = case.world.state(event.stream, State)
+    if event.version != (state.version + 1 if state is not None else 1):
+        refusals.append(refuse("I-04", "version_gap_or_repeat", event.id))
+    if fields := malformed(event):
+        return [refuse("I-02", "malformed_field", *fields)]
+    refusals.extend(_times(case, event))
+    for name in _fields(type(event), _CODE_FIELDS):
+        values = getattr(event, name)
+        for value in (values,) if isinstance(values, str) else values:
+            if looks_personal(value):
+                refusals.append(refuse("I-02", "code_looks_personal", event.id))
+    return refusals
+
+
+_Author = tuple[str, str, str, type[Event]]
+
+
+def _author(case: Case, event: Event) -> Iterator[Refusal]:
+    """Who says it, in which role, for which engagement: all as they were before the commit."""
     said, world = case.statement, case.world
     if not any(s.holder == event.by and s.capacity == event.role for s in said.actors):
         yield refuse("I-01", "author_did_not_sign_in_role", event.by)
@@ -146,36 +171,28 @@ def _envelope(case: Case, event: Event) -> Iterator[Refusal]:
         yield refuse("I-09", "role_not_held", event.by)
     if event.ROLES and event.role not in event.ROLES:
         yield refuse("I-09", "role_does_not_permit", event.role)
-    engagement = (world.before if said.entry == 0 else world.state)(
-        event.engagement, EngagementState
-    )
+    engagement = world.before(event.engagement, EngagementState)
     if engagement is None or not engagement.open:
         yield refuse("I-09", "unknown_engagement", event.engagement)
-    state = world.state(event.stream, State)
-    expected = state.version + 1 if state is not None else 1
-    if event.version != expected:
-        yield refuse("I-04", "version_gap_or_repeat", event.id)
-    yield from _times(case, event)
-    for name in _CODE_FIELDS:
-        values = getattr(event, name, ())
-        for value in (values,) if isinstance(values, str) else values:
-            if looks_personal(value):
-                yield refuse("I-02", "code_looks_personal", event.id)
+
+
+@lru_cache(maxsize=256)
+def _fields(kind: type[Event], names: tuple[str, ...]) -> tuple[str, ...]:
+    """Which of these fields a class of events has."""
+    return tuple(name for name in names if name in kind.__struct_fields__)
 
 
 def _times(case: Case, event: Event) -> Iterator[Refusal]:
     """Claimed times name instants, are not ahead of the ledger's, and lateness has a reason."""
     accepted, limits = case.statement.accepted, case.policy.limits
     try:
-        claimed = moment(event.at)
-        for name in _TIME_FIELDS:
-            if isinstance(value := getattr(event, name, None), str):
-                moment(value)
+        moment(event.at)
+        for name in _fields(type(event), _TIME_FIELDS):
+            moment(getattr(event, name))
     except ValueError:
         yield refuse("I-04", "not_a_time", event.id)
         return
-    lead = (claimed - moment(accepted)).total_seconds()
-    if lead > limits.clock_skew_seconds:
+    if event.at > later(accepted, seconds=limits.clock_skew_seconds):
         yield refuse("I-04", "claimed_time_in_future", event.id)
-    if -lead > limits.late_after_hours * 3600 and event.late_reason is UNSET:
+    if event.late_reason is UNSET and later(event.at, hours=limits.late_after_hours) < accepted:
         yield refuse("I-04", "late_without_reason", event.id)
