@@ -28,14 +28,24 @@ class MunimentError(Exception):
     """Something that a person can act on.
 
     `message`: what happened and what was not changed. `remedy`: the next command or step, if any.
+    Both may be templates with `values` for what differs from case to case (ids, codes, counts), so
+    that the command line can say them in another language: `template` and `remedy_template` are
+    what it looks up.
+
+    >>> error = UsageError("there is no actor {actor}", "muniment actor list", actor="actor-7")
+    >>> error.message, error.template
+    ('there is no actor actor-7', 'there is no actor {actor}')
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, remedy: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+    def __init__(self, template: str, remedy: str = "", **values: object) -> None:
+        self.template = template
+        self.remedy_template = remedy
+        self.values = values
+        self.message = template.format(**values) if values else template
+        self.remedy = remedy.format(**values) if values else remedy
+        super().__init__(self.message)
 
 
 class UsageError(MunimentError):
@@ -103,8 +113,14 @@ class RefusedError(MunimentError):
 
     exit_code = 13
 
-    def __init__(self, message: str, remedy: str = "", refusals: tuple[object, ...] = ()) -> None:
-        super().__init__(message, remedy)
+    def __init__(
+        self,
+        template: str,
+        remedy: str = "",
+        refusals: tuple[object, ...] = (),
+        **values: object,
+    ) -> None:
+        super().__init__(template, remedy, **values)
         self.refusals = refusals
 
 

@@ -1,0 +1,151 @@
+"""One call of the command line: which ledger, who acts, with what passphrases, how to speak.
+
+Filled by the general options (`ledger.cli.command`), which may stand before and after the
+subcommand; asked by every command. Environment and defaults are looked at here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ledger.cli.passphrases import Sources
+from ledger.errors import NoLedgerError, UsageError
+
+if TYPE_CHECKING:
+    from ledger.application import Acting, Ledger
+    from ledger.folder import Folder
+
+_CONFIG_LIMIT = 65_536
+
+
+class Call:
+    """What was asked besides the command itself."""
+
+    def __init__(self) -> None:
+        self.ledger_folder: Path | None = None
+        self.as_actor: str | None = None
+        self.as_json = False
+        self.quiet = False
+        self.verbose = False
+        self.passphrase_file: str | None = None
+        self.passphrase_command: str | None = None
+        self.ledger_passphrase_file: str | None = None
+        self.wait = 10.0
+        self.confirm_clock = False
+        self._sources: Sources | None = None
+
+    @property
+    def passphrases(self) -> Sources:
+        """Where passphrases come from in this call; each source is read once."""
+        if self._sources is None:
+            self._sources = Sources(
+                self.passphrase_file, self.passphrase_command, self.ledger_passphrase_file
+            )
+        return self._sources
+
+    # -- which ledger ------------------------------------------------------------------------
+
+    @property
+    def path(self) -> Path:
+        """The ledger's folder: `-L`, `MUNIMENT_LEDGER`, the nearest parent, the user's config.
+
+        Raises `NoLedgerError` if none of them names one.
+        """
+        from ledger.folder import find_ledger
+
+        named = self.named_path
+        found = named or find_ledger(Path.cwd()) or _configured()
+        if found is None:
+            raise NoLedgerError(
+                "no ledger was named, and there is none in this folder or above it",
+                "muniment -L DIR …, or set MUNIMENT_LEDGER; a new one: muniment -L DIR init",
+            )
+        return found
+
+    @property
+    def named_path(self) -> Path | None:
+        """The folder that `-L` or `MUNIMENT_LEDGER` names."""
+        if self.ledger_folder is not None:
+            return self.ledger_folder
+        named = os.environ.get("MUNIMENT_LEDGER")
+        return Path(named) if named else None
+
+    @property
+    def folder(self) -> Folder:
+        """The ledger's folder, not opened yet."""
+        from ledger.folder import Folder
+
+        return Folder(self.path)
+
+    # -- opened ------------------------------------------------------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[Ledger]:
+        """The ledger, opened so that nothing can be changed."""
+        from ledger.application import Ledger
+
+        ledger = Ledger(self.folder, self.passphrases)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+    @contextmanager
+    def writing(self, *, acting: bool = True) -> Iterator[Ledger]:
+        """The ledger, opened by its one writer.
+
+        A passphrase that must be typed is asked for first (`acting`: the actor's is needed), so
+        that nobody waits for the lock while somebody types.
+        """
+        from ledger.application import Ledger, SystemClock
+
+        folder = self.folder
+        folder.check()
+        if acting:
+            self.passphrases.ask_first()
+        clock = SystemClock(confirmed=self.confirm_clock)
+        ledger = Ledger(folder, self.passphrases, writing=True, wait=self.wait, clock=clock)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+
+    # -- who acts ----------------------------------------------------------------------------
+
+    def actor(self, ledger: Ledger) -> str:
+        """Who acts: `--as`, `MUNIMENT_ACTOR`, or the actor made by `init`."""
+        from ledger.cli.ids import resolve
+
+        named = self.as_actor or os.environ.get("MUNIMENT_ACTOR")
+        return resolve(ledger, "actor", named) if named else founder(ledger)
+
+    def acting(self, ledger: Ledger) -> Acting:
+        """The actor of this call with the key that signs."""
+        return ledger.acting(self.actor(ledger))
+
+
+def founder(ledger: Ledger) -> str:
+    """The actor made by `init`: who says the ledger's first event."""
+    return ledger.events_of(ledger.ledger_id)[0][2].by
+
+
+def _configured() -> Path | None:
+    """The ledger that the user's own config file names: `ledger = "/path"` in config.toml."""
+    import tomllib
+
+    from platformdirs import user_config_path
+
+    file = user_config_path("muniment", appauthor=False) / "config.toml"
+    with suppress(OSError):
+        raw = file.read_bytes()[: _CONFIG_LIMIT + 1]
+        try:
+            named = tomllib.loads(raw.decode("utf-8")).get("ledger")
+        except ValueError:
+            raise UsageError("the file muniment/config.toml is not TOML", "correct it") from None
+        if isinstance(named, str) and named:
+            return Path(named).expanduser()
+    return None

@@ -1,0 +1,121 @@
+"""Projections made anew from the events alone, and compared with the live ones (promise 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from ledger.errors import MunimentError, VerificationError
+from ledger.evidence import decode_event
+from ledger.schema import SIGNERS, transaction
+from ledger.tlog.commit import POSSESSION, Entry
+from projections import METADATA, VIEWS
+from projections.comparison import Difference, differences
+from projections.view import Recorded, key_of
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+BATCH = 2_000
+
+
+def batches(log: Connection, last: int, size: int = BATCH) -> Iterator[list[Recorded]]:
+    """Every event up to position `last`, in order, in flat memory.
+
+    Raises `VerificationError` for an event that cannot be read.
+    """
+    mark = "?" if log.dialect.paramstyle == "qmark" else "%s"
+    accepted = _Accepted(log)
+    for first in range(1, last + 1, size):
+        rows = log.exec_driver_sql(
+            "SELECT position, entry, state FROM events "  # noqa: S608  marks only
+            f"WHERE position BETWEEN {mark} AND {mark} ORDER BY position",
+            (first, min(first + size - 1, last)),
+        ).all()
+        try:
+            yield [Recorded(p, e, accepted.at(e), decode_event(state)) for p, e, state in rows]
+        except MunimentError as error:
+            msg = f"an event near position {first} cannot be read: {error.message}"
+            raise VerificationError(msg, "muniment verify") from error
+
+
+class _Accepted:
+    """The accepted time of entries, asked for in order."""
+
+    def __init__(self, log: Connection) -> None:
+        self._log = log
+        self._mark = "?" if log.dialect.paramstyle == "qmark" else "%s"
+        self._entry = -1
+        self._time = ""
+
+    def at(self, entry: int) -> str:
+        if entry != self._entry:
+            data = self._log.exec_driver_sql(
+                f"SELECT substr(data, 10, 24) FROM commits WHERE entry = {self._mark}",  # noqa: S608
+                (entry,),
+            ).scalar()
+            if data is None:
+                msg = f"entry {entry} is missing"
+                raise VerificationError(msg, "muniment verify")
+            self._entry, self._time = entry, bytes(data).decode("ascii", "replace")
+        return self._time
+
+
+def rebuild_into(log: Connection, target: Connection, size: int = BATCH) -> int:
+    """Make the projections of `log`'s events in `target`, whose tables must be empty.
+
+    Returns the number of events read.
+    """
+    last = log.exec_driver_sql("SELECT events FROM head").scalar() or 0
+    for batch in batches(log, last, size):
+        for view in VIEWS:
+            view.apply(target, batch)
+    return int(last)
+
+
+def rebuild(connection: Connection) -> int:
+    """Replace the live projections and the table of signers, in one transaction.
+
+    Returns the number of events read.
+    """
+    with transaction(connection):
+        METADATA.drop_all(connection)
+        METADATA.create_all(connection)
+        connection.execute(sa.delete(SIGNERS))
+        if rows := signers(connection):
+            connection.execute(sa.insert(SIGNERS), rows)
+        return rebuild_into(connection, connection)
+
+
+def signers(log: Connection) -> list[dict[str, object]]:
+    """The last entry of each holder, from the commit notes alone."""
+    origin = ""
+    last: dict[str, int] = {}
+    for entry, data in log.exec_driver_sql("SELECT entry, data FROM commits ORDER BY entry"):
+        note = Entry.parse(bytes(data)).commit.note
+        origin = origin or note.origin
+        for line in note.signers:
+            holder = line.name.removeprefix(f"{origin}/a/")
+            if line.capacity != POSSESSION and holder != line.name:
+                last[holder] = entry
+    return [{"holder": key_of(holder), "entry": entry} for holder, entry in sorted(last.items())]
+
+
+def check(log: Connection, *, limit: int = 20) -> list[Difference]:
+    """Where the live projections differ from what the events say; empty if nowhere."""
+    engine = sa.create_engine("sqlite://", isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as scratch:
+            METADATA.create_all(scratch)
+            SIGNERS.create(scratch)
+            scratch.exec_driver_sql("BEGIN")
+            rebuild_into(log, scratch)
+            if rows := signers(log):
+                scratch.execute(sa.insert(SIGNERS), rows)
+            scratch.exec_driver_sql("COMMIT")
+            tables = [*METADATA.sorted_tables, SIGNERS]
+            return differences(log, scratch, tables, limit=limit)
+    finally:
+        engine.dispose()
