@@ -106,6 +106,11 @@ class Findings:
             if self._counts[code] <= LIMIT:
                 self._found[finding] = None
 
+    def omit(self, code: str, count: int) -> None:
+        """So many more of a code, which nobody listed."""
+        if count:
+            self._counts[code] += count
+
     @property
     def verdict(self) -> Verdict:
         """What the findings come to."""

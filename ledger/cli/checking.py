@@ -1,0 +1,194 @@
+"""`muniment checkpoint`, `verify`, `rebuild`, `doctor`: is it what it should be?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from ledger.cli.call import Call
+from ledger.cli.columns import printable, table
+from ledger.cli.command import PATH, command, option, pass_call
+from ledger.cli.language import N_, _, plural
+from ledger.errors import UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ledger.findings import Report
+
+FAILED = 3
+_LIMIT = 1 << 20
+
+VERDICTS = {
+    "valid": N_("valid: every byte is what was signed"),
+    "valid-but-since-revoked": N_("valid; a key that signed was revoked later"),
+    "unverifiable": N_("unverifiable: something that is needed is missing"),
+    "disputed": N_("disputed: signed with a key that was later reported as compromised"),
+    "invalid": N_("invalid: this is not what was signed"),
+}
+PASSING = frozenset({"valid", "valid-but-since-revoked"})
+
+
+@command(
+    "checkpoint",
+    N_(
+        "Sign and print the present state of the ledger.\n\n"
+        "The signed note goes to standard output, so that it can be kept in a file and given to "
+        "others: whoever holds it notices every later change of what it covers."
+    ),
+)
+@pass_call
+def checkpoint(call: Call) -> None:
+    """Print the newest checkpoint over the present state, signing one if there is none."""
+    from ledger.tlog.checkpoint import Checkpoint
+    from ledger.tlog.note import Note
+
+    with call.writing(acting=False) as ledger:
+        note = ledger.sign_checkpoint()
+    if call.as_json:
+        head = Checkpoint.parse(Note.parse(note).text)
+        line = {
+            "origin": head.origin, "size": head.size, "root": head.root.hex(),
+            "note": note.decode("utf-8"),
+        }  # fmt: skip
+        click.echo(msgspec.json.encode(line))
+    else:
+        click.echo(note, nl=False)
+
+
+@command(
+    "verify",
+    N_(
+        "Check everything that the ledger holds.\n\n"
+        "Every stored byte is hashed again, every signature checked, every finding named with its "
+        "position, stream, part and cause. Needs no passphrase and changes nothing. Exit code 0: "
+        "valid or valid-but-since-revoked; 3: anything else."
+    ),
+)
+@option(
+    "--since", type=PATH, metavar="FILE",
+    help=N_("A checkpoint that you kept: prove that its state is a prefix, check what is new."),
+)  # fmt: skip
+@option(
+    "--trust", type=PATH, metavar="FILE",
+    help=N_("The ledger's verifier key as you have it; else the folder's trust/ledger.vkey."),
+)  # fmt: skip
+@pass_call
+def verify(call: Call, since: Path | None, trust: Path | None) -> int:
+    """Verify; the exit code is the verdict."""
+    from ledger.stored import verify_folder
+    from ledger.tlog.note import VerifierKey
+
+    folder = call.folder
+    folder.check()
+    key = VerifierKey.parse(_read(trust).decode("utf-8").strip()) if trust else None
+    report = verify_folder(folder, since=_read(since) if since else None, trust=key)
+    if call.as_json:
+        click.echo(msgspec.json.encode(report))
+    else:
+        _show(report)
+    return 0 if report.verdict in PASSING else FAILED
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(_LIMIT)
+    except OSError as error:
+        raise UsageError("the file cannot be read ({cause})", cause=error.strerror) from None
+
+
+def _show(report: Report) -> None:
+    checked = plural("{events} event in {commits} commits", "{events} events in {commits} commits",
+                     report.events)  # fmt: skip
+    click.echo(checked.format(events=report.events, commits=report.commits))
+    for finding in report.findings:
+        place = [
+            _("position {position}").format(position=finding.position)
+            if finding.position is not None
+            else "",
+            finding.stream or "",
+            _("part {part}").format(part=finding.part),
+        ]
+        click.echo(f"{finding.code}: {', '.join(text for text in place if text)}")
+        click.echo(f"  {_('cause')}: {printable(finding.cause)}")
+        if finding.expected is not None:
+            click.echo(f"  {_('expected')}: {printable(str(finding.expected))}")
+        if finding.actual is not None:
+            click.echo(f"  {_('actual')}: {printable(str(finding.actual))}")
+    click.echo(_(VERDICTS[report.verdict]))
+    if report.checkpoint and report.verdict in PASSING:
+        click.echo(_("The newest signed state, to compare or read aloud:"))
+        click.echo(report.checkpoint.split("\n\n")[0])
+
+
+@command(
+    "rebuild",
+    N_(
+        "Make the tables anew from the events.\n\n"
+        "Inventory, chain of custody and registers are readings of the events and can be thrown "
+        "away. With --check nothing is changed: the tables are made in memory and compared with "
+        "the live ones; exit code 3 if they differ."
+    ),
+)
+@option("--check", is_flag=True, help=N_("Compare only."))
+@pass_call
+def rebuild(call: Call, *, check: bool) -> int:
+    """Rebuild or compare."""
+    from ledger import rebuild as rebuilding
+
+    if not check:
+        with call.writing(acting=False) as ledger:
+            events = rebuilding.rebuild(ledger.log.writer)
+        _result(call, {"rebuilt": True, "events": events}, _("rebuilt from {events} events"))
+        return 0
+    with call.reading() as ledger, ledger.engine.connect() as connection:
+        found = rebuilding.check(connection)
+    line = {"equal": not found, "differences": [d._asdict() for d in found]}
+    if call.as_json:
+        click.echo(msgspec.json.encode(line))
+    elif not found:
+        click.echo(_("the tables are what the events make them"))
+    else:
+        header = (_("table"), _("key"), _("difference"), _("columns"))
+        rows = ((d.table, d.key, d.kind, " ".join(d.columns)) for d in found)
+        for text in table(header, rows):
+            click.echo(text)
+        click.echo(_("the tables are not what the events make them: muniment rebuild"), err=True)
+    return FAILED if found else 0
+
+
+def _result(call: Call, line: dict[str, object], text: str) -> None:
+    if call.as_json:
+        click.echo(msgspec.json.encode(line))
+    else:
+        click.echo(text.format(**line))
+
+
+@command(
+    "doctor",
+    N_(
+        "Check the folder, database, keys and clock.\n\n"
+        "Looks at what verification does not: missing files, permissions, triggers, the database's "
+        "own integrity, the writer's lock, pins, the clock. Changes nothing. Exit code 1 if "
+        "something needs attention."
+    ),
+)
+@pass_call
+def doctor(call: Call) -> int:
+    """Examine and say what was found."""
+    from ledger.doctor import examine
+
+    examined = list(examine(call.folder))
+    if call.as_json:
+        click.echo(msgspec.json.encode({"checks": examined}))
+    else:
+        for check in examined:
+            sign = {"ok": "✓", "warning": "!", "failed": "✗"}[check.state]
+            text = _(check.text).format(**check.values)
+            click.echo(f"{sign} {printable(text)}")
+            if check.remedy:
+                click.echo(f"    {_(check.remedy)}")
+    return 1 if any(check.state == "failed" for check in examined) else 0

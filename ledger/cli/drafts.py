@@ -1,0 +1,195 @@
+"""`muniment sign`, `submit`, `draft`: commits that need several persons."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from ledger.cli.call import Call
+from ledger.cli.columns import printable
+from ledger.cli.command import PATH, argument, command, group, option, pass_call
+from ledger.cli.language import N_, _
+from ledger.errors import KeyAccessError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ledger.application import Ledger
+    from ledger.drafts import Draft, Opened
+    from ledger.privatekey import PrivateKey
+
+_FILE = argument("file", type=PATH, metavar="FILE")
+_ENVELOPE = frozenset({"v", "stream", "version", "salt", "sealed"})
+
+
+@command(
+    "sign",
+    N_(
+        "Sign a draft that needs several persons.\n\n"
+        "Opens the draft, checks it against its root and commitments, shows every field and asks. "
+        "The signature is added to the file; nothing is recorded yet."
+    ),
+)
+@_FILE
+@option("--yes", is_flag=True, help=N_("Do not ask."))
+@pass_call
+def sign(call: Call, file: Path, *, yes: bool) -> int:
+    """Add the acting actor's signature."""
+    from ledger.drafts import add_signature, check_current, read_draft, write_draft
+
+    draft = read_draft(file)
+    with call.reading() as ledger:
+        acting = call.acting(ledger)
+        opened = _open(ledger, draft, acting.actor)
+        check_current(ledger, opened)
+        _show(call, draft, opened)
+        if not yes and not click.confirm(_("Sign this?"), err=True):
+            click.echo(_("not signed"), err=True)
+            return 1
+        signed = add_signature(draft, acting.key)
+    write_draft(file, signed)
+    missing = signed.missing()
+    _say(call, {"signed": True, "missing": [name for name, _capacity in missing]},
+         _("signed; everybody has signed: muniment submit FILE") if not missing
+         else _("signed; still to sign: {names}").format(
+             names=", ".join(f"{name} ({capacity})" for name, capacity in missing)))  # fmt: skip
+    return 0
+
+
+@command(
+    "submit",
+    N_(
+        "Record a draft that everybody has signed.\n\n"
+        "The rules judge it now, as they judge every act. Submitting the same draft twice records "
+        "it once."
+    ),
+)
+@_FILE
+@pass_call
+def submit(call: Call, file: Path) -> None:
+    """Record the draft."""
+    from ledger.drafts import read_draft
+    from ledger.drafts import submit as record
+
+    draft = read_draft(file)
+    with call.writing(acting=False) as ledger:
+        receipt = record(ledger, draft)
+        events = [event["stream"] + "/" + str(event["version"]) for event in map(_raw, draft.states)]
+    for position, event in enumerate(events, receipt.first):
+        line = {"event": event, "position": position, "entry": receipt.entry,
+                "repeated": receipt.repeated}  # fmt: skip
+        if call.as_json:
+            click.echo(msgspec.json.encode(line))
+        else:
+            again = f"  {_('recorded before')}" if receipt.repeated else ""
+            click.echo(f"{position}  {event}{again}")
+
+
+def _raw(state: bytes) -> dict[str, object]:
+    return msgspec.json.decode(state, type=dict)
+
+
+@group("draft", N_("Drafts: show, renew, void."))
+def draft() -> None:
+    """Nothing by itself."""
+
+
+@draft.command("show", help=N_("Check a draft and show every field of it."))
+@_FILE
+@pass_call
+def show(call: Call, file: Path) -> None:
+    """Show a draft without signing it."""
+    from ledger.drafts import read_draft
+
+    found = read_draft(file)
+    with call.reading() as ledger:
+        _show(call, found, _open(ledger, found, call.actor(ledger)))
+
+
+@draft.command(
+    "renew",
+    help=N_("Make a stale or expired draft anew: same events, new versions, no signatures but yours."),
+)
+@_FILE
+@pass_call
+def renew(call: Call, file: Path) -> None:
+    """Renew a draft in its file."""
+    from ledger.drafts import read_draft, write_draft
+    from ledger.drafts import renew as make_anew
+
+    found = read_draft(file)
+    with call.writing() as ledger:
+        acting = call.acting(ledger)
+        seal_key = _seal_key(ledger, acting.actor)
+        if seal_key is None:
+            raise KeyAccessError("the seal key that opens the draft is not here")
+        renewed = make_anew(ledger, acting, found, seal_key)
+    write_draft(file, renewed)
+    _say(call, {"renewed": True}, _("renewed; the others sign again"))
+
+
+@draft.command("void", help=N_("Record that a draft will never be accepted."))
+@_FILE
+@pass_call
+def void(call: Call, file: Path) -> None:
+    """Void a draft by an event."""
+    from ledger.acts import void_draft
+    from ledger.drafts import read_draft
+
+    commit = read_draft(file).commit_note.commit_id
+    with call.writing() as ledger:
+        receipt = ledger.act(call.acting(ledger), [void_draft(commit)])
+    event = receipt.events[0].id
+    _say(call, {"event": event, "position": receipt.first}, f"{receipt.first}  {event}")
+
+
+def _seal_key(ledger: Ledger, actor: str) -> PrivateKey | None:
+    """The actor's seal key, if it is here."""
+    from domain.actor import ActorState
+
+    state = ledger.state(actor)
+    active = state.active_key("seal") if isinstance(state, ActorState) else None
+    return ledger.private_key(actor, "seal", active.key.id) if active else None
+
+
+def _open(ledger: Ledger, found: Draft, actor: str) -> Opened:
+    from ledger.drafts import open_draft
+
+    return open_draft(ledger, found, _seal_key(ledger, actor))
+
+
+def _show(call: Call, found: Draft, opened: Opened) -> None:
+    if call.as_json:
+        line = {
+            "commit": opened.note.commit_id,
+            "until": opened.note.until,
+            "signers": [{"name": s.name, "capacity": s.capacity} for s in opened.note.signers],
+            "missing": [name for name, _capacity in found.missing()],
+            "events": [_raw(state) for state in found.states],
+            "sealed": {str(index): fields for index, fields in opened.texts.items()},
+        }
+        click.echo(msgspec.json.encode(line))
+        return
+    for index, state in enumerate(found.states):
+        event = _raw(state)
+        click.echo(f"{event['type']}  {event['stream']}/{event['version']}")
+        for name, value in event.items():
+            if name not in _ENVELOPE | {"type"}:
+                click.echo(f"  {name}: {_plain(value)}")
+        for name, text in opened.texts.get(index, {}).items():
+            click.echo(f"  {name} ({_('sealed')}): {printable(text)}")
+    for signer in opened.note.signers:
+        done = (signer.name, signer.capacity) not in found.missing()
+        click.echo(f"{'✓' if done else '·'} {signer.name}  {signer.capacity}")
+    if opened.note.until:
+        click.echo(_("valid until {time}").format(time=opened.note.until))
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode("utf-8")
+
+
+def _say(call: Call, line: dict[str, object], text: str) -> None:
+    click.echo(msgspec.json.encode(line) if call.as_json else text)

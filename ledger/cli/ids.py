@@ -1,0 +1,115 @@
+"""From what a person types to a full id: a whole id, or any part of one that is unique.
+
+UUIDv7 ids made within a second share their first digits, so a part from the end does as well as
+one from the beginning.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from ledger.errors import UsageError
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from ledger.application import Ledger
+
+LEAST = 4
+"""How many digits a part of an id has at least."""
+
+_FULL = re.compile(
+    r"([a-z_]{3,24})-([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
+)
+_DIGITS = 32
+AGGREGATES = ("record", "holding", "actor", "party", "engagement", "policy")
+"""What has a table of its own to look an id up in."""
+
+
+def resolve(ledger: Ledger, aggregate: str, text: str) -> str:
+    """The id of the one `aggregate` that `text` means.
+
+    `text`: a whole id, with or without its `record-`, or at least four digits that stand together
+    in one id only. Raises `UsageError` if there is none, several, or `text` is no part of an id.
+    """
+    found = _matches(ledger, aggregate, text)
+    if len(found) == 1:
+        return found[0]
+    listing = {"record": "muniment inventory"}.get(aggregate, f"muniment {aggregate} list")
+    if not found:
+        raise UsageError(
+            "there is no {aggregate} of this id; nothing was changed", listing, aggregate=aggregate
+        )
+    raise UsageError(
+        "several ids of kind {aggregate} have these digits; nothing was changed",
+        "give more digits, from the beginning or from the end",
+        aggregate=aggregate,
+    )
+
+
+def resolve_any(ledger: Ledger, text: str) -> str:
+    """As `resolve`, for an id of any kind; one that says its kind is looked up only there."""
+    kind = text.partition("-")[0]
+    if kind in AGGREGATES:
+        return resolve(ledger, kind, text)
+    if _FULL.fullmatch(text) and ledger.state(text) is not None:
+        return text
+    digits = _digits(text)
+    found = [i for aggregate in AGGREGATES for i in _matches(ledger, aggregate, digits)]
+    if len(found) != 1:
+        raise UsageError(
+            "this is not the id, or a unique part of the id, of anything in this ledger",
+            "muniment inventory, muniment history RECORD",
+        )
+    return found[0]
+
+
+def _digits(text: str) -> str:
+    digits = text.lower().replace("-", "")
+    if not LEAST <= len(digits) <= _DIGITS or not re.fullmatch(r"[0-9a-f]+", digits):
+        raise UsageError(
+            "not an id: it is a kind and a UUID, or at least {least} digits of the UUID",
+            "muniment inventory lists the ids of records; party, actor and holding have a list, too",
+            least=LEAST,
+        )
+    return digits
+
+
+def _matches(ledger: Ledger, aggregate: str, text: str) -> list[str]:
+    """At most two ids that `text` may mean; those that begin with it go before all others."""
+    import sqlalchemy as sa
+
+    from projections.view import id_of
+
+    digits = _digits(text.removeprefix(f"{aggregate}-"))
+    column = _column(aggregate)
+    with ledger.engine.connect() as connection:
+        for condition in _conditions(column, digits, sa.func.hex(column)):
+            query = sa.select(column).where(condition).distinct().limit(2)
+            found = [id_of(aggregate, key) for key in connection.execute(query).scalars()]
+            if found:
+                return found
+    return []
+
+
+def _conditions(
+    column: sa.ColumnElement[bytes], digits: str, text: sa.ColumnElement[str]
+) -> list[sa.ColumnElement[bool]]:
+    first = bytes.fromhex(digits.ljust(_DIGITS, "0"))
+    last = bytes.fromhex(digits.ljust(_DIGITS, "f"))
+    return [column.between(first, last), text.contains(digits.upper())]
+
+
+def _column(aggregate: str) -> sa.ColumnElement[bytes]:
+    from projections import tables
+
+    names = {
+        "record": tables.inventory.c.record,
+        "holding": tables.holdings.c.holding,
+        "actor": tables.actors.c.actor,
+        "party": tables.parties.c.party,
+        "engagement": tables.engagements.c.engagement,
+        "policy": tables.policies.c.policy,
+    }
+    return names[aggregate]

@@ -1,0 +1,160 @@
+"""What can be wrong around a ledger without a single byte of the log being wrong."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from ledger.errors import MunimentError
+from ledger.folder import Folder
+from ledger.schema import WriterLock, check_format, engine_for, trigger_names
+from ledger.signing import now
+from ledger.tree import StoredTree
+
+_PRIVATE = stat.S_IRWXG | stat.S_IRWXO
+
+
+class Check(Struct, frozen=True):
+    """One thing looked at: `text` is a template for `values`; `remedy` says what to do."""
+
+    code: str
+    state: Literal["ok", "warning", "failed"]
+    text: str
+    values: dict[str, Any] = {}
+    remedy: str = ""
+
+
+def examine(folder: Folder) -> Iterator[Check]:
+    """Look at everything that can be looked at without a passphrase; nothing is changed.
+
+    Raises `NoLedgerError` where there is no ledger at all.
+    """
+    folder.check()
+    folder.settings()
+    yield Check("folder", "ok", "the folder is complete")
+    yield from _permissions(folder)
+    yield from _keys(folder)
+    yield from _database(folder)
+    yield _lock(folder)
+
+
+def _permissions(folder: Folder) -> Iterator[Check]:
+    exposed = [
+        path.relative_to(folder.path).as_posix()
+        for part in (folder.identity, folder.keystore)
+        if part.is_dir()
+        for path in (part, *part.iterdir())
+        if path.stat().st_mode & _PRIVATE
+    ]
+    if exposed:
+        yield Check(
+            "permissions",
+            "failed",
+            "others on this machine may read {paths}",
+            {"paths": ", ".join(exposed)},
+            "chmod -R go-rwx on these folders",
+        )
+    else:
+        yield Check("permissions", "ok", "keys are readable by their owner only")
+
+
+def _keys(folder: Folder) -> Iterator[Check]:
+    try:
+        key = folder.pinned_key()
+    except MunimentError as error:
+        yield Check("trust", "failed", "{message}", {"message": error.message}, error.remedy)
+    else:
+        yield Check("trust", "ok", "the pinned ledger key is {vkey}", {"vkey": key.format()})
+    for name in ("kek.json", "slots"):
+        if not (folder.keystore / name).is_file():
+            yield Check(
+                "keystore",
+                "failed",
+                "keystore/{name} is missing: sealed texts cannot be read",
+                {"name": name},
+                "restore it from a backup; see docs/reference/files.md",
+            )
+
+
+def _database(folder: Folder) -> Iterator[Check]:
+    engine = engine_for(folder.database, read_only=True)
+    try:
+        with engine.connect() as connection:
+            check_format(connection)
+            yield _triggers(connection)
+            yield _integrity(connection)
+            yield from _head(folder, connection)
+    except (sa.exc.DatabaseError, MunimentError) as error:
+        message = error.message if isinstance(error, MunimentError) else "ledger.db is damaged"
+        yield Check("database", "failed", "{message}", {"message": message}, "muniment verify")
+    finally:
+        engine.dispose()
+
+
+def _triggers(connection: sa.Connection) -> Check:
+    found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+    missing = sorted(trigger_names() - {row[0] for row in found})
+    if missing:
+        return Check(
+            "triggers",
+            "failed",
+            "triggers that refuse changes are missing: {names}",
+            {"names": ", ".join(missing)},
+            "somebody has opened the database for changes: muniment verify",
+        )
+    return Check("triggers", "ok", "triggers refuse changes of the log")
+
+
+def _integrity(connection: sa.Connection) -> Check:
+    answer = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
+    if answer != "ok":
+        return Check("integrity", "failed", "the database is damaged", {}, "muniment verify")
+    return Check("integrity", "ok", "the database is whole")
+
+
+def _head(folder: Folder, connection: sa.Connection) -> Iterator[Check]:
+    tree = StoredTree(connection)
+    head, present = tree.head, now()
+    values = {"entries": head.entries, "events": head.events, "accepted": head.accepted}
+    yield Check("head", "ok", "{events} events in {entries} entries, last at {accepted}", values)
+    if present < head.accepted:
+        yield Check(
+            "clock",
+            "failed",
+            "this machine's clock says {present}, before the last entry",
+            {"present": present},
+            "set the clock right; until then nothing can be recorded",
+        )
+    zero = connection.exec_driver_sql("SELECT data FROM commits WHERE entry = 0").scalar()
+    for pin in folder.pins(bytes(zero or b"")):
+        if pin.size > head.entries or tree.root_at(pin.size) != pin.root:
+            yield Check(
+                "pin",
+                "failed",
+                "this ledger was last seen with {size} entries and is not its continuation",
+                {"size": pin.size},
+                "fetch the missing entries from whoever holds them",
+            )
+    others = connection.exec_driver_sql("SELECT max(size) FROM checkpoints").scalar()
+    if not others or others < head.entries:
+        yield Check(
+            "checkpoint",
+            "warning",
+            "{entries} entries are not covered by a signed checkpoint",
+            {"entries": head.entries - (others or 0)},
+            "muniment checkpoint, and give it to somebody else",
+        )
+
+
+def _lock(folder: Folder) -> Check:
+    lock = WriterLock(folder.path)
+    try:
+        lock.acquire(0)
+    except MunimentError:
+        return Check("lock", "warning", "another process is writing at this moment")
+    lock.release()
+    return Check("lock", "ok", "nobody is writing")
