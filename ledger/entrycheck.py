@@ -8,7 +8,7 @@ have the signed root, the stored leaf hashes tell which of them was changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import chain, islice
 from typing import Any, Final, NamedTuple, cast
@@ -16,29 +16,25 @@ from typing import Any, Final, NamedTuple, cast
 import msgspec
 
 from domain import TOPICS
-from domain.ledger import LedgerInitialized, LedgerKeyRotated, PolicyAdopted
-from domain.values import Event, Key
-from ledger.errors import DataError, EncodingError, NoteError
-from ledger.evidence import DECODER, check_signers, decode_event, enrolled_keys, unb64url
+from domain.ledger import LedgerInitialized, PolicyAdopted
+from domain.values import Event
+from ledger.errors import EncodingError
+from ledger.evidence import DECODER, decode_event
 from ledger.findings import Findings
 from ledger.growth import split
-from ledger.keyhistory import IDENTITY, KeyHistory, KnownKey
-from ledger.tlog import ed25519
-from ledger.tlog.commit import MAX_COUNT, POSSESSION, CommitNote, Entry
+from ledger.keyhistory import IDENTITY, KeyHistory
+from ledger.notecheck import Commit, CommitRow, NoteCheck, majority
+from ledger.tlog.commit import POSSESSION, CommitNote
 from ledger.tlog.encoding import MAX_EVENT_BYTES
 from ledger.tlog.merkle import leaf_hash, tree_root
 
 EventRow = tuple[int, bytes, int, bytes, int | None, bytes]
 """position, stream (16 bytes), version, topic (ASCII), entry, state: a row of `events`."""
 
-CommitRow = tuple[int, int, int, bytes, bytes, bytes]
-"""entry, first, count, id (16 bytes), data, leaves: a row of `commits`."""
-
 SealedRow = tuple[int, bytes]
 """position, ciphertext: a row of `sealed`."""
 
 _TOPIC: Final[Mapping[type[Event], bytes]] = {k: t.encode("ascii") for t, k in TOPICS.items()}
-_ENROLLING: Final = frozenset(kind for kind in TOPICS.values() if hasattr(kind, "enrolled_keys"))
 _WATCHED: Final = IDENTITY | {PolicyAdopted}
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -75,20 +71,6 @@ class _Rows(NamedTuple):
     states: Sequence[bytes | None]
 
 
-class _Commit(NamedTuple):
-    """An entry being checked: where it stands, what was parsed of it (None: malformed)."""
-
-    index: int
-    first: int
-    count: int
-    row: CommitRow
-    entry: Entry | None
-
-    @property
-    def note(self) -> CommitNote | None:
-        return self.entry.commit.note if self.entry else None
-
-
 class EntryCheck:
     """Checks entries in order; carries on what later ones depend on."""
 
@@ -102,14 +84,12 @@ class EntryCheck:
     ) -> None:
         self._findings = findings
         self._keys = keys
-        self._origin = origin
+        self._notes = NoteCheck(findings, keys, origin)
         self._event_rows = events
         self._sealed_rows = sealed
         self._sealed_next: SealedRow | None = next(sealed, None)
-        self._unknown: set[tuple[str, bytes]] = set()
         self.events = 0
         """How many positions lie behind."""
-        self.accepted = ""
         self.policies: dict[str, tuple[int, str]] = {}
         """Adopted packs: digest → position and stream of the event."""
         self.signers: dict[str, int] = {}
@@ -121,26 +101,25 @@ class EntryCheck:
         The second answer is False if the bytes are certainly not those that were recorded.
         """
         first = self.events + 1
-        entry = self._parse(first, row)
-        count = _majority(entry, row)
-        commit = _Commit(index, first, count, row, entry)
+        entry = self._notes.parse(first, row)
+        count = majority(entry, row)
+        commit = Commit(index, first, count, row, entry)
         self.events += count
         rows = self._take(first, count)
         leaves = [leaf_hash(state) if state is not None else b"" for state in rows.states]
         trusted = _trusted(commit, leaves)
         events = self._decode(commit, rows, trusted)
-        sound = entry is not None and self._signatures(commit, events)
-        if entry is not None and sound:
-            self._time(first, entry.accepted)
+        sound = self._notes.check(commit, events)
         self._leaves(commit, rows, leaves, trusted, sound=sound)
         self._columns(commit, rows, events, sound=sound)
         self._sealed(commit, events)
         self._remember(commit, events, sound=sound)
-        note = commit.note
-        verified = sound and note is not None and self._unknown.isdisjoint(
-            (signer.name, signer.key_id) for signer in note.signers
-        )  # fmt: skip
-        return (note if verified else None), sound
+        return (commit.note if sound and self._notes.verified(commit) else None), sound
+
+    @property
+    def accepted(self) -> str:
+        """The accepted time of the last entry that could be read."""
+        return self._notes.accepted
 
     def skip(self, index: int, following: CommitRow) -> None:
         """Report that entry `index` is missing; `following` is the next row there is."""
@@ -193,122 +172,10 @@ class EntryCheck:
             actual=leaf_hash(row[5]), cause="no entry covers this row",
         )  # fmt: skip
 
-    # The note
-
-    def _parse(self, first: int, row: CommitRow) -> Entry | None:
-        try:
-            return Entry.parse(row[4])
-        except DataError as error:
-            in_note = row[4].startswith(b"accepted ") and row[4][33:34] == b"\n"
-            self._findings.add(
-                "note_malformed" if in_note else "entry_malformed",
-                "note" if in_note else "entry",
-                position=first, actual=sha256(row[4]).digest(), cause=error.message,
-            )  # fmt: skip
-            return None
-
-    def _time(self, first: int, accepted: str) -> None:
-        if accepted < self.accepted:
-            self._findings.add(
-                "clock_regression", "entry", position=first, expected=self.accepted,
-                actual=accepted, cause="accepted before the entry that it follows",
-            )  # fmt: skip
-        self.accepted = accepted
-
-    def _signatures(self, commit: _Commit, events: Sequence[Event | None]) -> bool:
-        """Every named signer, and nobody else, signed with a key that could; False if not so."""
-        entry, first = cast("Entry", commit.entry), commit.first
-        note = entry.commit.note
-        if note.origin != self._origin:
-            self._findings.add(
-                "origin_foreign", "note", position=first, expected=self._origin,
-                actual=note.origin, cause="signed for another ledger",
-            )  # fmt: skip
-        known = [event for event in events if event is not None and type(event) in _ENROLLING]
-        enrolled = enrolled_keys(known)
-        data = commit.row[4]
-        text = data[data.index(b"\n") + 1 : data.index(b"\n\n") + 1]
-        publics = set()
-        sound = True
-        for signer, line in zip(note.signers, entry.commit.signatures, strict=True):
-            mine = enrolled.get((signer.name, signer.key_id.hex()))
-            public = self._public(commit, signer.name, signer.key_id, signer.capacity, mine)
-            if public is None:
-                continue
-            try:
-                ed25519.verify(public, line.signature, text)
-            except NoteError as error:
-                sound = False
-                self._findings.add(
-                    "signature_invalid", "note", position=first,
-                    stream=self._keys.holder_of(signer.name) or None, actual=signer.key_id,
-                    cause=error.message,
-                )  # fmt: skip
-            publics.add(public)
-        if sound and enrolled:
-            self._enrolment(commit, known)
-        return sound
-
-    def _public(
-        self, commit: _Commit, name: str, identity: bytes, capacity: str, mine: Key | None
-    ) -> bytes | None:
-        """The public key of a signer; None, and a finding, if it is not known."""
-        if mine is not None and (capacity == POSSESSION or commit.index == 0):
-            return _raw(mine)
-        key = self._keys.find(name, identity)
-        if key is None:
-            if mine is not None:
-                self._key_finding("key_not_yet_enrolled", commit, name, identity)
-            elif (name, identity) not in self._unknown:
-                self._unknown.add((name, identity))
-                if not self._keys.excused(name):
-                    self._key_finding("key_unknown", commit, name, identity)
-            return None
-        if not key.state.active:
-            self._key_finding(f"key_{key.state.condition}_before", commit, name, identity)
-        if capacity != POSSESSION:
-            if key.state.key.purpose != "act":
-                self._key_finding("key_not_for_acts", commit, name, identity)
-            self._keys.used(key, commit.index, commit.first)
-        return key.public
-
-    def _key_finding(self, code: str, commit: _Commit, name: str, identity: bytes) -> None:
-        self._findings.add(
-            code, "key", position=commit.first, stream=self._keys.holder_of(name) or None,
-            actual=identity, cause=_KEY_CAUSES[code].format(entry=commit.index),
-        )  # fmt: skip
-
-    def _enrolment(self, commit: _Commit, events: Sequence[Event]) -> None:
-        """Every key being enrolled is proved to be held; a ledger key is followed by the old."""
-
-        def key_of(name: str, identity: str) -> Key | None:
-            known: KnownKey | None = self._keys.find(name, bytes.fromhex(identity))
-            return known.state.key if known else None
-
-        signed = cast("Entry", commit.entry).commit
-        try:
-            check_signers(signed, events, key_of)
-        except (DataError, ValueError) as error:
-            cause = error.message if isinstance(error, DataError) else "not base64url"
-            self._findings.add("enrolment_invalid", "key", position=commit.first, cause=cause)
-        named = {(signer.name, signer.key_id.hex()) for signer in signed.note.signers}
-        for event in events:
-            for key in enrolled_keys([event]).values():
-                if key.kind == "ed25519" and (key.name, key.id) not in named:
-                    self._findings.add(
-                        "enrolment_invalid", "key", position=commit.first, stream=event.stream,
-                        actual=key.id, cause="nobody proved to hold the key being enrolled",
-                    )  # fmt: skip
-            if isinstance(event, LedgerKeyRotated) and (self._origin, event.old_key) not in named:
-                self._findings.add(
-                    "rotation_not_signed", "key", position=commit.first, stream=event.stream,
-                    expected=event.old_key, cause="the old ledger key did not sign",
-                )  # fmt: skip
-
     # The events
 
     def _decode(
-        self, commit: _Commit, rows: _Rows, trusted: Sequence[bool] | None
+        self, commit: Commit, rows: _Rows, trusted: Sequence[bool] | None
     ) -> Sequence[Event | None]:
         """The events of the rows whose bytes are the signed ones; None for all others."""
         if trusted is None:
@@ -328,14 +195,15 @@ class EntryCheck:
                         stream=_stream_id(rows.streams[at], rows.topics[at]), actual=error.code,
                         cause=f"signed, but no event: {error.message}",
                     )  # fmt: skip
-            if event is None:
-                self._keys.damaged.add(_stream_id(rows.streams[at], rows.topics[at])[-36:])
+            if event is None:  # of a row that is missing not even the stream is known
+                stream = _stream_id(rows.streams[at], rows.topics[at])[-36:] if state else ""
+                self._keys.damaged.add(stream)
             events.append(event)
         return events
 
     def _leaves(
         self,
-        commit: _Commit,
+        commit: Commit,
         rows: _Rows,
         leaves: Sequence[bytes],
         trusted: Sequence[bool] | None,
@@ -352,6 +220,8 @@ class EntryCheck:
                 self._column("leaves", first + at, None, sha256(expected), sha256(stored))
             return
         kept = _kept(commit)
+        if kept is None and commit.count > 1:
+            self._column("leaves", first, None, 32 * commit.count, len(stored))
         for at, good in enumerate(trusted):
             if not good or rows.states[at] is None:
                 missing = rows.states[at] is None
@@ -373,7 +243,7 @@ class EntryCheck:
             )  # fmt: skip
 
     def _columns(
-        self, commit: _Commit, rows: _Rows, events: Sequence[Event | None], *, sound: bool
+        self, commit: Commit, rows: _Rows, events: Sequence[Event | None], *, sound: bool
     ) -> None:
         """Every column says what the bytes say."""
         _, first, count, identity, _, _ = commit.row
@@ -412,7 +282,7 @@ class EntryCheck:
         )  # fmt: skip
 
     def _authors(
-        self, commit: _Commit, note: CommitNote, events: Sequence[Event | None]
+        self, commit: Commit, note: CommitNote, events: Sequence[Event | None]
     ) -> None:
         actors = [signer for signer in note.signers if signer.capacity != POSSESSION]
         holders = {self._keys.holder_of(signer.name) for signer in actors}
@@ -430,7 +300,7 @@ class EntryCheck:
 
     # What hangs on the events
 
-    def _sealed(self, commit: _Commit, events: Sequence[Event | None]) -> None:
+    def _sealed(self, commit: Commit, events: Sequence[Event | None]) -> None:
         """Every ciphertext that an event names is there and is the one that it names."""
         stored: dict[int, bytes] = {}
         while self._sealed_next is not None and self._sealed_next[0] <= self.events:
@@ -466,16 +336,16 @@ class EntryCheck:
         )  # fmt: skip
 
     def _remember(
-        self, commit: _Commit, events: Sequence[Event | None], *, sound: bool
+        self, commit: Commit, events: Sequence[Event | None], *, sound: bool
     ) -> None:
         """Fold what later entries depend on; an unsigned commit says nothing about keys."""
-        if commit.entry is None or _WATCHED.isdisjoint(map(type, events)):
+        if _WATCHED.isdisjoint(map(type, events)):
             return
         for position, event in enumerate(events, commit.first):
             if isinstance(event, PolicyAdopted):
                 self.policies[event.digest] = (position, event.stream)
             elif event is not None and type(event) in IDENTITY:
-                if not sound:
+                if commit.entry is None or not sound:
                     self._keys.damaged.add(event.stream[-36:])
                     continue
                 if isinstance(event, LedgerInitialized):
@@ -483,33 +353,14 @@ class EntryCheck:
                 self._keys.fold((position, commit.index, commit.entry.accepted, event))
 
 
-_KEY_CAUSES: Final[Mapping[str, str]] = {
-    "key_unknown": "no event enrols this key; what it signed from here on was not checked",
-    "key_not_yet_enrolled": "the key acts in the commit that enrols it",
-    "key_not_for_acts": "the key was enrolled for another purpose",
-    "key_rotated_before": "the key had been replaced before entry {entry}",
-    "key_revoked_before": "the key had been revoked before entry {entry}",
-    "key_compromised_before": "the key had been reported as compromised before entry {entry}",
-}
-
-
-def _majority(entry: Entry | None, row: CommitRow) -> int:
-    """How many events the commit has; note, column and leaf hashes each have a say."""
-    votes = [row[2], len(row[5]) // 32 or 1]
-    if entry is not None:
-        votes.insert(0, entry.commit.note.count)
-    votes = [vote for vote in votes if 0 < vote <= MAX_COUNT] or [1]
-    return max(votes, key=votes.count)
-
-
-def _kept(commit: _Commit) -> Sequence[bytes] | None:
+def _kept(commit: Commit) -> Sequence[bytes] | None:
     """The leaf hashes that the ledger kept of a commit's events; None if they do not fit."""
     if commit.count == 1:
         return [commit.note.root] if commit.note else None
     return split(commit.row[5]) if len(commit.row[5]) == 32 * commit.count else None  # noqa: PLR2004
 
 
-def _trusted(commit: _Commit, leaves: Sequence[bytes]) -> Sequence[bool] | None:
+def _trusted(commit: Commit, leaves: Sequence[bytes]) -> Sequence[bool] | None:
     """Which events have the hash that the ledger kept; None if all have the signed root."""
     if b"" not in leaves and commit.note is not None and tree_root(leaves) == commit.note.root:
         return None
@@ -538,15 +389,6 @@ def _stream_id(identity: bytes, topic: bytes) -> str:
     return f"{topic.decode('ascii', 'replace').partition('.')[0]}-{'-'.join(parts)}"
 
 
-def _raw(key: Key) -> bytes:
-    try:
-        return unb64url(key.public)
-    except ValueError:
-        return b""
-
-
 def _digest(value: object) -> object:
     return value.hexdigest() if hasattr(value, "hexdigest") else value
 
-
-Extract = Callable[[Iterable[EventRow]], Iterable[Event]]

@@ -16,14 +16,16 @@ from pathlib import Path
 
 import click
 
-from ledger.cli.language import _
+from ledger.cli.language import N_, _
 from ledger.errors import KeyAccessError
 
 LIMIT = 1024
 """As `ledger.keyfile.MAX_PASSPHRASE_BYTES`, which is too slow to import for `--help`."""
 
-_REMEDY = "muniment --passphrase-file FILE …, or set MUNIMENT_PASSPHRASE_FILE"
-_REMEDY_NEW = "muniment … --new-passphrase-file FILE, or set MUNIMENT_NEW_PASSPHRASE_FILE"
+_REMEDY = N_("muniment --passphrase-file FILE …, or set MUNIMENT_PASSPHRASE_FILE")
+_REMEDY_NEW = N_(
+    "muniment … --new-passphrase-file FILE, or set MUNIMENT_NEW_PASSPHRASE_FILE"
+)
 
 
 class Sources:

@@ -1,0 +1,93 @@
+"""What people read instead of the topic of an event and the code of a finding.
+
+>>> topic_label("record.collected", "zh"), topic_label("record.collected", "en")
+('资料收集', 'Record collected')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ledger.cli.language import Language
+
+TOPICS: Final[Mapping[str, tuple[str, str]]] = {
+    "ledger.initialized": ("账本建立", "Ledger opened"),
+    "ledger.key_rotated": ("账本密钥更换", "Ledger key replaced"),
+    "policy.adopted": ("制度发布", "Policy adopted"),
+    "draft.voided": ("草稿作废", "Draft voided"),
+    "party.registered": ("主体登记", "Party registered"),
+    "actor.registered": ("人员登记", "Actor registered"),
+    "actor.key_enrolled": ("密钥登记", "Key enrolled"),
+    "actor.key_rotated": ("密钥更换", "Key replaced"),
+    "actor.key_revoked": ("密钥吊销", "Key revoked"),
+    "actor.key_compromised": ("密钥失密告知", "Key reported as compromised"),
+    "actor.role_granted": ("授予角色", "Role granted"),
+    "actor.role_revoked": ("撤销角色", "Role revoked"),
+    "engagement.opened": ("转让项目立项", "Engagement opened"),
+    "record.collected": ("资料收集", "Record collected"),
+    "record.corrected": ("资料更正", "Record corrected"),
+    "record.verified": ("资料审核", "Record reviewed"),
+    "record.classified": ("分类定级", "Record classified"),
+    "record.reclassified": ("重新定级", "Record reclassified"),
+    "record.retention_assigned": ("确定保管期限", "Retention assigned"),
+    "record.archived": ("归档", "Record archived"),
+    "holding.created": ("副本建立", "Copy registered"),
+    "holding.moved": ("移库", "Copy moved"),
+    "holding.returned": ("副本返还", "Copy returned"),
+    "holding.lost": ("副本遗失", "Copy lost"),
+}
+
+FINDINGS: Final[Mapping[str, tuple[str, str]]] = {
+    "notice_missing": ("缺少告知", "notice missing"),
+    "retention_conflict": ("保管期限冲突", "retention conflict"),
+    "review_failed": ("审核未通过", "review failed"),
+    "content_does_not_match": ("内容不符", "content does not match"),
+    "recorded_late": ("补录", "recorded late"),
+    "copy_lost": ("副本遗失", "copy lost"),
+    "continuity_broken": ("密钥不连续", "continuity broken"),
+    "key_compromised": ("密钥失密", "key compromised"),
+}
+
+FIELDS: Final[Mapping[str, tuple[str, str]]] = {
+    "title": ("题名", "title"),
+    "source": ("来源", "source"),
+    "notice": ("告知凭证", "notice"),
+    "content": ("内容摘要", "content"),
+    "location": ("位置", "location"),
+    "location_bytes": ("位置(原始字节)", "location (bytes)"),
+    "remark": ("备注", "remark"),
+    "rationale": ("理由", "rationale"),
+    "name": ("名称", "name"),
+    "identifier": ("代码", "identifier"),
+    "position": ("职务", "position"),
+    "archive_no": ("档号", "archive no."),
+    "series": ("案卷", "series"),
+    "from": ("移出地", "from"),
+    "to": ("移入地", "to"),
+    "carrier": ("承运", "carrier"),
+    "seal_no": ("封签号", "seal no."),
+    "condition": ("状况", "condition"),
+    "last_seen": ("最后所见", "last seen"),
+    "circumstances": ("经过", "circumstances"),
+}
+
+
+def topic_label(topic: str, language: Language) -> str:
+    """The name of an event's kind; the topic itself if it has none."""
+    return _in(TOPICS, topic, language)
+
+
+def finding_label(code: str, language: Language) -> str:
+    """The name of a finding."""
+    return _in(FINDINGS, code, language)
+
+
+def field_label(path: str, language: Language) -> str:
+    """The name of a sealed field."""
+    return _in(FIELDS, path, language)
+
+
+def _in(labels: Mapping[str, tuple[str, str]], code: str, language: Language) -> str:
+    chinese, english = labels.get(code, (code, code))
+    return chinese if language == "zh" else english

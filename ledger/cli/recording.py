@@ -1,0 +1,128 @@
+"""What acts share: when it happened, in which role, who else signs; and how they are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ledger.cli.call import Call
+from ledger.cli.command import CODE, PATH, TIME, option
+from ledger.cli.language import N_, _
+from ledger.cli.output import note, print_json, recorded
+from ledger.errors import UsageError
+
+if TYPE_CHECKING:
+    from ledger.application import Acting, Ledger
+    from ledger.privatekey import PrivateKey
+    from ledger.recorder import Receipt
+    from ledger.signing import Proposal
+
+
+class How(NamedTuple):
+    """The circumstances of an act, as the options of every act give them."""
+
+    at: str | None
+    late_reason: str | None
+    in_role: str | None
+    engagement: str | None
+    cosigners: tuple[str, ...]
+    draft: Path | None
+
+    def record(
+        self,
+        ledger: Ledger,
+        acting: Acting,
+        proposals: Sequence[Proposal],
+        possession: Sequence[PrivateKey] = (),
+    ) -> Receipt | None:
+        """Record proposals as one commit, or write them into a draft that others must sign.
+
+        None: only a draft was written. Raises `RefusedError`; then nothing was recorded.
+        """
+        others = _others(ledger, self.cosigners, self.draft)
+        options = self._options(ledger)
+        if self.draft is None:
+            return ledger.act(acting, proposals, possession=possession, **options)
+        from ledger.drafts import make_draft, write_draft
+
+        events, ciphertexts = ledger.build(acting, proposals, **options)
+        draft = make_draft(ledger, acting, events, ciphertexts, others, possession=possession)
+        write_draft(self.draft, draft)
+        return None
+
+    def _options(self, ledger: Ledger) -> dict[str, Any]:
+        from ledger.cli.ids import resolve
+
+        engagement = resolve(ledger, "engagement", self.engagement) if self.engagement else None
+        return {
+            "at": self.at,
+            "late_reason": self.late_reason,
+            "role": self.in_role,
+            "engagement": engagement,
+        }
+
+    def tell(self, call: Call, receipt: Receipt | None, **ids: str) -> None:
+        """Print what was recorded, or what is still to be done with the draft."""
+        if receipt is not None:
+            recorded(call, receipt, **ids)
+        elif call.as_json:
+            print_json({**ids, "draft": str(self.draft), "recorded": False})
+        else:
+            note(
+                call,
+                _("A draft was written; nothing is recorded yet. Next: the others run muniment "
+                  "sign FILE, then muniment submit FILE."),
+            )  # fmt: skip
+
+
+def act_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of `How`; the command gets them as `how`."""
+
+    @option("--at", type=TIME, help=N_("When it happened, if not now."))
+    @option("--late-reason", type=CODE("LateReason"),
+            help=N_("Why it is recorded late: offline, paper_first, system_outage, other."))
+    @option("--in-role", type=CODE("Role"), help=N_("The role in which you act, of those held."))
+    @option("--engagement", metavar="ID", help=N_("The engagement; the routine one if not given."))
+    @option("--with", "cosigners", multiple=True, metavar="ACTOR:CAPACITY",
+            help=N_("Who else must sign, and in which role; repeatable. Needs --draft."))
+    @option("--draft", type=PATH,
+            help=N_("Write a draft for the others to sign; nothing is recorded yet."))
+    @wraps(function)
+    def with_how(
+        *args: Any,  # noqa: ANN401  what the command takes
+        at: str | None,
+        late_reason: str | None,
+        in_role: str | None,
+        engagement: str | None,
+        cosigners: tuple[str, ...],
+        draft: Path | None,
+        **rest: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        how = How(at, late_reason, in_role, engagement, cosigners, draft)
+        return function(*args, how=how, **rest)
+
+    return with_how  # fmt: skip
+
+
+def _others(
+    ledger: Ledger, given: Sequence[str], draft: Path | None
+) -> list[tuple[str, str]]:
+    """Pairs of actor id and capacity from `ACTOR:CAPACITY`.
+
+    Raises `UsageError` when one is malformed, or when only one of `--with` and `--draft` is given.
+    """
+    from ledger.cli.ids import resolve
+
+    if bool(given) != (draft is not None):
+        raise UsageError("--with and --draft belong together; nothing was recorded")
+    pairs = []
+    for text in given:
+        actor, _colon, capacity = text.partition(":")
+        if capacity not in CODE("Role").codes():
+            raise UsageError(
+                "--with takes ACTOR:CAPACITY, and the capacity is a role", "muniment codes Role"
+            )
+        pairs.append((resolve(ledger, "actor", actor), capacity))
+    return pairs
