@@ -13,10 +13,21 @@ from typing import ClassVar, Literal
 from msgspec import UNSET, Struct, UnsetType, field
 
 from domain.codes import ActorFunction, RevocationReason, Role
+from domain.engagement import EngagementState
 from domain.judging import Case, Refusal, State, evolves, refuse, rule
 from domain.keys import KeyState
-from domain.party import PartyState
-from domain.values import ActorId, Date, EngagementId, Event, Key, KeyId, PartyId, Time
+from domain.party import PartyRegistered, PartyState
+from domain.values import (
+    ActorId,
+    Date,
+    EngagementId,
+    Event,
+    Key,
+    KeyId,
+    PartyId,
+    Time,
+    is_day,
+)
 
 
 class ActorRegistered(Event, frozen=True, kw_only=True, tag="actor.registered"):
@@ -125,6 +136,14 @@ class ActorState(State):
             for grant in self.roles
         )
 
+    def holds_everywhere(self, role: str, accepted: str) -> bool:
+        """Whether the actor holds a role on the day of `accepted` that no engagement limits."""
+        day = accepted[:10]
+        return any(
+            grant.role == role and grant.scope is None and grant.valid_from <= day <= grant.valid_to
+            for grant in self.roles
+        )
+
     def active_key(self, purpose: str) -> KeyState | None:
         """The active key for a purpose, the latest if there are several."""
         active = [k for k in self.keys.values() if k.active and k.key.purpose == purpose]
@@ -171,11 +190,15 @@ def _compromised(
 
 @evolves(RoleGranted, identity=True)
 def _role_granted(state: ActorState, event: RoleGranted, _: int, __: str) -> ActorState:
+    state.roles.append(_grant(event))
+    return state
+
+
+def _grant(event: RoleGranted) -> Grant:
     scope = None if event.scope is UNSET else event.scope
     first = "0000-01-01" if event.valid_from is UNSET else event.valid_from
     last = "9999-12-31" if event.valid_to is UNSET else event.valid_to
-    state.roles.append(Grant(event.granted, scope, first, last))
-    return state
+    return Grant(event.granted, scope, first, last)
 
 
 @evolves(RoleRevoked, identity=True)
@@ -212,15 +235,19 @@ def actor_exists(case: Case, event: Event) -> Iterator[Refusal]:
         yield refuse("I-09", "unknown_actor", event.stream)
 
 
+_KINDS = {"act": {"ed25519"}, "seal": {"p256"}, "cosign": {"ed25519", "mldsa44"}}
+
+
 @rule(ActorKeyEnrolled, ActorKeyRotated)
 def key_form(case: Case, event: ActorKeyEnrolled | ActorKeyRotated) -> Iterator[Refusal]:
     """An actor's key is a pseudonym of the actor, for signing or for sealing, enrolled once."""
     key = event.key
-    if not key.name.endswith(f"/a/{event.stream}"):
+    origins = {s.name.removesuffix(f"/a/{s.holder}") for s in case.statement.actors}
+    if key.name not in {f"{origin}/a/{event.stream}" for origin in origins}:
         yield refuse("I-01", "key_name_is_not_the_actors", event.stream)
-    if key.purpose not in ("act", "seal", "cosign"):
+    if key.purpose not in _KINDS:
         yield refuse("I-01", "key_purpose_not_for_actors", event.stream)
-    if (key.kind == "p256") != (key.purpose == "seal"):
+    elif key.kind not in _KINDS[key.purpose]:
         yield refuse("I-01", "key_kind_not_for_purpose", event.stream)
     if (key.kind == "ed25519") != (key.proof is UNSET):
         yield refuse("I-01", "possession_not_proved", event.stream)
@@ -231,15 +258,57 @@ def key_form(case: Case, event: ActorKeyEnrolled | ActorKeyRotated) -> Iterator[
         yield refuse("I-01", "key_id_used_before", event.stream)
 
 
-def _administrators(case: Case, event: Event) -> int:
-    """How many persons with the administrator's role signed, in that capacity."""
+def _own_side(case: Case, administrator: str, party: str) -> bool:
+    """Whether somebody acts for a party, or for the party that registered it."""
+    actor = case.world.before(administrator, ActorState)
+    registered = case.world.state(party, PartyState)
+    if actor is None or registered is None or actor.party == party:
+        return actor is not None
+    registrar = case.world.before(registered.registered_by, ActorState)
+    return registrar is not None and registrar.party == actor.party
+
+
+def _administrators(case: Case, party: str) -> int:
+    """How many administrators of everything, on a party's own side, signed in that capacity."""
     return sum(
         1
         for signer in case.statement.actors
         if signer.capacity == "administrator"
         and (actor := case.world.before(signer.holder, ActorState)) is not None
-        and actor.holds("administrator", event.engagement, case.statement.accepted)
+        and actor.holds_everywhere("administrator", case.statement.accepted)
+        and _own_side(case, signer.holder, party)
     )
+
+
+@rule(
+    ActorRegistered, ActorKeyEnrolled, ActorKeyRevoked, ActorKeyCompromised, RoleGranted,
+    RoleRevoked,
+)  # fmt: skip
+def administered_from_its_own_side(case: Case, event: Event) -> Iterator[Refusal]:
+    """Administrators act for their own party and for those that it registered (I-09)."""
+    if isinstance(event, ActorRegistered):
+        party = event.party
+    else:
+        state = case.world.state(event.stream, ActorState)
+        party = state.party if state else ""
+    if event.role == "administrator" and not _own_side(case, event.by, party):
+        yield refuse("I-09", "not_the_administrators_party", event.by)
+
+
+@rule(
+    PartyRegistered, ActorRegistered, ActorKeyEnrolled, ActorKeyRevoked, ActorKeyCompromised,
+    RoleRevoked,
+)  # fmt: skip
+def administrator_of_everything(case: Case, event: Event) -> Iterator[Refusal]:
+    """What holds for the whole ledger is not said by an administrator of one engagement (I-09)."""
+    actor = case.world.before(event.by, ActorState)
+    accepted = case.statement.accepted
+    if event.role != "administrator" or event.by == event.stream or actor is None:
+        return
+    if actor.holds("administrator", event.engagement, accepted) and not actor.holds_everywhere(
+        "administrator", accepted
+    ):
+        yield refuse("I-09", "administrator_is_scoped", event.by)
 
 
 @rule(ActorKeyEnrolled)
@@ -248,23 +317,28 @@ def enrolment_is_authorised(case: Case, event: ActorKeyEnrolled) -> Iterator[Ref
     state = case.world.state(event.stream, ActorState)
     purpose = event.key.purpose
     had = any(k.key.purpose == purpose for k in state.keys.values()) if state else False
+    administrators = _administrators(case, state.party if state else "")
     if event.continuity == "first":
         if had:
             yield refuse("I-01", "not_the_first_key", event.stream)
-        if _administrators(case, event) < 1:
+        if administrators < 1:
             yield refuse("I-01", "administrator_must_enrol", event.stream)
     elif event.continuity == "continuous":
         if event.by != event.stream or not had:
             yield refuse("I-01", "old_key_must_sign", event.stream)
-    elif _administrators(case, event) < 2:  # noqa: PLR2004
-        yield refuse("I-07", "broken_enrolment_needs_two_persons", event.stream)
+    else:
+        if not had:
+            yield refuse("I-01", "no_key_before", event.stream)
+        if administrators < 2:  # noqa: PLR2004
+            yield refuse("I-07", "broken_enrolment_needs_two_persons", event.stream)
 
 
 @rule(ActorKeyRotated)
 def rotation_is_signed_by_the_old_key(case: Case, event: ActorKeyRotated) -> Iterator[Refusal]:
     """Only the actor rotates; an act key is rotated under its own signature."""
-    state = case.world.before(event.stream, ActorState)
-    old = state.keys.get(event.old_key) if state else None
+    before = case.world.before(event.stream, ActorState)
+    now = case.world.state(event.stream, ActorState)  # one commit replaces a key once
+    old = now.keys.get(event.old_key) if now and before and event.old_key in before.keys else None
     if old is None or not old.active or old.key.purpose != event.key.purpose:
         yield refuse("I-01", "old_key_not_active", event.stream)
         return
@@ -279,7 +353,7 @@ def ended_by_actor_or_administrator(
     case: Case, event: ActorKeyRevoked | ActorKeyCompromised
 ) -> Iterator[Refusal]:
     """A key's end is said by its holder or by an administrator, and about a key that exists."""
-    state = case.world.before(event.stream, ActorState)
+    state = case.world.state(event.stream, ActorState)
     key = state.keys.get(event.key) if state else None
     if key is None:
         yield refuse("I-01", "unknown_key", event.stream)
@@ -300,10 +374,48 @@ def duties_stay_separate(case: Case, event: RoleGranted) -> Iterator[Refusal]:
         event.granted in OPERATIONAL and held & AUDITORS
     ):
         yield refuse("I-07", "auditor_is_operator", event.stream)
-    if UNSET not in (event.valid_from, event.valid_to) and event.valid_from > event.valid_to:  # type: ignore[operator]
+    new, day = _grant(event), case.statement.accepted[:10]
+    if new.valid_from > new.valid_to:
         yield refuse("I-04", "valid_to_before_valid_from", event.stream)
-    if state and any(grant.role == event.granted and grant.scope is None for grant in state.roles):
+    if state and any(
+        grant.role == new.role
+        and grant.scope in (None, new.scope)
+        and grant.valid_from <= max(new.valid_from, day)
+        and grant.valid_to >= new.valid_to
+        for grant in state.roles
+    ):
         yield refuse("I-06", "role_already_held", event.stream)
+
+
+@rule(RoleGranted)
+def granted_within_reach(case: Case, event: RoleGranted) -> Iterator[Refusal]:
+    """A role is for an open engagement or all, on real days, and not wider than its giver's.
+
+    An administrator of one engagement grants roles in it; one whose own time ends makes no
+    administrator for longer.
+    """
+    if event.scope is not UNSET:
+        engagement = case.world.state(event.scope, EngagementState)
+        if engagement is None or not engagement.open:
+            yield refuse("I-09", "unknown_engagement", event.scope)
+    for day in (event.valid_from, event.valid_to):
+        if day is not UNSET and not is_day(day):
+            yield refuse("I-04", "no_such_day", event.stream)
+    giver = case.world.before(event.by, ActorState)
+    new, day = _grant(event), case.statement.accepted[:10]
+    own = [
+        grant
+        for grant in (giver.roles if giver else ())
+        if grant.role == "administrator"
+        and grant.scope in (None, event.engagement)
+        and grant.valid_from <= day <= grant.valid_to
+    ]
+    if own and not any(
+        grant.scope in (None, new.scope)
+        and (new.role != "administrator" or grant.valid_to >= new.valid_to)
+        for grant in own
+    ):
+        yield refuse("I-09", "administrator_exceeds_own_reach", event.by)
 
 
 @rule(RoleRevoked)

@@ -6,22 +6,25 @@ a well-formed note (digests, signatures, the root of `seen`) is checked in `ledg
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from operator import attrgetter
+from typing import cast
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from domain.actor import ActorState
 from domain.engagement import EngagementState
-from domain.judging import Case, Refusal, State, Statement, World, refuse, rules_for
+from domain.judging import Case, Refusal, Signer, State, Statement, World, refuse, rules_for
 from domain.keys import KeyState
 from domain.ledger import LedgerState
+from domain.opening import leave_behind, opening_flaws
 from domain.policy import Policy
 from domain.privacy import looks_personal
 from domain.values import Event, later, malformed, moment
 
 _TIME_FIELDS = ("departed_at", "arrived_at", "discovered_at", "suspected_since")
-_CODE_FIELDS = ("rules", "pack", "software", "origin")
+_CODE_FIELDS = ("rules", "pack", "pack_version", "software", "origin")
 
 
 def judge_commit(
@@ -34,15 +37,19 @@ def judge_commit(
     """
     case = Case(world, policy, statement)
     world.begin_commit()
-    world.preload(_streams_named(statement, events))
     if statement.entry == 0:
-        _begin_with_entry_zero(world, statement, events)
-    authors: dict[_Author, list[Refusal]] = {}
-    refusals = [*_signers(case, events), *_statement(case, events)]
+        if flaws := opening_flaws(events):
+            return flaws
+        leave_behind(world, events, statement.accepted)
+    world.preload(_streams_named(statement, events))
+    usual: set[_Usual] = set()
+    refusals = [*_signers(case, events), *_cosigners(case, events), *_statement(case, events)]
     for event in events:
         if refusals:
             break
-        refusals = _envelope(case, event, authors)
+        if fields := malformed(event):  # before any rule looks into a field
+            return [refuse("I-02", "malformed_field", *fields)]
+        refusals = _envelope(case, event, usual)
         for judge in rules_for(type(event)):
             refusals.extend(judge(case, event))
         if not refusals:
@@ -50,25 +57,21 @@ def judge_commit(
     return refusals
 
 
-def _streams_named(statement: Statement, events: Sequence[Event]) -> list[str]:
-    named = [signer.holder for signer in statement.signers if signer.holder]
+def _streams_named(statement: Statement, events: Sequence[Event]) -> set[str]:
+    named = {signer.holder for signer in statement.signers if signer.holder}
     for event in events:
-        named += [event.stream, event.by, event.engagement]
-        for attribute in ("party", "custodian", "record", "holding", "made_from", "to_party"):
-            value = getattr(event, attribute, UNSET)
-            if value is not UNSET:
-                named.append(value)
+        named.update(_streams_of(type(event))(event))
+    named.discard(cast("str", UNSET))  # what an absent optional field reads as
     return named
 
 
-def _begin_with_entry_zero(
-    world: World, statement: Statement, events: Sequence[Event]
-) -> None:
-    """Entry 0 is judged against itself: keys and roles are those that it leaves behind."""
-    scratch = World(world.source)
-    for event in events:
-        scratch.advance(event, 0, statement.accepted)
-    world.adopt_as_before(scratch)
+@lru_cache(maxsize=256)
+def _streams_of(kind: type[Event]) -> Callable[[Event], tuple[str, ...]]:
+    """Reads the streams that an event of this class names."""
+    return attrgetter(
+        "stream", "by", "engagement",
+        *_fields(kind, ("party", "custodian", "record", "holding", "made_from", "to_party")),
+    )  # fmt: skip
 
 
 def _key_of(case: Case, holder: str, key_id: str) -> KeyState | None:
@@ -92,12 +95,8 @@ def _signers(case: Case, events: Sequence[Event]) -> Iterator[Refusal]:
         if state is None or state.key.name != signer.name:
             yield refuse("I-01", "unknown_key", signer.holder or signer.key_id)
             continue
-        if not state.active:
-            code = "I-05" if state.condition == "compromised" else "I-01"
-            yield refuse(code, f"key_{state.condition}", signer.holder)
+        yield from _use(signer, state, events)
         if not signer.possession:
-            if state.key.purpose != "act":
-                yield refuse("I-01", "key_not_for_acts", signer.holder)
             if signer.holder in persons:
                 yield refuse("I-07", "person_signs_twice", signer.holder)
             persons.add(signer.holder)
@@ -110,6 +109,40 @@ def _signers(case: Case, events: Sequence[Event]) -> Iterator[Refusal]:
             yield refuse("I-01", "possession_not_proved", key_id)
     if not persons:
         yield refuse("I-01", "nobody_signs")
+
+
+def _use(signer: Signer, state: KeyState, events: Sequence[Event]) -> Iterator[Refusal]:
+    """A key signs while it is active: an act key for its holder, another one to be replaced."""
+    if not state.active:
+        rule = "I-05" if state.condition == "compromised" else "I-01"
+        yield refuse(rule, f"key_{state.condition}", signer.holder)
+    if signer.possession:
+        if (signer.holder, signer.key_id) not in _replaced(events):
+            yield refuse("I-01", "possession_not_asked_for", signer.holder)
+    elif state.key.purpose != "act":
+        yield refuse("I-01", "key_not_for_acts", signer.holder)
+
+
+def _replaced(events: Sequence[Event]) -> set[tuple[str, str]]:
+    """The keys that events of a commit replace, which may sign in capacity `possession`."""
+    return {(e.stream, old) for e in events if (old := getattr(e, "old_key", None)) is not None}
+
+
+def _cosigners(case: Case, events: Sequence[Event]) -> Iterator[Refusal]:
+    """Whoever signs besides the authors holds the role that is signed in, for this work (I-09)."""
+    said = case.statement
+    if len(said.actors) == 1:  # the author's own role is judged with each event
+        return
+    authors = {(event.by, event.role) for event in events}
+    engagements = {event.engagement for event in events}
+    for signer in said.actors:
+        if (signer.holder, signer.capacity) in authors:
+            continue
+        actor = case.world.before(signer.holder, ActorState)
+        if actor is None or not all(
+            actor.holds(signer.capacity, engagement, said.accepted) for engagement in engagements
+        ):
+            yield refuse("I-09", "capacity_not_held", signer.holder)
 
 
 def _statement(case: Case, events: Sequence[Event]) -> Iterator[Refusal]:
@@ -134,23 +167,37 @@ def _statement(case: Case, events: Sequence[Event]) -> Iterator[Refusal]:
         yield refuse("I-04", "until_is_for_joint_commits")
     elif said.until is not None and said.accepted > said.until:
         yield refuse("I-04", "draft_expired", said.commit)
+    elif said.until is not None and said.until > later(
+        said.accepted, days=limits.joint_days, seconds=limits.clock_skew_seconds
+    ):
+        yield refuse("I-04", "until_too_far", said.commit)
     if joint and said.entry and len({event.stream for event in events}) != 1:
         yield refuse("I-09", "joint_commit_writes_one_stream")
 
 
-def _envelope(case: Case, event: Event, authors: dict[_Author, list[Refusal]]) -> list[Refusal]:
-    """What holds for every event: author, role, engagement, version, times, no personal data."""
-    author = (event.by, event.role, event.engagement, type(event))
-    if author not in authors:
-        authors[author] = list(_author(case, event))
-    refusals = list(authors[author])
+def _envelope(case: Case, event: Event, usual: set[_Usual]) -> list[Refusal]:
+    """What holds for every event: author, role, engagement, version, times, no personal data.
+
+    `usual`: what earlier events of the commit have had in common with others and was permitted.
+    """
+    kind = type(event)
+    common = (event.by, event.role, event.engagement, kind, event.at, event.late_reason)
+    settled = common in usual
+    refusals = [] if settled else list(_author(case, event))
     state = case.world.state(event.stream, State)
     if event.version != (state.version + 1 if state is not None else 1):
         refusals.append(refuse("I-04", "version_gap_or_repeat", event.id))
-    if fields := malformed(event):
-        return [refuse("I-02", "malformed_field", *fields)]
-    refusals.extend(_times(case, event))
-    for name in _fields(type(event), _CODE_FIELDS):
+    if not settled:
+        refusals.extend(_times(case, event))
+        if not refusals and not _fields(kind, _TIME_FIELDS):
+            usual.add(common)
+    if (
+        event.sealed is not UNSET
+        and event.sealed.digest is UNSET
+        and getattr(event, "row", UNSET) is UNSET
+    ):
+        refusals.append(refuse("I-02", "sealed_without_payload", event.id))
+    for name in _fields(kind, _CODE_FIELDS):
         values = getattr(event, name)
         for value in (values,) if isinstance(values, str) else values:
             if looks_personal(value):
@@ -158,7 +205,7 @@ def _envelope(case: Case, event: Event, authors: dict[_Author, list[Refusal]]) -
     return refusals
 
 
-_Author = tuple[str, str, str, type[Event]]
+_Usual = tuple[str, str, str, type[Event], str, str | UnsetType]
 
 
 def _author(case: Case, event: Event) -> Iterator[Refusal]:
@@ -194,5 +241,6 @@ def _times(case: Case, event: Event) -> Iterator[Refusal]:
         return
     if event.at > later(accepted, seconds=limits.clock_skew_seconds):
         yield refuse("I-04", "claimed_time_in_future", event.id)
+        return
     if event.late_reason is UNSET and later(event.at, hours=limits.late_after_hours) < accepted:
         yield refuse("I-04", "late_without_reason", event.id)

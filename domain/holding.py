@@ -142,18 +142,32 @@ def copies_have_an_origin(case: Case, event: HoldingCreated) -> Iterator[Refusal
         yield refuse("I-00", "unknown_record", event.record)
     elif record.over:
         yield refuse("I-03", "record_is_over", event.record)
-    if event.made_from is not UNSET:
-        source = case.world.state(event.made_from, HoldingState)
-        if source is None:
-            yield refuse("I-00", "unknown_holding", event.made_from)
-        elif not source.there:
-            yield refuse("I-03", f"holding_is_{source.condition}", event.made_from)
+    if event.made_from is UNSET:
+        return
+    source = case.world.state(event.made_from, HoldingState)
+    if source is None:
+        yield refuse("I-00", "unknown_holding", event.made_from)
+        return
+    if not source.there:
+        yield refuse("I-03", f"holding_is_{source.condition}", event.made_from)
+    if record is not None and not record.lies_in(source):
+        yield refuse("I-00", "holding_of_another_record", event.made_from)
+    if source.custodian not in _parties(case):
+        yield refuse("I-01", "source_custodian_must_sign", source.custodian)
 
 
 class RecordLike(State):
-    """What a holding needs to know of its record; `domain.record.RecordState` extends it."""
+    """What a holding needs to know of its record; `domain.record.RecordState` extends it.
+
+    `holdings`: the copies that its content was taken from, by collection and by corrections.
+    """
 
     over: bool = False
+    holdings: tuple[str, ...] = ()
+
+    def lies_in(self, holding: HoldingState) -> bool:
+        """Whether a holding is a copy of this record."""
+        return holding.record == self.stream or holding.stream in self.holdings
 
 
 @rule(HoldingMoved, HoldingReturned, HoldingLost)
@@ -170,9 +184,16 @@ def acts_on_a_present_copy(case: Case, event: Event) -> Iterator[Refusal]:
         yield refuse("I-09", "not_the_actors_party", state.custodian)
 
 
+HANDLERS: frozenset[str] = KEEPERS | {"seller_handler", "buyer_handler"}
+
+
 def _parties(case: Case) -> set[str]:
-    """The parties for which the signers of this commit act."""
-    actors = (case.world.before(s.holder, ActorState) for s in case.statement.actors)
+    """The parties for which signers of this commit keep or hand over copies."""
+    actors = (
+        case.world.before(signer.holder, ActorState)
+        for signer in case.statement.actors
+        if signer.capacity in HANDLERS
+    )
     return {actor.party for actor in actors if actor is not None}
 
 
@@ -192,8 +213,11 @@ def both_ends_sign_a_move(case: Case, event: HoldingMoved) -> Iterator[Refusal]:
 
 @rule(HoldingReturned)
 def both_ends_sign_a_return(case: Case, event: HoldingReturned) -> Iterator[Refusal]:
-    """The party that gets the copy back signs for it."""
-    if event.to_party not in _parties(case):
+    """The party that gets the copy back signs for it, and is another one than its keeper."""
+    state = case.world.state(event.stream, HoldingState)
+    if state is not None and event.to_party == state.custodian:
+        yield refuse("I-09", "returned_to_its_keeper", event.to_party)
+    elif event.to_party not in _parties(case):
         yield refuse("I-01", "receiving_party_must_sign", event.to_party)
 
 

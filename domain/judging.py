@@ -125,7 +125,6 @@ class Source(Protocol):
 
 
 _S = TypeVar("_S", bound=State)
-_E = TypeVar("_E", bound=Event)
 
 
 class World:
@@ -140,6 +139,7 @@ class World:
         self._states: dict[str, State | None] = {}
         self._before: dict[str, State | None] = {}
         self._keys: set[str] = set()
+        self._voided: set[str] = set()
 
     def preload(self, streams: Iterable[str]) -> None:
         """Load the named streams in one go; those that do not exist are remembered as absent."""
@@ -168,6 +168,10 @@ class World:
         """Whether a public key is enrolled already, earlier in this commit included."""
         return public in self._keys or self.source.public_key_enrolled(public)
 
+    def commit_voided(self, commit: str) -> bool:
+        """Whether a draft is void already, earlier in this commit included."""
+        return commit in self._voided or self.source.commit_voided(commit)
+
     def states(self) -> Iterator[tuple[str, State]]:
         """Every stream held that exists, with its state now."""
         return ((stream, state) for stream, state in self._states.items() if state is not None)
@@ -178,21 +182,22 @@ class World:
 
     def adopt_as_before(self, other: World) -> None:
         """Answer `before` with the states of another world (entry 0 is judged against itself)."""
-        self._before = dict(other._states)  # noqa: SLF001  same class
+        self._before = dict(other._states)
 
     def advance(self, event: Event, entry: int, accepted: str) -> None:
         """Fold one event into its stream."""
         stream = event.stream
         old = self._states.get(stream)
-        if stream not in self._before and type(event) in _FREEZE_BEFORE:
-            self._before[stream] = _copy(old)
+        if type(event) in _FREEZE_BEFORE:
+            if stream not in self._before:
+                self._before[stream] = _copy(old)
+            self._keys.update(key.public for key in getattr(event, "enrolled_keys", ()))
+            self._voided.update(filter(None, [getattr(event, "voided_commit", None)]))
         self._states[stream] = evolve(old, event, entry, accepted)
-        for key in getattr(event, "enrolled_keys", ()):
-            self._keys.add(key.public)
 
 
 def _copy(state: State | None) -> State | None:
-    import copy  # noqa: PLC0415  only needed when keys or roles change
+    import copy
 
     return copy.deepcopy(state)
 
@@ -227,7 +232,8 @@ def rule(*kinds: type[Event]) -> Callable[[Rule], Rule]:
 def evolves(kind: type[Event], *, identity: bool = False) -> Callable[[Evolver], Evolver]:
     """Register the fold of one event class: `(state or None, event, entry, accepted) → state`.
 
-    `identity`: the event changes keys or roles, so the stream's state before the commit is kept.
+    `identity`: the event changes keys or roles or voids a draft, so the stream's state before the
+    commit is kept, and what it enrols and voids.
     """
 
     def register(function: Evolver) -> Evolver:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+from domain.actor import ActorState, administrator_of_everything
 from domain.codes import Jurisdiction
 from domain.judging import Case, Refusal, State, evolves, refuse, rule
 from domain.keys import KeyState
+from domain.party import PartyState
 from domain.values import (
     Code,
     CommitId,
@@ -94,6 +96,11 @@ class DraftVoided(Event, frozen=True, kw_only=True, tag="draft.voided"):
     stream: DraftId
     commit: CommitId
 
+    @property
+    def voided_commit(self) -> str:
+        """The commit that this event voids."""
+        return self.commit
+
 
 class LedgerState(State):
     """What the ledger's own stream says: origin, owner, keys by key id."""
@@ -138,7 +145,7 @@ def _adopted(_: PolicyState | None, event: PolicyAdopted, __: int, ___: str) -> 
     return PolicyState(event.stream, event.version, event.pack, event.digest)
 
 
-@evolves(DraftVoided)
+@evolves(DraftVoided, identity=True)
 def _voided(_: None, event: DraftVoided, __: int, ___: str) -> DraftState:
     return DraftState(event.stream, event.version, event.commit)
 
@@ -150,22 +157,34 @@ def initialized_once(case: Case, event: LedgerInitialized) -> Iterator[Refusal]:
         yield refuse("I-06", "ledger_already_initialized", event.stream)
     if {"commit", "a"} & set(event.origin.split("/")):
         yield refuse("I-02", "origin_reserved_segment", event.stream)
-    purposes = (event.checkpoint_key.purpose, event.seal_key.purpose)
-    names = {event.checkpoint_key.name, event.seal_key.name}
-    if purposes != ("checkpoint", "seal") or names != {event.origin}:
+    forms = [(key.kind, key.purpose, key.name) for key in event.enrolled_keys]
+    if forms != [("ed25519", "checkpoint", event.origin), ("p256", "seal", event.origin)]:
         yield refuse("I-01", "ledger_key_form", event.stream)
+    if case.world.before(event.owner, PartyState) is None:
+        yield refuse("I-09", "unknown_party", event.owner)
+
+
+rule(LedgerKeyRotated)(administrator_of_everything)
 
 
 @rule(LedgerKeyRotated)
 def rotated_by_old_and_new(case: Case, event: LedgerKeyRotated) -> Iterator[Refusal]:
     """Old and new key both sign (overlap); the old one must be the active checkpoint key."""
-    ledger = case.world.before(event.stream, LedgerState)
+    ledger = case.world.state(event.stream, LedgerState)
     old = ledger.keys.get(event.old_key) if ledger else None
     if ledger is None or old is None or not old.active or old.key.purpose != "checkpoint":
         yield refuse("I-01", "old_key_not_active", event.stream)
         return
-    if event.key.name != ledger.origin or event.key.purpose != "checkpoint":
+    form = (event.key.kind, event.key.purpose, event.key.name)
+    if form != (old.key.kind, "checkpoint", ledger.origin):
         yield refuse("I-01", "ledger_key_form", event.stream)
+    if event.key.id in ledger.keys:
+        yield refuse("I-01", "key_id_used_before", event.stream)
+    if case.world.public_key_enrolled(event.key.public):
+        yield refuse("I-01", "key_enrolled_before", event.stream)
+    actor = case.world.before(event.by, ActorState)
+    if actor is not None and actor.party != ledger.owner:
+        yield refuse("I-09", "not_the_administrators_party", event.by)
     signed = {(s.name, s.key_id) for s in case.statement.signers if s.possession}
     if (old.key.name, old.key.id) not in signed:
         yield refuse("I-01", "old_key_must_sign", event.stream)
@@ -173,13 +192,23 @@ def rotated_by_old_and_new(case: Case, event: LedgerKeyRotated) -> Iterator[Refu
 
 @rule(PolicyAdopted)
 def pack_is_known(case: Case, event: PolicyAdopted) -> Iterator[Refusal]:
-    """Until packs can be replaced, the ledger runs under the one adopted in entry 0."""
+    """Until packs can be replaced, the ledger runs under the one adopted in entry 0.
+
+    The pack adopted is the one that judges, to the byte, and bears its own name and dates.
+    """
     if case.statement.entry != 0:
         yield refuse("I-06", "policy_change_not_supported", event.stream)
+        return
+    header = case.policy.header
+    own = (case.policy.digest, header.id, header.version, header.effective_from.isoformat())
+    if own != (event.digest, event.pack, event.pack_version, event.effective_from):
+        yield refuse("I-00", "unknown_policy_pack", event.digest)
 
 
 @rule(DraftVoided)
 def voided_once(case: Case, event: DraftVoided) -> Iterator[Refusal]:
-    """Voiding twice says nothing new."""
-    if case.world.source.commit_voided(event.commit):
+    """Voiding twice says nothing new, and a commit that voids itself says nothing at all."""
+    if event.version != 1 or case.world.commit_voided(event.commit):
         yield refuse("I-06", "draft_already_voided", event.stream)
+    if event.commit == case.statement.commit:
+        yield refuse("I-06", "draft_voids_itself", event.stream)

@@ -24,15 +24,16 @@ class PartyRegistered(Event, frozen=True, kw_only=True, tag="party.registered"):
 
 
 class PartyState(State):
-    """A registered party."""
+    """A registered party; `registered_by`: the actor who brought it in."""
 
     kind: str
     party_role: str
+    registered_by: str
 
 
 @evolves(PartyRegistered)
 def _registered(_: None, event: PartyRegistered, __: int, ___: str) -> PartyState:
-    return PartyState(event.stream, event.version, event.kind, event.party_role)
+    return PartyState(event.stream, event.version, event.kind, event.party_role, event.by)
 
 
 @rule(PartyRegistered)

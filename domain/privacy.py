@@ -18,6 +18,9 @@ import re
 
 _MOBILE = re.compile(r"(?<![0-9])(?:0?86)?1[3-9][0-9]{9}(?![0-9])")
 _IDENTITY = re.compile(r"(?<![0-9])[1-9][0-9]{16}[0-9xX](?![0-9])")
+_DAY = "(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+_FIRST_IDENTITY = re.compile(rf"(?<![0-9])[1-9][0-9]{{7}}{_DAY}[0-9]{{3}}(?![0-9])")
+"""Numbers of the first generation, 15 digits, have no check digit: their date must be one."""
 _CARD = re.compile(r"(?<![0-9])[1-9][0-9]{12,18}(?![0-9])")
 _EMAIL = re.compile(r"[a-z0-9._+-]+@[a-z0-9-]+\.[a-z]{2,}", re.IGNORECASE)
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -47,6 +50,8 @@ def looks_personal(text: str) -> str | None:
         number = match.group().upper()
         if identity_checksum(number[:17]) == number[17]:
             return "identity_number"
+    if _FIRST_IDENTITY.search(text):
+        return "identity_number"
     if _MOBILE.search(text):
         return "mobile"
     if any(luhn(match.group()) for match in _CARD.finditer(text)):

@@ -1,7 +1,8 @@
 """Records: one contract, one recording, or a series such as "orders 2023, 48,120 rows".
 
 collect → review, classify → retention → archive. A correction never edits: it is a new event that
-names what it corrects (I-06) and asks for a new review (I-18).
+names what it corrects (I-06) and asks for a new review (I-18); an archived record leaves the
+archive by it.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import UNSET, Meta, UnsetType, field
 
+from domain.actor import ActorState
 from domain.codes import (
     BusinessArea,
     CheckResult,
@@ -29,11 +31,12 @@ from domain.codes import (
     Relationship,
     RetentionTrigger,
     ReviewCheck,
-    Sensitivity,
     SensitivePiKind,
+    Sensitivity,
 )
 from domain.holding import HoldingState, RecordLike
 from domain.judging import Case, Refusal, evolves, refuse, rule
+from domain.retention import Traits
 from domain.values import Code, Count, Date, Event, EventId, HoldingId, Ordinal, RecordId
 
 CLASSIFIERS: frozenset[str] = frozenset({"collector", "reviewer", "dpo", "archivist", "custodian"})
@@ -92,7 +95,7 @@ class _Classification(Event, frozen=True, kw_only=True, tag=False):
     categories: Annotated[list[RecordCategory], Meta(min_length=1, max_length=8)]
     level: DataLevel
     sensitivity: Sensitivity
-    sensitive_kinds: Annotated[list[SensitivePiKind], Meta(max_length=16)] = []
+    sensitive_kinds: Annotated[list[SensitivePiKind], Meta(max_length=16)] = []  # noqa: RUF012
     profile: ClassificationProfile
     customer_type: CustomerType | UnsetType = UNSET
     business_area: BusinessArea | UnsetType = UNSET
@@ -152,15 +155,30 @@ class RecordState(RecordLike, kw_only=True):
     basis: str
     collected_by: set[str] = field(default_factory=set)
     content_event: str = ""
-    holding: str = ""
     reviewed: bool = False
     classification: str | None = None
-    categories: tuple[str, ...] = ()
-    level: str | None = None
-    sensitivity: str | None = None
+    categories: tuple[RecordCategory, ...] = ()
+    level: DataLevel | None = None
+    sensitivity: Sensitivity | None = None
+    sensitive_kinds: tuple[SensitivePiKind, ...] = ()
+    business_area: BusinessArea | None = None
+    relationship: Relationship | None = None
     retained: bool = False
+    retained_categories: frozenset[str] = frozenset()
     archived: bool = False
     notice_missing: bool = False
+
+    @property
+    def traits(self) -> Traits:
+        """What retention rules ask of a record."""
+        return Traits(
+            categories=self.categories,
+            relationship=self.relationship,
+            business_area=self.business_area,
+            data_level=self.level,
+            sensitivity=self.sensitivity,
+            sensitive_kinds=self.sensitive_kinds,
+        )
 
 
 @evolves(RecordCollected)
@@ -172,7 +190,7 @@ def _collected(_: None, event: RecordCollected, __: int, ___: str) -> RecordStat
         basis=event.basis,
         collected_by={event.by},
         content_event=event.id,
-        holding=event.holding,
+        holdings=(event.holding,),
         categories=(event.category,),
         notice_missing=event.notice == "missing",
     )
@@ -180,10 +198,10 @@ def _collected(_: None, event: RecordCollected, __: int, ___: str) -> RecordStat
 
 @evolves(RecordCorrected)
 def _corrected(state: RecordState, event: RecordCorrected, _: int, __: str) -> RecordState:
-    state.collected_by = {event.by}
+    state.collected_by.add(event.by)
     state.content_event = event.id
-    state.holding = event.holding
-    state.reviewed = False
+    state.holdings = (*state.holdings, event.holding)
+    state.reviewed = state.archived = False
     return state
 
 
@@ -200,12 +218,16 @@ def _classified(state: RecordState, event: _Classification, _: int, __: str) -> 
     state.categories = tuple(event.categories)
     state.level = event.level
     state.sensitivity = event.sensitivity
+    state.sensitive_kinds = tuple(event.sensitive_kinds)
+    state.business_area = None if event.business_area is UNSET else event.business_area
+    state.relationship = None if event.relationship is UNSET else event.relationship
     return state
 
 
 @evolves(RetentionAssigned)
 def _retained(state: RecordState, _: RetentionAssigned, __: int, ___: str) -> RecordState:
     state.retained = True
+    state.retained_categories = frozenset(state.categories)
     return state
 
 
@@ -233,12 +255,18 @@ def collected_with_basis(_: Case, event: RecordCollected) -> Iterator[Refusal]:
 def content_lies_in_a_holding(
     case: Case, event: RecordCollected | RecordCorrected
 ) -> Iterator[Refusal]:
-    """What is collected lies somewhere: in a copy that is still there."""
+    """What is collected lies somewhere: in a copy that is still there, and kept by one's party."""
     holding = case.world.state(event.holding, HoldingState)
     if holding is None:
         yield refuse("I-00", "unknown_holding", event.holding)
-    elif not holding.there:
-        yield refuse("I-03", f"holding_is_{holding.condition}", event.holding)
+    else:
+        if not holding.there:
+            yield refuse("I-03", f"holding_is_{holding.condition}", event.holding)
+        if holding.record is not None and holding.record != event.stream:
+            yield refuse("I-00", "holding_of_another_record", event.holding)
+        actor = case.world.before(event.by, ActorState)
+        if actor is not None and actor.party != holding.custodian:
+            yield refuse("I-09", "not_the_actors_party", holding.custodian)
     if event.sealed is UNSET:
         yield refuse("I-02", "content_must_be_sealed", event.stream)
 
@@ -266,7 +294,7 @@ def corrects_what_stands(case: Case, event: RecordCorrected) -> Iterator[Refusal
 
 @rule(RecordVerified)
 def verified_by_another(case: Case, event: RecordVerified) -> Iterator[Refusal]:
-    """Whoever collected or last corrected it does not review it (I-07): persons, not keys."""
+    """Whoever collected or ever corrected it does not review it (I-07): persons, not keys."""
     state = case.world.state(event.stream, RecordState)
     if state is not None and event.by in state.collected_by:
         yield refuse("I-07", "verifier_is_collector", event.by)
@@ -330,7 +358,11 @@ def downgrade_needs_two(case: Case, event: RecordReclassified) -> Iterator[Refus
 
 @rule(RetentionAssigned)
 def retention_follows_the_pack(case: Case, event: RetentionAssigned) -> Iterator[Refusal]:
-    """The dates are those that the named rules of the adopted pack give (I-12)."""
+    """The dates are those that the named rules of the adopted pack give (I-12).
+
+    A period that a statute orders is not left out: every duty that starts with the same trigger
+    and fits the record's codes is named, or replaced by a rule that is.
+    """
     state = case.world.state(event.stream, RecordState)
     if state is None:
         return
@@ -348,6 +380,14 @@ def retention_follows_the_pack(case: Case, event: RetentionAssigned) -> Iterator
     )
     if stated != (computed.min_until, computed.max_until, computed.permanent, computed.conflict):
         yield refuse("I-12", "dates_do_not_follow_rules", event.stream)
+    if event.action != computed.action:
+        yield refuse("I-12", "action_does_not_follow_rules", event.stream)
+    named = [case.policy.retention[name] for name in event.rules]
+    replaced = {name for rule in named for name in rule.instead_of}
+    for duty in case.policy.retention_for(state.traits):
+        applies = duty.basis == "duty" and duty.trigger in (None, event.trigger)
+        if applies and duty.id not in event.rules and duty.id not in replaced:
+            yield refuse("I-12", "duty_rule_left_out", duty.id)
 
 
 @rule(RecordArchived)
@@ -360,6 +400,8 @@ def archived_when_ready(case: Case, event: RecordArchived) -> Iterator[Refusal]:
         yield refuse("I-11", "not_classified", event.stream)
     if not state.retained:
         yield refuse("I-12", "no_retention", event.stream)
+    elif state.retained_categories != frozenset(state.categories):
+        yield refuse("I-12", "retention_for_other_categories", event.stream)
     if not state.reviewed:
         yield refuse("I-18", "not_reviewed", event.stream)
     if state.archived:

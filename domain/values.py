@@ -20,9 +20,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin, get_type_hints
+from operator import attrgetter
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    NamedTuple,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 from uuid import UUID
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -57,7 +67,8 @@ HoldingId = Annotated[str, Form(rf"holding-{_UUID7}")]
 DataKeyId = Annotated[str, Form(rf"key-{_UUID7}")]
 EventId = Annotated[str, Form(rf"[a-z_]{{3,24}}-{_UUID7}/[1-9][0-9]{{0,15}}")]
 
-Time = Annotated[str, Form(r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9]\.[0-9]{3}Z")]
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]\.[0-9]{3}"
+Time = Annotated[str, Form(rf"[0-9]{{4}}-[01][0-9]-[0-3][0-9]T{_CLOCK}Z")]
 Date = Annotated[str, Form(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")]
 Code = Annotated[str, Form(r"[a-z][a-z0-9_.-]{0,63}")]
 Version = Annotated[str, Form(r"[0-9][0-9A-Za-z.+-]{0,31}")]
@@ -157,9 +168,19 @@ def moment(time: str) -> datetime:
     return datetime.fromisoformat(time)
 
 
+def is_day(day: str) -> bool:
+    """Whether a string of the form of a `Date` names a day (30 February does not)."""
+    try:
+        date.fromisoformat(day)
+    except ValueError:
+        return False
+    return True
+
+
 def timestamp(instant: datetime) -> str:
     """A `Time` for an aware `datetime`, cut (never rounded up) to milliseconds."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    # Not strftime: on some systems it writes the years before 1000 with fewer digits.
+    return instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 @lru_cache(maxsize=1024)
@@ -173,11 +194,61 @@ _Check = Callable[[Any], bool]
 
 def malformed(event: Event) -> list[str]:
     """The fields of an event whose strings do not have the form of their kind (I-02)."""
+    if _fits(event):
+        return []
     return [
         name
         for name, fits in _checks(type(event))
         if (value := getattr(event, name)) is not UNSET and not fits(value)
     ]
+
+
+class _Forms(NamedTuple):
+    """The forms of a class's strings, so that one look settles all that are always there.
+
+    `strings`: the values of the fields that always hold one string; `match`: their patterns, one
+    line each; `others`: the checks of optional fields, lists and structures.
+    """
+
+    strings: Callable[[Any], tuple[str, ...]]
+    match: Callable[[str], re.Match[str] | None]
+    others: tuple[tuple[str, _Check], ...]
+
+
+def _fits(value: Struct) -> bool:
+    """Whether every string of a structure has the form of its kind."""
+    forms = _forms(type(value))
+    # No form matches a newline, so the joined lines match only if each of them does.
+    if forms.match("\n".join(forms.strings(value))) is None:
+        return False
+    for name, fits in forms.others:
+        part = getattr(value, name)
+        if part is not UNSET and not fits(part):
+            return False
+    return True
+
+
+@lru_cache(maxsize=256)
+def _forms(kind: type[Struct]) -> _Forms:
+    hints = get_type_hints(kind, include_extras=True)
+    forms = {
+        name: notes[0].pattern
+        for name in kind.__struct_fields__
+        if get_origin(hint := hints[name]) is Annotated
+        and (notes := [note for note in hint.__metadata__ if isinstance(note, Form)])
+    }
+    return _Forms(
+        _reader(tuple(forms)),
+        re.compile("\n".join(f"(?:{pattern})" for pattern in forms.values())).fullmatch,
+        tuple((name, check) for name, check in _checks(kind) if name not in forms),
+    )
+
+
+def _reader(names: tuple[str, ...]) -> Callable[[Any], tuple[str, ...]]:
+    """Reads these fields as a tuple, as `attrgetter` does for two or more."""
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda value: tuple(getattr(value, name) for name in names)
 
 
 @lru_cache(maxsize=256)
@@ -195,11 +266,7 @@ def _check_of(hint: Any) -> _Check | None:  # noqa: ANN401  a type hint
             return _matches(forms[0].pattern)
         return _check_of(hint.__origin__)
     if isinstance(hint, type) and issubclass(hint, Struct):
-        checks = _checks(hint)
-        return lambda value: all(
-            part is UNSET or fits(part)
-            for part, fits in ((getattr(value, name), fits) for name, fits in checks)
-        )
+        return _fits
     inner = [check for arg in get_args(hint) if (check := _check_of(arg)) is not None]
     if not inner:
         return None

@@ -20,6 +20,7 @@ from domain.actor import (
     RoleRevoked,
 )
 from domain.holding import HoldingLost, HoldingMoved, HoldingReturned, HoldingState
+from domain.judging import refuse
 from domain.ledger import DraftVoided
 from domain.party import PartyRegistered, PartyState
 from domain.record import (
@@ -31,7 +32,7 @@ from domain.record import (
     RecordVerified,
     RetentionAssigned,
 )
-from domain.retention import Assignment, Traits
+from domain.retention import Assignment
 from domain.values import Key
 from ledger.application import Ledger
 from ledger.errors import RefusedError, UsageError
@@ -52,8 +53,8 @@ def record_state(ledger: Ledger, record: str) -> RecordState:
     """The state of a record. Raises `UsageError` if there is none of this id."""
     state = ledger.state(record)
     if not isinstance(state, RecordState):
-        msg = f"there is no record {record}"
-        raise UsageError(msg, "muniment inventory")
+        msg = "there is no record {record}"
+        raise UsageError(msg, "muniment inventory", record=record)
     return state
 
 
@@ -61,8 +62,8 @@ def holding_state(ledger: Ledger, holding: str) -> HoldingState:
     """The state of a holding. Raises `UsageError` if there is none of this id."""
     state = ledger.state(holding)
     if not isinstance(state, HoldingState):
-        msg = f"there is no holding {holding}"
-        raise UsageError(msg, "muniment holding list")
+        msg = "there is no holding {holding}"
+        raise UsageError(msg, "muniment holding list", holding=holding)
     return state
 
 
@@ -70,8 +71,8 @@ def actor_state(ledger: Ledger, actor: str) -> ActorState:
     """The state of an actor. Raises `UsageError` if there is none of this id."""
     state = ledger.state(actor)
     if not isinstance(state, ActorState):
-        msg = f"there is no actor {actor}"
-        raise UsageError(msg, "muniment actor list")
+        msg = "there is no actor {actor}"
+        raise UsageError(msg, "muniment actor list", actor=actor)
     return state
 
 
@@ -197,13 +198,13 @@ def assign_retention(
     policy = ledger.policy()
     names = rules or [
         rule.id
-        for rule in policy.retention_for(_traits(state))
+        for rule in policy.retention_for(state.traits)
         if rule.trigger in (None, trigger)
     ]
     computed = policy.retention_until(names, state.categories, trigger, day)
     if not isinstance(computed, Assignment):
-        msg = f"I-12 retention_before_archive ({computed}): {record}"
-        raise RefusedError(msg, "muniment retention rules")
+        refusal = refuse("I-12", computed, record)
+        raise RefusedError(str(refusal), "muniment retention rules", refusals=(refusal,))
     fields = {
         "rules": names,
         "trigger": trigger,
@@ -214,11 +215,6 @@ def assign_retention(
         **given(min_until=computed.min_until, max_until=computed.max_until),
     }
     return Proposal(RetentionAssigned, record, fields)
-
-
-def _traits(state: RecordState) -> Traits:
-    traits = {"categories": tuple(state.categories), "data_level": state.level}
-    return Traits(**given(**traits, sensitivity=state.sensitivity))
 
 
 def archive(

@@ -40,7 +40,7 @@ from ledger.keyfile import open_key
 from ledger.keystore import Keystore
 from ledger.privatekey import PrivateKey
 from ledger.recorder import CustodyRecorder, Receipt, Submission
-from ledger.schema import CHECKPOINTS, COMMITS, WriterLock, check_format, engine_for, transaction
+from ledger.schema import CHECKPOINTS, COMMITS, WriterLock, check_format, engine_for
 from ledger.sealing import open_sealed, seal
 from ledger.signing import (
     Cosigner,
@@ -85,20 +85,32 @@ class SystemClock:
         """The accepted time of the next entry."""
         deadline = time.monotonic() + _WAIT_FOR_CLOCK
         while (current := self.now()) < previous:
-            if time.monotonic() > deadline:
+            far = later(current, seconds=int(_WAIT_FOR_CLOCK) + 1) < previous
+            if far or time.monotonic() > deadline:
                 msg = (
-                    f"this machine's clock says {current}, the ledger's last entry was accepted "
-                    f"at {previous}; nothing was recorded"
+                    "this machine's clock says {current}, the ledger's last entry was accepted "
+                    "at {previous}; nothing was recorded"
                 )
-                raise MunimentError(msg, "set the clock right and try again")
+                raise MunimentError(
+                    msg,
+                    "set the clock right and try again",
+                    current=current,
+                    previous=previous,
+                )
             time.sleep(0.01)
         jumped = previous != START.accepted and current > later(previous, days=self.forward_days)
         if jumped and not self.confirmed:
             msg = (
-                f"this machine's clock says {current}, more than {self.forward_days} days after "
-                f"the ledger's last entry ({previous}); nothing was recorded"
+                "this machine's clock says {current}, more than {days} days after "
+                "the ledger's last entry ({previous}); nothing was recorded"
             )
-            raise MunimentError(msg, "if the clock is right, say so: --confirm-clock")
+            raise MunimentError(
+                msg,
+                "if the clock is right, say so: --confirm-clock",
+                current=current,
+                days=self.forward_days,
+                previous=previous,
+            )
         return current
 
 
@@ -118,8 +130,8 @@ class _Mapper(Mapper[UUID]):
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401
         if stored_event.topic not in TOPICS:
-            msg = f"an event has the unknown topic {stored_event.topic[:64]!r}"
-            raise VerificationError(msg, "muniment verify")
+            msg = "an event has the unknown topic {topic!r}"
+            raise VerificationError(msg, "muniment verify", topic=stored_event.topic[:64])
         return decode_event(stored_event.state)
 
 
@@ -195,6 +207,8 @@ class Ledger(Application[UUID]):
         self.writing = writing
         self._passphrases = passphrases
         self._keystore: Keystore | None = None
+        self._routine = ""
+        self._continues = False  # a pin follows only a state that continues the pins before it
         self._lock = WriterLock(folder.path) if writing else None
         if self._lock is not None:
             self._lock.acquire(wait)
@@ -242,6 +256,7 @@ class Ledger(Application[UUID]):
             if self.writing and self._entry_zero:
                 self.clock.forward_days = facts.policy().limits.clock_forward_days
                 self._check_pins(tree)
+                self._continues = True
 
     def _check_pins(self, tree: StoredTree) -> None:
         """Refuse to extend a ledger that has lost entries it is known to have had (promise 4)."""
@@ -250,11 +265,14 @@ class Ledger(Application[UUID]):
                 continue
             if pin.size > tree.head.entries or tree.root_at(pin.size) != pin.root:
                 msg = (
-                    f"this ledger was last seen with {pin.size} entries; the one here has "
-                    f"{tree.head.entries} and is not its continuation. Nothing was recorded"
+                    "this ledger was last seen with {pinned} entries; the one here has "
+                    "{entries} and is not its continuation. Nothing was recorded"
                 )
                 raise VerificationError(
-                    msg, "fetch the missing entries from whoever holds them; muniment verify"
+                    msg,
+                    "fetch the missing entries from whoever holds them; muniment verify",
+                    pinned=pin.size,
+                    entries=tree.head.entries,
                 )
 
     def close(self) -> None:
@@ -262,16 +280,19 @@ class Ledger(Application[UUID]):
         if self._closed:
             return
         self._closed = True
-        recorder = getattr(self, "recorder", None)
-        if isinstance(recorder, CustodyRecorder):
-            if self.writing and self._entry_zero:
-                head = recorder.tree.head
-                pin = Checkpoint(self.origin, head.entries, head.root)
-                self.folder.pin(self._entry_zero, pin)
-            recorder.close()
+        try:
+            if self._continues:
+                head = self.log.tree.head
+                self.folder.pin(self._entry_zero, Checkpoint(self.origin, head.entries, head.root))
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
         if self._keystore is not None:
             self._keystore.close()
             self._keystore = None
+        if isinstance(recorder := getattr(self, "recorder", None), CustodyRecorder):
+            recorder.close()
         if getattr(self, "engine", None) is not None:
             self.engine.dispose()
         if self._lock is not None:
@@ -288,6 +309,8 @@ class Ledger(Application[UUID]):
 
     def state(self, stream: str) -> State | None:
         """The fold of one stream as recorded now."""
+        if self.writing:
+            return self.log.state(stream)
         with self.engine.connect() as connection:
             return LedgerFacts(connection).load([stream]).get(stream)
 
@@ -297,9 +320,11 @@ class Ledger(Application[UUID]):
             return LedgerFacts(connection).policy()
 
     def routine(self) -> str:
-        """The standing routine engagement."""
-        with self.engine.connect() as connection:
-            return LedgerFacts(connection).routine()
+        """The standing routine engagement: one a ledger, opened by entry 0."""
+        if not self._routine:
+            with self.engine.connect() as connection:
+                self._routine = LedgerFacts(connection).routine()
+        return self._routine
 
     def events_of(self, stream: str) -> list[tuple[int, str, Event, bytes]]:
         """A stream's events: (position, accepted time, event, its bytes), by version."""
@@ -338,12 +363,12 @@ class Ledger(Application[UUID]):
         """
         state = self.state(actor)
         if not isinstance(state, ActorState):
-            msg = f"there is no actor {actor}"
-            raise UsageError(msg, "muniment actor list")
+            msg = "there is no actor {actor}"
+            raise UsageError(msg, "muniment actor list", actor=actor)
         active = state.active_key("act")
         if active is None:
-            msg = f"{actor} has no active key"
-            raise KeyAccessError(msg, "muniment key enrol")
+            msg = "{actor} has no active key"
+            raise KeyAccessError(msg, "muniment key enrol", actor=actor)
         key = self.private_key(actor, "act", active.key.id)
         return Acting(actor, key, active.key.id, state)
 
@@ -356,8 +381,7 @@ class Ledger(Application[UUID]):
     def seen(self) -> tuple[int, bytes]:
         """The state that signers have checked: the present head, a continuation of every pin."""
         if self.writing:
-            self.log.tree.refresh()
-            head = self.log.tree.head
+            head = self.log.refresh()
         else:
             with self.engine.connect() as connection:
                 head = StoredTree(connection).head
@@ -381,18 +405,17 @@ class Ledger(Application[UUID]):
         extra: dict[str, Any] = {"late_reason": late_reason} if late_reason else {}
         events: list[Event] = []
         ciphertexts: dict[int, bytes] = {}
-        made: dict[str, str] = {}
+        made: dict[str, tuple[str, bytes]] = {}
         for index, proposal in enumerate(proposals):
-            version = versions[proposal.stream] = versions[proposal.stream] + 1
+            known = versions[proposal.stream]
+            version = versions[proposal.stream] = known + 1
             fields = {**proposal.fields, **extra}
             if proposal.sealed:
-                key_id = proposal.key or made.get(proposal.stream) or self.data_key(proposal.stream)
-                made[proposal.stream] = key_id
-                sealed = seal_fields(
-                    self.origin, f"{proposal.stream}/{version}", proposal.sealed, key_id,
-                    self.keystore.key(key_id),
-                )  # fmt: skip
-                fields["sealed"], ciphertexts[index] = sealed
+                own = None if proposal.key else made.get(proposal.stream)
+                key = made[proposal.stream] = own or self._key_for(proposal, known)
+                fields["sealed"], ciphertexts[index] = seal_fields(
+                    self.origin, f"{proposal.stream}/{version}", proposal.sealed, *key
+                )
             events.append(
                 proposal.kind(
                     stream=proposal.stream,
@@ -407,7 +430,16 @@ class Ledger(Application[UUID]):
             )
         return events, ciphertexts
 
-    def _versions(self, streams: Iterable[str]) -> dict[str, int]:
+    def _key_for(self, proposal: Proposal, version: int) -> tuple[str, bytes]:
+        """The data key, by id and bytes, for a proposal's texts: a new stream gets a new one."""
+        if proposal.key is None and version == 0:
+            return self.keystore.new_keys(1)[0]
+        key_id = proposal.key or self.data_key(proposal.stream)
+        return key_id, self.keystore.key(key_id)
+
+    def _versions(self, streams: Sequence[str]) -> dict[str, int]:
+        if self.writing:
+            return self.log.versions(streams)
         with self.engine.connect() as connection:
             found = LedgerFacts(connection).load(dict.fromkeys(streams))
         return {s: found[s].version if s in found else 0 for s in streams}
@@ -515,10 +547,7 @@ class Ledger(Application[UUID]):
         key = self.private_key(self.ledger_id, "checkpoint", active[-1].key.id)
         checkpoint = Checkpoint(self.origin, size, root)
         note = Note(checkpoint.format(), (sign_checkpoint(checkpoint, key),)).format()
-        with transaction(self.log.writer):
-            self.log.writer.exec_driver_sql(
-                "INSERT INTO checkpoints (size, note) VALUES (?, ?)", (size, note)
-            )
+        self.log.add_checkpoint(size, note)
         return note
 
 
@@ -526,7 +555,8 @@ def seal_fields(
     origin: str, event_id: str, fields: Mapping[str, str], key_id: str, key: bytes
 ) -> tuple[Any, bytes]:
     """Seal texts with fresh randomness: the reference for the event, and the ciphertext."""
-    sealed = seal(origin, event_id, fields, key_id, key, os.urandom(32), os.urandom(12))
+    random = os.urandom(44)
+    sealed = seal(origin, event_id, fields, key_id, key, random[:32], random[32:])
     return sealed.ref, sealed.ciphertext
 
 

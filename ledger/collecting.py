@@ -2,18 +2,24 @@
 
 What is found is read, compared with what was collected before, and recorded in commits of at most
 1,000 events. "Before" is an HMAC token over path and content under a pepper that lies in the
-keystore; the table of tokens can be erased, events hold none of them (DESIGN 6). A run that is
+keystore; the table of tokens can be erased, events hold none of them (DESIGN 6). The tokens of a
+table's rows begin with one HMAC of its path and the row's number, so that they are inserted in
+order: random tokens would touch every page of the index with every thousand rows. A run that is
 broken off has recorded whole commits; run again, it records nothing twice.
 """
 
 from __future__ import annotations
 
+import gc
 import hmac
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
+
+from msgspec import Struct
 
 from domain.engagement import EngagementOpened
 from domain.holding import HoldingCreated
@@ -27,12 +33,14 @@ from ledger.recorder import Receipt
 from ledger.sealing import commitments_root, derived_seed
 from ledger.signing import new_ids, new_salts, now
 from ledger.sources import Found, SourceFault
+from projections.view import fetch, key_of, marked
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 MAX_EVENTS = 1_000
 _TOKEN_BYTES = 16
+_PLACE_BYTES, _NUMBER_BYTES = 5, 4
 _QUERY = 500
 
 
@@ -97,7 +105,11 @@ def collect(
 
     Raises `RefusedError` when a rule forbids the act as such; what was recorded before stands.
     """
-    yield from _Run(ledger, acting, terms).collect(paths)
+    gc.freeze()  # else the collector walks all of the program again for every few batches
+    try:
+        yield from _Run(ledger, acting, terms).collect(paths)
+    finally:
+        gc.unfreeze()
 
 
 class _File(NamedTuple):
@@ -128,7 +140,7 @@ class _Run:
 
     def collect(self, paths: Sequence[str | os.PathLike[str]]) -> Iterator[Outcome]:
         batch: list[_File] = []
-        for step in sources.walk(paths):
+        for step in sources.walk(paths, os.fsencode(self._ledger.folder.path.resolve())):
             if not isinstance(step, bytes):
                 yield Failed(sources.shown(step[0]), step[1])
                 continue
@@ -147,9 +159,9 @@ class _Run:
                 batch = []
         yield from self._files(batch)
 
-    def _token(self, path: bytes, digest: bytes, row: int = 0) -> bytes:
+    def _token(self, path: bytes, digest: bytes) -> bytes:
         """What says "the same content in the same place" without saying which."""
-        message = b"collect/v1\0" + row.to_bytes(8) + digest + path
+        message = b"collect/v1\0" + bytes(8) + digest + path
         return hmac.digest(self._pepper, message, "sha256")[:_TOKEN_BYTES]
 
     def _known(self, tokens: Sequence[bytes]) -> set[bytes]:
@@ -176,7 +188,7 @@ class _Run:
             for event, ciphertext in self._file(file, key, holding, record, moment, salts):
                 ciphertexts[len(events)] = ciphertext
                 events.append(event)
-        tokens = [(f.token, UUID(r[-36:]).bytes) for f, r in zip(fresh, records, strict=True)]
+        tokens = [(f.token, key_of(r)) for f, r in zip(fresh, records, strict=True)]
         receipt = self._commit(events, ciphertexts, tokens)
         for number, (file, record) in enumerate(zip(fresh, records, strict=True)):
             position = receipt.first + 2 * number + 1
@@ -228,7 +240,7 @@ class _Run:
 
     def _rows(self, found: Found) -> Iterator[Outcome]:
         """Record each data row as a record of its own; the table is the copy they all lie in."""
-        table = _Table(self._ledger, found)
+        table = _Table(self._ledger, self._pepper, found)
         batch: list[tuple[int, list[str]]] = []
         path = sources.shown(found.path)
         try:
@@ -242,17 +254,12 @@ class _Run:
             yield Failed(path, fault.cause)
 
     def _row_batch(self, table: _Table, batch: list[tuple[int, list[str]]]) -> Iterator[Outcome]:
-        digests = [sha256(sources.row_content(cells)) for _, cells in batch]
-        path = table.found.path
-        rows = [
-            (number, cells[0] if cells else "", digest, self._token(path, digest.digest(), number))
-            for (number, cells), digest in zip(batch, digests, strict=True)
-        ]
-        known = self._known([row[3] for row in rows])
+        rows = [table.row(number, cells) for number, cells in batch]
+        known = self._known([row.token for row in rows])
         if known:
             yield Unchanged(table.path, len(known))
-        fresh = [row for row in rows if row[3] not in known]
-        if not fresh:
+            rows = [row for row in rows if row.token not in known]
+        if not rows:
             return
         moment = now()
         events: list[Event] = []
@@ -260,36 +267,28 @@ class _Run:
         if not table.registered:
             event, ciphertexts[0] = self._table(table, moment)
             events.append(event)
-        records = new_ids("record", len(fresh))
-        keys = [] if self._terms.shared_key else self._ledger.keystore.new_keys(len(fresh))
-        salts = new_salts(len(fresh))
-        for at, (row, record) in enumerate(zip(fresh, records, strict=True)):
+        records = new_ids("record", len(rows))
+        keys = [] if self._terms.shared_key else self._ledger.keystore.new_keys(len(rows))
+        collected = partial(
+            RecordCollected, version=1, at=moment, holding=table.holding, form="database_rows",
+            size=table.row_size, items=1, method="table_rows", **self._common, **self._about,
+        )  # fmt: skip
+        for at, (row, record, salt) in enumerate(
+            zip(rows, records, new_salts(len(rows)), strict=True)
+        ):
             if self._terms.shared_key:
-                sealed = self._committed(table, record, row[2].hexdigest())
+                sealed = table.committed(self._ledger.origin, record, row.content)
             else:
-                title = f"{table.name} #{row[0]} {row[1][:200]}"
-                fields = {"title": title, "content": row[2].hexdigest()}
+                title = f"{table.name} #{row.number} {row.first}"
+                fields = {"title": title, "content": row.content}
                 sealed, ciphertexts[len(events)] = self._seal(record, fields, keys[at])
-            events.append(
-                RecordCollected(
-                    stream=record, version=1, at=moment, salt=salts[at], sealed=sealed,
-                    holding=table.holding, form="database_rows", size=table.row_size, items=1,
-                    method="table_rows", row=row[0], **self._common, **self._about,
-                )
-            )  # fmt: skip
-        tokens = [(row[3], UUID(r[-36:]).bytes) for row, r in zip(fresh, records, strict=True)]
+            events.append(collected(stream=record, salt=salt, sealed=sealed, row=row.number))
+        tokens = [(row.token, key_of(r)) for row, r in zip(rows, records, strict=True)]
         receipt = self._commit(events, ciphertexts, tokens)
         first = receipt.first + (0 if table.registered else 1)
         table.registered = True
         for number, record in enumerate(records):
             yield Collected(record, table.path, f"{record}/1", first + number)
-
-    def _committed(self, table: _Table, record: str, content: str) -> SealedRef:
-        """A row's commitment under the seed that its table's payload holds."""
-        event_id = f"{record}/1"
-        seed = derived_seed(table.seed, event_id)
-        root = commitments_root(self._ledger.origin, event_id, {"content": content}, seed)
-        return SealedRef(key=table.key[0], root=root.hex())
 
     def _table(self, table: _Table, moment: str) -> tuple[Event, bytes]:
         found = table.found
@@ -314,7 +313,7 @@ class _Run:
 class _Table:
     """A table whose rows are being collected: its holding, its data key, its series seed."""
 
-    def __init__(self, ledger: Ledger, found: Found) -> None:
+    def __init__(self, ledger: Ledger, pepper: bytes, found: Found) -> None:
         self.found = found
         self.path = sources.shown(found.path)
         self.name = sources.name_of(found.path)
@@ -323,6 +322,33 @@ class _Table:
         self.seed = os.urandom(32)
         self.registered = False
         self.row_size = 0
+        self._place = hmac.digest(pepper, b"table/v1\0" + found.path, "sha256")[:_PLACE_BYTES]
+        self._mac = hmac.new(pepper, b"row/v1\0" + found.path + b"\0", "sha256")
+
+    def row(self, number: int, cells: list[str]) -> _Row:
+        """A row as it is looked up and collected."""
+        digest = sha256(sources.row_content(cells))
+        mac = self._mac.copy()
+        place = number.to_bytes(_NUMBER_BYTES)
+        mac.update(place + digest.digest())
+        token = (self._place + place + mac.digest())[:_TOKEN_BYTES]
+        return _Row(number, cells[0][:200], digest.hexdigest(), token)
+
+    def committed(self, origin: str, record: str, content: str) -> SealedRef:
+        """A row's commitment under the seed that its table's payload holds."""
+        event_id = f"{record}/1"
+        seed = derived_seed(self.seed, event_id)
+        root = commitments_root(origin, event_id, {"content": content}, seed)
+        return SealedRef(key=self.key[0], root=root.hex())
+
+
+class _Row(Struct, frozen=True):
+    """A data row: its number, its first cell, its content's digest in hex, its token."""
+
+    number: int
+    first: str
+    content: str
+    token: bytes
 
 
 def _place(found: Found) -> dict[str, str]:
@@ -347,13 +373,9 @@ def _items(found: Found) -> int:
 
 
 def _tokens_among(connection: Connection, tokens: Sequence[bytes]) -> set[bytes]:
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    marks = ", ".join([mark] * len(tokens))
-    rows = connection.exec_driver_sql(
-        f"SELECT token FROM tokens WHERE token IN ({marks})",  # noqa: S608  marks only
-        tuple(tokens),
-    )
-    return {bytes(row[0]) for row in rows}
+    marks = ", ".join(["{}"] * len(tokens))
+    query = f"SELECT token FROM tokens WHERE token IN ({marks})"  # noqa: S608  marks only
+    return {bytes(row[0]) for row in fetch(connection, marked(connection, query), tuple(tokens))}
 
 
 def _pepper(ledger: Ledger, engagement: str) -> bytes:

@@ -19,6 +19,7 @@ renewed: same events, new versions, a new note, no signatures.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +42,7 @@ from ledger.tlog.commit import CommitNote, SignedCommit, sign
 from ledger.tlog.note import SignatureLine
 
 MAX_DRAFT_BYTES = 32 * 1024 * 1024
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,4}")
 
 
 class Draft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,7 +85,7 @@ class Draft(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def payloads(self) -> dict[int, bytes]:
         """The sealed payloads by index of the event. Raises `NoteError`."""
-        if not all(name.isdecimal() and str(int(name)) == name for name in self.ciphertexts):
+        if not all(map(_NUMBER.fullmatch, self.ciphertexts)):
             raise NoteError("the draft's sealed parts are not numbered")
         return {int(name): data for name, data in self.ciphertexts.items()}
 
@@ -109,8 +111,8 @@ def read_draft(path: Path) -> Draft:
         with path.open("rb") as file:
             raw = file.read(MAX_DRAFT_BYTES + 1)
     except OSError as error:
-        msg = f"the draft cannot be read ({error.strerror})"
-        raise UsageError(msg) from None
+        msg = "the draft cannot be read ({cause})"
+        raise UsageError(msg, cause=error.strerror) from None
     return Draft.parse(raw)
 
 
@@ -146,8 +148,8 @@ def _cosigner(ledger: Ledger, actor: str, capacity: str) -> Cosigner:
     state = ledger.state(actor)
     key = state.active_key("act") if isinstance(state, ActorState) else None
     if key is None:
-        msg = f"{actor} is no actor with an active key"
-        raise UsageError(msg, "muniment actor list")
+        msg = "{actor} is no actor with an active key"
+        raise UsageError(msg, "muniment actor list", actor=actor)
     return Cosigner(key.key.name, bytes.fromhex(key.key.id), capacity)
 
 
@@ -222,8 +224,8 @@ def open_draft(ledger: Ledger, draft: Draft, seal_key: PrivateKey | None) -> Ope
     for index, event in enumerate(events):
         has = bool(event.sealed) and isinstance(event.sealed.digest, str)  # type: ignore[union-attr]
         if has != (index in payloads):
-            msg = f"the sealed part of {event.id} is missing or not asked for"
-            raise VerificationError(msg)
+            msg = "the sealed part of {event} is missing or not asked for"
+            raise VerificationError(msg, event=event.id)
         if has and seal_key is not None:
             texts[index] = _open_part(ledger, draft, event, payloads[index], seal_key)
     if set(payloads) - set(range(len(events))):
@@ -239,8 +241,8 @@ def _open_part(
     mine = key_id_of(seal_key.kind, seal_key.name, seal_key.public)
     wrapped = draft.keys.get(ref.key, {}).get(mine)
     if wrapped is None:
-        msg = f"the sealed part of {event.id} is not encrypted to you"
-        raise VerificationError(msg, "ask the maker of the draft to renew it")
+        msg = "the sealed part of {event} is not encrypted to you"
+        raise VerificationError(msg, "ask the maker of the draft to renew it", event=event.id)
     key = seal_key.decrypt(wrapped, _info(ref.key))
     return open_sealed(ledger.origin, event.id, ref, ciphertext, key)
 
@@ -257,12 +259,17 @@ def check_current(ledger: Ledger, opened: Opened) -> None:
             expected[event.stream] = state.version if state is not None else 0
         expected[event.stream] += 1
         if event.version != expected[event.stream]:
-            msg = f"the draft is stale: {event.stream} has moved on to {expected[event.stream] - 1}"
-            raise ConflictError(msg, "muniment draft renew FILE")
+            msg = "the draft is stale: {stream} has moved on to {version}"
+            raise ConflictError(
+                msg,
+                "muniment draft renew FILE",
+                stream=event.stream,
+                version=expected[event.stream] - 1,
+            )
     until = opened.note.until
     if until is not None and now() > until:
-        msg = f"the draft expired at {until}"
-        raise ConflictError(msg, "muniment draft renew FILE")
+        msg = "the draft expired at {until}"
+        raise ConflictError(msg, "muniment draft renew FILE", until=until)
 
 
 def add_signature(draft: Draft, key: PrivateKey) -> Draft:
@@ -286,14 +293,14 @@ def submit(ledger: Ledger, draft: Draft) -> Receipt:
     missing = draft.missing()
     if missing:
         names = ", ".join(f"{name} ({capacity})" for name, capacity in missing)
-        msg = f"the draft still lacks the signature of {names}; nothing was recorded"
-        raise UsageError(msg, "muniment sign FILE")
+        msg = "the draft still lacks the signature of {names}; nothing was recorded"
+        raise UsageError(msg, "muniment sign FILE", names=names)
     signed = SignedCommit.assemble(draft.commit_note, draft.lines)
     events, _ = check_events(signed.note, draft.states)
     for event in events:
         if event.sealed and ledger.keystore.state(event.sealed.key) != "present":
-            msg = f"the data key of {event.id} is not in this ledger's keystore"
-            raise UsageError(msg, "renew the draft where the ledger is")
+            msg = "the data key of {event} is not in this ledger's keystore"
+            raise UsageError(msg, "renew the draft where the ledger is", event=event.id)
     return ledger.record(events, Submission(signed, draft.states, draft.payloads))
 
 

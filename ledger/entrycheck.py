@@ -13,52 +13,21 @@ from hashlib import sha256
 from itertools import chain, islice
 from typing import Any, Final, NamedTuple, cast
 
-import msgspec
-
-from domain import TOPICS
 from domain.ledger import LedgerInitialized, PolicyAdopted
 from domain.values import Event
 from ledger.errors import EncodingError
-from ledger.evidence import DECODER, decode_event
+from ledger.evidence import decode_event
 from ledger.findings import Findings
 from ledger.growth import split
 from ledger.keyhistory import IDENTITY, KeyHistory
-from ledger.notecheck import Commit, CommitRow, NoteCheck, majority
+from ledger.notecheck import Commit, NoteCheck, majority
+from ledger.reading import Reader
+from ledger.rows import CommitRow, DamagedError, EventRow, SealedRow
 from ledger.tlog.commit import POSSESSION, CommitNote
-from ledger.tlog.encoding import MAX_EVENT_BYTES
 from ledger.tlog.merkle import leaf_hash, tree_root
 
-EventRow = tuple[int, bytes, int, bytes, int | None, bytes]
-"""position, stream (16 bytes), version, topic (ASCII), entry, state: a row of `events`."""
-
-SealedRow = tuple[int, bytes]
-"""position, ciphertext: a row of `sealed`."""
-
-_TOPIC: Final[Mapping[type[Event], bytes]] = {k: t.encode("ascii") for t, k in TOPICS.items()}
-_WATCHED: Final = IDENTITY | {PolicyAdopted}
-_encode = msgspec.json.Encoder(order="sorted").encode
-
-
-def decode_all(states: Sequence[bytes]) -> list[Event]:
-    """The events that canonical bytes hold: `evidence.decode_event` of each, at once.
-
-    Raises `EncodingError` for the first that is not acceptable.
-    """
-    together = b"\n".join(states)
-    if (
-        together.isascii()
-        and b"\x7f" not in together
-        and b"\\" not in together
-        and max(map(len, states)) <= MAX_EVENT_BYTES
-    ):
-        try:
-            events = list(map(DECODER.decode, states))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass  # the cause is named below
-        else:
-            if list(map(_encode, events)) == states:
-                return events
-    return list(map(decode_event, states))
+_WATCHED: Final[frozenset[type]] = frozenset({*IDENTITY, PolicyAdopted})
+"""What later entries are checked with; every class that enrols a key is among them."""
 
 
 class _Rows(NamedTuple):
@@ -69,6 +38,18 @@ class _Rows(NamedTuple):
     topics: Sequence[bytes]
     entries: Sequence[int | None]
     states: Sequence[bytes | None]
+
+
+class Checked(NamedTuple):
+    """What is known of an entry after its check.
+
+    `note`: None if it is malformed; `sound`: False if the bytes are certainly not those that were
+    recorded; `verified`: all signatures were checked and hold.
+    """
+
+    note: CommitNote | None
+    sound: bool
+    verified: bool
 
 
 class EntryCheck:
@@ -85,6 +66,7 @@ class EntryCheck:
         self._findings = findings
         self._keys = keys
         self._notes = NoteCheck(findings, keys, origin)
+        self._reader = Reader(_WATCHED)
         self._event_rows = events
         self._sealed_rows = sealed
         self._sealed_next: SealedRow | None = next(sealed, None)
@@ -94,12 +76,11 @@ class EntryCheck:
         """Adopted packs: digest → position and stream of the event."""
         self.signers: dict[str, int] = {}
         """The last entry that each holder signed."""
+        self.complete = True
+        """Whether every entry so far could be read, so that nobody's last one was missed."""
 
-    def check(self, index: int, row: CommitRow) -> tuple[CommitNote | None, bool]:
-        """Check entry `index`: its note if its signatures hold, and whether its bytes do.
-
-        The second answer is False if the bytes are certainly not those that were recorded.
-        """
+    def check(self, index: int, row: CommitRow) -> Checked:
+        """Check entry `index` with its events."""
         first = self.events + 1
         entry = self._notes.parse(first, row)
         count = majority(entry, row)
@@ -110,16 +91,22 @@ class EntryCheck:
         trusted = _trusted(commit, leaves)
         events = self._decode(commit, rows, trusted)
         sound = self._notes.check(commit, events)
+        self.complete = self.complete and sound
         self._leaves(commit, rows, leaves, trusted, sound=sound)
         self._columns(commit, rows, events, sound=sound)
         self._sealed(commit, events)
         self._remember(commit, events, sound=sound)
-        return (commit.note if sound and self._notes.verified(commit) else None), sound
+        return Checked(commit.note, sound, self._notes.verified)
 
     @property
     def accepted(self) -> str:
         """The accepted time of the last entry that could be read."""
         return self._notes.accepted
+
+    def resume(self, position: int, accepted: str) -> None:
+        """Go on after an entry that was verified before: its last position, its accepted time."""
+        self.events = position
+        self._notes.accepted = accepted
 
     def skip(self, index: int, following: CommitRow) -> None:
         """Report that entry `index` is missing; `following` is the next row there is."""
@@ -128,9 +115,13 @@ class EntryCheck:
             cause=f"there is no row for entry {index}",
         )  # fmt: skip
         self._keys.damaged.add("")
+        self.complete = False
         if following[0] == index + 1 and following[1] > self.events:
-            list(self._rows_below(following[1]))
+            for _ in self._rows_below(following[1]):
+                pass
             self.events = following[1] - 1
+            while self._sealed_next is not None and self._sealed_next[0] <= self.events:
+                self._sealed_next = next(self._sealed_rows, None)
 
     def finish(self) -> None:
         """Report rows that belong to no entry."""
@@ -154,7 +145,7 @@ class EntryCheck:
         rows = list(islice(self._event_rows, count))
         if len(rows) == count and rows[0][0] == first and rows[-1][0] == end - 1:
             _, *columns = zip(*rows, strict=True)  # positions ascend: these are dense
-            return _Rows(*cast("Any", columns))
+            return _typed(_Rows(*cast("Any", columns)))
         self._event_rows = chain(rows, self._event_rows)
         found: dict[int, EventRow] = {}
         for row in self._rows_below(end):
@@ -164,7 +155,7 @@ class EntryCheck:
                 found[row[0]] = row
         nothing = (0, b"", 0, b"", None, None)
         _, *columns = zip(*(found.get(p, nothing) for p in range(first, end)), strict=True)
-        return _Rows(*cast("Any", columns))
+        return _typed(_Rows(*cast("Any", columns)))
 
     def _event_unknown(self, row: EventRow) -> None:
         self._findings.add(
@@ -180,7 +171,7 @@ class EntryCheck:
         """The events of the rows whose bytes are the signed ones; None for all others."""
         if trusted is None:
             try:
-                return decode_all(cast("list[bytes]", list(rows.states)))
+                return self._reader.read(cast("Sequence[bytes]", rows.states), rows.topics)
             except EncodingError:
                 trusted = [True] * commit.count
         events: list[Event | None] = []
@@ -256,7 +247,9 @@ class EntryCheck:
             if identity != bytes.fromhex(note.commit_id):
                 self._column("id", expected, None, note.commit_id, identity)
             self._authors(commit, note, events)
-        if None in events or not _columns_agree(commit.index, rows, cast("Any", events)):
+        if type(None) in set(map(type, events)) or not _columns_agree(
+            commit.index, rows, cast("Any", events), self._reader.topic_of
+        ):
             for at, event in enumerate(events):
                 if event is not None:
                     self._row(commit.index, expected + at, event, rows, at)
@@ -266,7 +259,7 @@ class EntryCheck:
         for name, expected, actual in (
             ("stream", identity, rows.streams[at].hex()),
             ("version", event.version, rows.versions[at]),
-            ("topic", _TOPIC[type(event)].decode(), rows.topics[at].decode("ascii", "replace")),
+            ("topic", self._reader.topic_of[type(event)], rows.topics[at]),
             ("entry", index, rows.entries[at]),
         ):
             if expected != actual:
@@ -281,9 +274,7 @@ class EntryCheck:
             cause=f"column {name} does not say what the signed bytes say",
         )  # fmt: skip
 
-    def _authors(
-        self, commit: Commit, note: CommitNote, events: Sequence[Event | None]
-    ) -> None:
+    def _authors(self, commit: Commit, note: CommitNote, events: Sequence[Event | None]) -> None:
         actors = [signer for signer in note.signers if signer.capacity != POSSESSION]
         holders = {self._keys.holder_of(signer.name) for signer in actors}
         for holder in holders:
@@ -309,13 +300,12 @@ class EntryCheck:
             else:
                 stored[self._sealed_next[0]] = self._sealed_next[1]
             self._sealed_next = next(self._sealed_rows, None)
-        for position, event in enumerate(events, commit.first):
-            if event is None:
-                stored.pop(position, None)
-                continue
-            if not event.sealed or not event.sealed.digest:
-                continue
-            data, stream, digest = stored.pop(position, None), event.stream, event.sealed.digest
+        for position in [p for p, event in enumerate(events, commit.first) if event is None]:
+            stored.pop(position, None)
+        named = [(p, e.stream, e.sealed.digest) for p, e in enumerate(events, commit.first)
+                 if e is not None and e.sealed and e.sealed.digest]  # fmt: skip
+        for position, stream, digest in named:
+            data = stored.pop(position, None)
             if data is None:
                 self._findings.add(
                     "sealed_missing", "sealed", position=position, stream=stream, expected=digest,
@@ -335,9 +325,7 @@ class EntryCheck:
             cause="no event names this ciphertext",
         )  # fmt: skip
 
-    def _remember(
-        self, commit: Commit, events: Sequence[Event | None], *, sound: bool
-    ) -> None:
+    def _remember(self, commit: Commit, events: Sequence[Event | None], *, sound: bool) -> None:
         """Fold what later entries depend on; an unsigned commit says nothing about keys."""
         if _WATCHED.isdisjoint(map(type, events)):
             return
@@ -353,11 +341,19 @@ class EntryCheck:
                 self._keys.fold((position, commit.index, commit.entry.accepted, event))
 
 
+def _typed(rows: _Rows) -> _Rows:
+    """The rows; `DamagedError` if a column holds another type than its table declares."""
+    kinds = set(map(type, chain(rows.streams, rows.topics, rows.states)))
+    if not kinds <= {bytes, type(None)}:
+        raise DamagedError("a column of events holds another type than its table declares")
+    return rows
+
+
 def _kept(commit: Commit) -> Sequence[bytes] | None:
     """The leaf hashes that the ledger kept of a commit's events; None if they do not fit."""
     if commit.count == 1:
         return [commit.note.root] if commit.note else None
-    return split(commit.row[5]) if len(commit.row[5]) == 32 * commit.count else None  # noqa: PLR2004
+    return split(commit.row[5]) if len(commit.row[5]) == 32 * commit.count else None
 
 
 def _trusted(commit: Commit, leaves: Sequence[bytes]) -> Sequence[bool] | None:
@@ -370,14 +366,16 @@ def _trusted(commit: Commit, leaves: Sequence[bytes]) -> Sequence[bool] | None:
     return [ours == theirs for ours, theirs in zip(leaves, kept, strict=True)]
 
 
-def _columns_agree(index: int, rows: _Rows, events: Sequence[Event]) -> bool:
+def _columns_agree(
+    index: int, rows: _Rows, events: Sequence[Event], topic_of: Mapping[type, bytes]
+) -> bool:
     """Whether all columns of all rows say what the events say."""
     identities = "".join([event.stream[-36:] for event in events]).replace("-", "")
     return (
         set(map(len, rows.streams)) == {16}
         and b"".join(rows.streams).hex() == identities
         and list(rows.versions) == [event.version for event in events]
-        and list(rows.topics) == [_TOPIC[type(event)] for event in events]
+        and list(rows.topics) == [topic_of[type(event)] for event in events]
         and rows.entries.count(index) == len(events)
     )
 
@@ -391,4 +389,3 @@ def _stream_id(identity: bytes, topic: bytes) -> str:
 
 def _digest(value: object) -> object:
     return value.hexdigest() if hasattr(value, "hexdigest") else value
-

@@ -50,8 +50,11 @@ def decode_event(raw: bytes) -> Event:
 
 
 def unb64url(text: str) -> bytes:
-    """The bytes of an unpadded base64url string of an event."""
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    """The bytes of an unpadded base64url string of an event. Raises `NoteError` if it is none."""
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except ValueError:
+        raise NoteError("a key or proof in an event is not base64url") from None
 
 
 def b64url(data: bytes) -> str:
@@ -95,7 +98,9 @@ def check_signers(signed: SignedCommit, events: Sequence[Event], key_of: KeyOf) 
     enrolled = enrolled_keys(events)
 
     def public(name: str, key_id: bytes) -> bytes:
-        key = enrolled.get((name, key_id.hex())) or key_of(name, key_id.hex())
+        # What is recorded comes first: key ids have 32 bits, and a commit could bring a key
+        # made to have the id of one that stands.
+        key = key_of(name, key_id.hex()) or enrolled.get((name, key_id.hex()))
         if key is None or key.kind != "ed25519":
             raise LookupError(name)
         return unb64url(key.public)

@@ -21,11 +21,15 @@ findings are kept; a last one then says how many more there are.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
+from hashlib import sha256
 from typing import Final, Literal
 
 from msgspec import Struct
+
+from domain.privacy import looks_personal
 
 Verdict = Literal["valid", "valid-but-since-revoked", "unverifiable", "disputed", "invalid"]
 Part = Literal[
@@ -48,6 +52,13 @@ VERDICTS: Final[Mapping[str, Verdict]] = {
 }
 
 _PLACE: Final = 2**63
+_HEX: Final = "[0-9a-f]"
+_PLAIN: Final = re.compile(
+    rf"(?:{_HEX}{{2}})*|-?[0-9]{{1,8}}|[0-9]{{1,2}}/[0-9]+|tile/[0-9]{{1,2}}/[x0-9/]+|[a-z_]{{3,32}}"
+    rf"|(?:[a-z_]{{3,24}}-)?{_HEX}{{8}}(?:-{_HEX}{{4}}){{3}}-{_HEX}{{12}}(?:/[0-9]+)?"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z"
+)
+_NAME: Final = re.compile(r"[a-z0-9.-]+(?:/[a-z0-9._-]+)*")
 
 
 class Finding(Struct, frozen=True):
@@ -100,7 +111,9 @@ class Findings:
         cause: str = "",
     ) -> None:
         """One more finding; bytes are shown in hex."""
-        finding = Finding(code, position, stream, part, _shown(expected), _shown(actual), cause)
+        finding = Finding(
+            code, position, _shown(stream), part, _shown(expected), _shown(actual), cause
+        )
         if finding not in self._found:
             self._counts[code] += 1
             if self._counts[code] <= LIMIT:
@@ -129,6 +142,12 @@ class Findings:
 
 
 def _shown(value: object) -> str | None:
+    """A value as a finding may show it: what is no id, code, digest, number or time is hashed."""
     if value is None:
         return None
-    return value.hex() if isinstance(value, bytes) else str(value)
+    text = value.hex() if isinstance(value, bytes) else str(value)
+    if _PLAIN.fullmatch(text) or isinstance(value, int):
+        return text
+    if _NAME.fullmatch(text) and looks_personal(text) is None:
+        return text
+    return f"sha256:{sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()}"

@@ -55,12 +55,20 @@ class Folder:
         Raises `NoLedgerError` naming what is missing.
         """
         if not self.exists:
-            msg = f"there is no ledger in {self.path}"
-            raise NoLedgerError(msg, "muniment -L DIR init, or name another folder with -L")
+            msg = "there is no ledger in {path}"
+            raise NoLedgerError(
+                msg,
+                "muniment -L DIR init, or name another folder with -L",
+                path=self.path,
+            )
         for part in (self.database, self.trust / "ledger.vkey"):
             if not part.is_file():
-                msg = f"the ledger lacks {part.relative_to(self.path)}"
-                raise NoLedgerError(msg, "restore it from a backup; see docs/reference/files.md")
+                msg = "the ledger lacks {part}"
+                raise NoLedgerError(
+                    msg,
+                    "restore it from a backup; see docs/reference/files.md",
+                    part=part.relative_to(self.path),
+                )
 
     def settings(self) -> dict[str, object]:
         """What muniment.toml says.
@@ -71,11 +79,16 @@ class Folder:
             raw = (self.path / MARKER).read_bytes()[: _LIMIT + 1]
             settings = tomllib.loads(raw.decode("utf-8"))
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            msg = f"{MARKER} cannot be read: {type(error).__name__}"
-            raise NoLedgerError(msg, "restore it from a backup") from error
+            msg = "{file} cannot be read: {kind}"
+            raise NoLedgerError(
+                msg,
+                "restore it from a backup",
+                file=MARKER,
+                kind=type(error).__name__,
+            ) from error
         if settings.get("format") != FORMAT:
-            msg = f"the ledger's folder has a format that this Muniment does not know ({FORMAT!r})"
-            raise NoLedgerError(msg, "install the Muniment version that wrote it")
+            msg = "the ledger's folder has a format that this Muniment does not know ({known!r})"
+            raise NoLedgerError(msg, "install the Muniment version that wrote it", known=FORMAT)
         return settings
 
     def write_settings(self, origin: str) -> None:
@@ -150,11 +163,16 @@ def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
         temporary.unlink(missing_ok=True)
         raise
     if durable:
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Return when the names in a folder are on disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def find_ledger(start: Path) -> Path | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,13 +20,19 @@ from domain.actor import ActorKeyEnrolled, ActorRegistered, RoleGranted
 from domain.engagement import EngagementOpened
 from domain.ledger import LedgerInitialized, PolicyAdopted
 from domain.party import PartyRegistered
-from domain.policy import parse_policy
+from domain.policy import PolicyError, parse_policy
 from domain.values import Event, Key
 from ledger import VERSION
 from ledger.application import Ledger, Passphrases, SystemClock, seal_fields
-from ledger.errors import MunimentError, UsageError
+from ledger.errors import MunimentError, NoteError, UsageError
 from ledger.evidence import b64url, key_id_of, possession_message
-from ledger.folder import MARKER, Folder, key_file_name
+from ledger.folder import (
+    MARKER,
+    Folder,
+    key_file_name,
+    sync_folder,
+    write_atomically,
+)
 from ledger.keyfile import STANDARD_COST, Argon2Cost, write_key
 from ledger.keystore import Keystore
 from ledger.migrations import upgrade
@@ -42,7 +49,7 @@ from projections import METADATA as PROJECTIONS
 FIRST_ROLES = ("administrator", "collector", "custodian", "archivist")
 """What the first actor may do. Nobody reviews what they collected, so `reviewer` is not among it."""
 
-_PARTS = ("ledger.db", "keystore", "identity", "trust")
+_PARTS = ("keystore", "identity", "trust", "ledger.db")
 
 
 class Founding(NamedTuple):
@@ -89,49 +96,71 @@ def found_ledger(
     """Make a new ledger in `path` (created if need be) and sign its first checkpoint.
 
     Raises `UsageError` for a malformed origin or pack, `MunimentError` when there is a ledger or
-    a part of one already; then nothing was changed.
+    a part of one already, or when the disk does not take it; then nothing was changed.
     """
-    check_origin(founding.origin)
-    _refuse_existing(path)
-    created = not path.exists()
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    workshop = path / f".muniment-init-{os.getpid()}"
+    pack = pack or default_pack()
     try:
-        workshop.mkdir(mode=0o700)
-        founded = _build(Folder(workshop), founding, passphrases, kdf, pack or default_pack())
-        for part in _PARTS:
-            (workshop / part).rename(path / part)
-        Folder(path).write_settings(founding.origin)
-    except BaseException:
-        shutil.rmtree(workshop, ignore_errors=True)
-        if not (path / MARKER).exists():
-            _remove_parts(path, created=created)
+        check_origin(founding.origin)
+        parse_policy(pack)
+    except (NoteError, PolicyError) as error:
+        raise UsageError("{cause}; nothing was changed", cause=str(error)) from None
+    _refuse_existing(path)
+    missing = [folder for folder in (path, *path.parents) if not os.path.lexists(folder)]
+    workshop = Folder(path / f".muniment-init-{os.getpid()}")
+    moved: list[str] = []
+    try:
+        workshop.path.mkdir(mode=0o700, parents=True)
+        if missing:
+            path.chmod(0o700)
+        founded = _build(workshop, founding, passphrases, kdf, pack)
+        workshop.write_settings(founding.origin)
+        with Ledger(workshop, passphrases, writing=True) as ledger:
+            ledger.sign_checkpoint()
+        _move(workshop.path, path, moved)
+    except BaseException as error:
+        _undo(path, (workshop.path.name, *moved), missing)
+        if isinstance(error, OSError):
+            msg = "the ledger cannot be made in {path} ({cause}); nothing was changed"
+            raise MunimentError(msg, path=path, cause=error.strerror) from None
         raise
-    shutil.rmtree(workshop, ignore_errors=True)
-    with Ledger(Folder(path), passphrases, writing=True) as ledger:
-        ledger.sign_checkpoint()
+    shutil.rmtree(workshop.path, ignore_errors=True)
     return founded
+
+
+def _move(workshop: Path, path: Path, moved: list[str]) -> None:
+    """Give the finished parts their places, the marker last.
+
+    The first part is a folder: of two foundings at once, the later fails on it and moves nothing.
+    """
+    if (workshop / "ledger.db-wal").exists():
+        raise MunimentError("the new database could not be completed; nothing was changed")
+    for part in (*_PARTS, MARKER):
+        (workshop / part).rename(path / part)
+        moved.append(part)
+    sync_folder(path)
+
+
+def _undo(path: Path, parts: Sequence[str], folders: Sequence[Path]) -> None:
+    """Take away what this founding has made, and nothing else."""
+    for target in (path / part for part in parts):
+        if target.is_dir():
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                target.unlink()
+    for folder in folders:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _refuse_existing(path: Path) -> None:
     if path.exists() and not path.is_dir():
-        msg = f"{path} is not a folder; nothing was changed"
-        raise UsageError(msg)
+        msg = "{path} is not a folder; nothing was changed"
+        raise UsageError(msg, path=path)
     for name in (MARKER, *_PARTS):
         if os.path.lexists(path / name):
-            msg = f"there is a ledger, or a part of one, in {path} ({name}); nothing was changed"
-            raise MunimentError(msg, "choose another folder")
-
-
-def _remove_parts(path: Path, *, created: bool) -> None:
-    for part in _PARTS:
-        target = path / part
-        if target.is_dir():
-            shutil.rmtree(target, ignore_errors=True)
-        else:
-            target.unlink(missing_ok=True)
-    if created:
-        path.rmdir()
+            msg = "there is a ledger, or a part of one, in {path} ({name}); nothing was changed"
+            raise MunimentError(msg, "choose another folder", path=path, name=name)
 
 
 class _Keys(NamedTuple):
@@ -165,7 +194,7 @@ def _build(
         name = key_file_name(holder, key.purpose, key_id_of(key.kind, key.name, key.public))
         write_key(folder.identity / name, key, passphrase, kdf)
     vkey = VerifierKey.of(founding.origin, ED25519, keys.checkpoint.public).format()
-    (folder.trust / "ledger.vkey").write_text(vkey + "\n", encoding="ascii")
+    write_atomically(folder.trust / "ledger.vkey", f"{vkey}\n".encode("ascii"))
     with Keystore.create(folder.keystore, ledger_secret, kdf) as keystore:
         submission = _entry_zero(founding, ids, keys, keystore, pack)
     _record(folder, submission)

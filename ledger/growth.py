@@ -16,6 +16,7 @@ differ, so a difference is not reported where it is first met but traced to what
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
 from ledger.errors import ProofError
@@ -144,6 +145,7 @@ class Growth:
             level += 1
         self._recent: dict[int, tuple[bytes, ...]] = {}
         self._confirmed = start.size if start else 0
+        self._hinted = 0
         self._reported: set[int] = set()
         self._doubt: _Doubt | None = None
         self._choice: _Choice | None = None
@@ -192,10 +194,27 @@ class Growth:
         if choice and size == self.size and choice.alternative.root() == root:
             self._take_entries(choice)
             self._confirm(size)
+        elif size <= self._confirmed:
+            accuse(actual)
         elif any(index < size for index in self._reported):
             return
         elif self._doubt is None:
-            self._doubt = _Doubt(self._confirmed, size, root, actual, accuse)
+            self._doubt = _Doubt(max(self._confirmed, self._hinted), size, root, actual, accuse)
+
+    def hint(self, size: int, root: bytes) -> None:
+        """A statement whose signature could not be checked helps to locate, and no more."""
+        with suppress(ProofError):
+            if self._root_at(size) == root:
+                self._hinted = max(self._hinted, size)
+
+    def settle(self, root: bytes) -> None:
+        """The head, which nobody signed, can tell a changed tile from changed entries at most."""
+        choice = self._choice
+        if choice and choice.alternative.root() == root:
+            self._take_entries(choice)
+        elif choice and self.root() == root:
+            self._report_entries(choice)
+            self._choice = None
 
     def finish(self) -> None:
         """Report what no statement has settled."""
@@ -305,9 +324,7 @@ class Growth:
         self._recent.clear()
         self._reported.clear()
         self._doubt = None
-        self._choice = (
-            _Choice(number, differing, nodes, stored, alternative) if differing else None
-        )
+        self._choice = _Choice(number, differing, nodes, stored, alternative) if differing else None
         return stored
 
     def _levels_before(self, size: int) -> Frontier:
@@ -331,9 +348,7 @@ class Growth:
         self._choice = None
         self._tile_changed(Tile(0, choice.number), choice.of_entries, choice.of_tile)
 
-    def _tile_changed(
-        self, tile: Tile, nodes: Sequence[bytes], stored: Sequence[bytes]
-    ) -> None:
+    def _tile_changed(self, tile: Tile, nodes: Sequence[bytes], stored: Sequence[bytes]) -> None:
         """The first hash of a stored tile that is not the one that what lies below it gives."""
         self._known[tile.level, tile.number] = b"".join(nodes)
         differing = (i for i, ours in enumerate(nodes) if stored[i : i + 1] != [ours])

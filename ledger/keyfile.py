@@ -109,8 +109,10 @@ class Kdf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The cipher under Argon2id(passphrase); costs are checked first (KeyAccessError)."""
         Argon2Cost(self.memory_kib, self.iterations, self.lanes).check()
         if not 0 < len(passphrase) <= MAX_PASSPHRASE_BYTES:
-            limit = f"1 to {MAX_PASSPHRASE_BYTES} bytes"
-            raise KeyAccessError(f"a passphrase has {limit}; none or a longer one was given")
+            raise KeyAccessError(
+                "a passphrase has 1 to {most} bytes; none or a longer one was given",
+                most=MAX_PASSPHRASE_BYTES,
+            )
         kdf = Argon2id(
             salt=self.salt,
             length=32,
@@ -219,17 +221,17 @@ def open_key(uri: str, passphrase: bytes, base: Path) -> PrivateKey:
         )
     except InvalidTag:
         raise KeyAccessError(
-            f"{uri}: the passphrase is wrong, or the key file was altered",
-            "try the passphrase again; if it is right, restore the file from its backup",
+            "{uri}: the passphrase is wrong, or the key file was altered",
+            "try the passphrase again; if it is right, restore the file from its backup", uri=uri,
         ) from None
     except KeyAccessError as error:
-        raise KeyAccessError(f"{uri}: {error.message}", error.remedy) from None
+        raise _about(uri, error) from None
     try:
         key = PrivateKey(file.kind, file.purpose, file.name, secret)
     except UsageError:
-        raise KeyAccessError(f"{uri}: the file holds no secret of its kind") from None
+        raise KeyAccessError("{uri}: the file holds no secret of its kind", uri=uri) from None
     if key.public != file.public:
-        raise KeyAccessError(f"{uri}: public and private key do not belong together")
+        raise KeyAccessError("{uri}: public and private key do not belong together", uri=uri)
     return key
 
 
@@ -242,14 +244,18 @@ def read_key_file(uri: str, base: Path) -> KeyFile:
     try:
         raw = _read_regular(path)
     except FileNotFoundError:
-        raise KeyAccessError(f"{uri}: no such key file") from None
+        raise KeyAccessError("{uri}: no such key file", uri=uri) from None
     except (OSError, ValueError) as error:
         cause = getattr(error, "strerror", None) or "not a file name"
-        raise KeyAccessError(f"{uri}: the key file cannot be read ({cause})") from None
+        raise KeyAccessError(
+            "{uri}: the key file cannot be read ({cause})",
+            uri=uri,
+            cause=cause,
+        ) from None
     try:
         return KeyFile.parse(raw)
     except KeyAccessError as error:
-        raise KeyAccessError(f"{uri}: {error.message}", error.remedy) from None
+        raise _about(uri, error) from None
 
 
 def write_new_file(path: Path, raw: bytes) -> None:
@@ -270,11 +276,15 @@ def write_new_file(path: Path, raw: bytes) -> None:
             temporary.unlink(missing_ok=True)
         _sync_folder(path.parent)
         if path.read_bytes() != raw:
-            raise KeyAccessError(f"{path.name}: what was written does not read back")
+            raise KeyAccessError("{file}: what was written does not read back", file=path.name)
     except FileExistsError:
         raise _exists(path) from None
     except OSError as error:
-        raise KeyAccessError(f"{path.name}: cannot be written ({error.strerror})") from None
+        raise KeyAccessError(
+            "{file}: cannot be written ({cause})",
+            file=path.name,
+            cause=error.strerror,
+        ) from None
 
 
 def _rename_to_new(temporary: Path, path: Path) -> None:
@@ -324,6 +334,12 @@ def _encode(file: KeyFile) -> bytes:
     return msgspec.json.encode(file, order="sorted")
 
 
+def _about(uri: str, error: KeyAccessError) -> KeyAccessError:
+    """The same error, saying which key it is about."""
+    template = "{uri}: " + error.template
+    return KeyAccessError(template, error.remedy_template, **{**error.values, "uri": uri})
+
+
 def _malformed(raw: bytes) -> str:
     try:
         version = msgspec.json.decode(raw, type=_Format).muniment
@@ -335,4 +351,4 @@ def _malformed(raw: bytes) -> str:
 
 
 def _exists(path: Path) -> KeyAccessError:
-    return KeyAccessError(f"{path.name}: the file exists already; nothing was written")
+    return KeyAccessError("{file}: the file exists already; nothing was written", file=path.name)

@@ -30,8 +30,8 @@ from domain.values import Event
 from ledger.errors import NoteError
 from ledger.evidence import unb64url
 from ledger.findings import LIMIT, Findings
-from ledger.tlog.note import VerifierKey, key_id
 from ledger.tlog.note import ED25519 as NOTE_ED25519
+from ledger.tlog.note import VerifierKey, key_id
 
 IDENTITY: Final = frozenset(
     {

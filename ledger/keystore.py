@@ -133,7 +133,10 @@ class Keystore:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             cause = error.strerror
-            raise KeyAccessError(f"the keystore's folder cannot be made ({cause})") from None
+            raise KeyAccessError(
+                "the keystore's folder cannot be made ({cause})",
+                cause=cause,
+            ) from None
         if os.path.lexists(folder / SLOT_FILE):  # a new kek beside old slots would orphan them all
             raise KeyAccessError("there is a keystore's slot file already; nothing was written")
         kek = generate("kek", "wrap", KEK_NAME, randomness)
@@ -161,7 +164,10 @@ class Keystore:
             descriptor = os.open(folder / SLOT_FILE, os.O_RDWR | os.O_NONBLOCK)
         except OSError as error:
             cause = error.strerror
-            raise KeyAccessError(f"the keystore's slot file cannot be opened ({cause})") from None
+            raise KeyAccessError(
+                "the keystore's slot file cannot be opened ({cause})",
+                cause=cause,
+            ) from None
         store = cls(descriptor, kek.wrapping_key(), clock, randomness)
         try:
             store._refresh()
@@ -210,7 +216,10 @@ class Keystore:
         raw = _id_bytes(key_id)
         slot = self._slot(self._position(raw), raw)
         if slot[_WRITTEN] == _ERASED:
-            raise KeyAccessError(f"data key {key_id} is erased: its content is gone for good")
+            raise KeyAccessError(
+                "data key {key_id} is erased: its content is gone for good",
+                key_id=key_id,
+            )
         if slot[-4:] != _RESERVED:
             raise _damaged(key_id)
         nonce, wrapped = slot[ID_BYTES : ID_BYTES + NONCE_BYTES], slot[28:76]
@@ -243,12 +252,16 @@ class Keystore:
             except OSError as error:
                 cause = error.strerror
                 raise MunimentError(
-                    f"the keystore cannot be written ({cause}): count none of the keys as erased"
+                    "the keystore cannot be written ({cause}): count none of the keys as erased",
+                    cause=cause,
                 ) from None
             for key_id, raw, position in places:
                 self._drop_cache(position)
                 if self._slot(position, raw)[_WRITTEN] != _ERASED:
-                    raise KeyAccessError(f"data key {key_id} does not read back as erased")
+                    raise KeyAccessError(
+                        "data key {key_id} does not read back as erased",
+                        key_id=key_id,
+                    )
 
     # -- inside ---------------------------------------------------------------------------------
 
@@ -275,7 +288,7 @@ class Keystore:
             with suppress(OSError):
                 os.ftruncate(self._descriptor, end)
             raise MunimentError(
-                f"the keystore cannot be written ({error.strerror}); no key was made"
+                "the keystore cannot be written ({cause}); no key was made", cause=error.strerror
             ) from None
         self._count += count
         self._last = ids[-1]
@@ -334,8 +347,8 @@ class Keystore:
         flushed, whole = int.from_bytes(header[16:]), (length - HEADER_BYTES) // SLOT_BYTES
         if flushed > whole:
             raise KeyAccessError(
-                f"the keystore's slot file is truncated: {whole} of {flushed} slots are there",
-                "restore the keystore from its backup",
+                "the keystore's slot file is truncated: {whole} of {flushed} slots are there",
+                "restore the keystore from its backup", whole=whole, flushed=flushed,
             )
         ids = self._ids(max(0, flushed - 1), whole)
         last = ids.pop(0) if flushed else bytes(ID_BYTES)
@@ -354,7 +367,10 @@ class Keystore:
         """The slot (0-based) of a key id. Raises KeyAccessError when there is none."""
         position = self._find(raw)
         if position is None:
-            raise KeyAccessError(f"data key {_id_text(raw)} is unknown in this keystore")
+            raise KeyAccessError(
+                "data key {key_id} is unknown in this keystore",
+                key_id=_id_text(raw),
+            )
         return position
 
     def _find(self, raw: bytes) -> int | None:
@@ -405,7 +421,10 @@ def _read(descriptor: int, length: int, offset: int) -> bytes:
         return os.pread(descriptor, length, offset)
     except OSError as error:
         cause = error.strerror
-        raise KeyAccessError(f"the keystore's slot file cannot be read ({cause})") from None
+        raise KeyAccessError(
+            "the keystore's slot file cannot be read ({cause})",
+            cause=cause,
+        ) from None
 
 
 def _write_all(descriptor: int, data: bytes, offset: int) -> None:
@@ -428,5 +447,6 @@ def _id_bytes(key_id: str) -> bytes:
 
 def _damaged(key_id: str) -> KeyAccessError:
     return KeyAccessError(
-        f"data key {key_id} cannot be unwrapped: its slot is damaged, or kek.json is another's"
+        "data key {key_id} cannot be unwrapped: its slot is damaged, or kek.json is another's",
+        key_id=key_id,
     )

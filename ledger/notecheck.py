@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Final, NamedTuple, cast
+from typing import Final
+
+from msgspec import Struct
 
 from domain import TOPICS
 from domain.ledger import LedgerKeyRotated
@@ -17,12 +19,10 @@ from domain.values import Event, Key
 from ledger.errors import DataError, NoteError
 from ledger.evidence import check_signers, enrolled_keys, unb64url
 from ledger.findings import Findings
-from ledger.keyhistory import KeyHistory
+from ledger.keyhistory import KeyHistory, KnownKey
+from ledger.rows import CommitRow
 from ledger.tlog import ed25519
-from ledger.tlog.commit import MAX_COUNT, POSSESSION, CommitNote, Entry
-
-CommitRow = tuple[int, int, int, bytes, bytes, bytes]
-"""entry, first, count, id (16 bytes), data, leaves: a row of `commits`."""
+from ledger.tlog.commit import MAX_COUNT, POSSESSION, CommitNote, Entry, SignerLine
 
 _ENROLLING: Final = frozenset(kind for kind in TOPICS.values() if hasattr(kind, "enrolled_keys"))
 
@@ -37,7 +37,7 @@ _KEY_CAUSES: Final[Mapping[str, str]] = {
 }
 
 
-class Commit(NamedTuple):
+class Commit(Struct, frozen=True):
     """An entry being checked: where it stands, what was parsed of it (None: malformed)."""
 
     index: int
@@ -52,6 +52,15 @@ class Commit(NamedTuple):
         return self.entry.commit.note if self.entry else None
 
 
+class _Signer(Struct):
+    """One signer line: its public key, the enrolled key that acts with it, what is wrong."""
+
+    line: SignerLine
+    public: bytes | None
+    acting: KnownKey | None
+    problems: list[str]
+
+
 class NoteCheck:
     """Checks the notes of entries in order."""
 
@@ -62,6 +71,8 @@ class NoteCheck:
         self._unknown: set[tuple[str, bytes]] = set()
         self.accepted = ""
         """The accepted time of the last entry that could be read."""
+        self.verified = False
+        """Whether all signatures of the last note were checked and hold."""
 
     def parse(self, first: int, row: CommitRow) -> Entry | None:
         """The entry that a row holds; None, and a finding, if it holds none."""
@@ -90,6 +101,7 @@ class NoteCheck:
         `events`: those whose bytes can be relied on. False if the note is not what was signed.
         """
         entry, first = commit.entry, commit.first
+        self.verified = False
         if entry is None:
             return False
         note = entry.commit.note
@@ -98,19 +110,23 @@ class NoteCheck:
                 "origin_foreign", "note", position=first, expected=self._origin,
                 actual=note.origin, cause="signed for another ledger",
             )  # fmt: skip
-        known = [event for event in events if event is not None and type(event) in _ENROLLING]
+        known: list[Event] = []
+        if not _ENROLLING.isdisjoint(map(type, events)):
+            known = [e for e in events if e is not None and type(e) in _ENROLLING]
         enrolled = enrolled_keys(known)
         data = commit.row[4]
         text = data[data.index(b"\n") + 1 : data.index(b"\n\n") + 1]
-        publics = set()
+        publics: set[bytes] = set()
+        signers: list[_Signer] = []
         sound = True
         for signer, line in zip(note.signers, entry.commit.signatures, strict=True):
             mine = enrolled.get((signer.name, signer.key_id.hex()))
-            public = self._public(commit, signer.name, signer.key_id, signer.capacity, mine)
-            if public is None:
+            found = self._signer(commit.index, signer, mine)
+            signers.append(found)
+            if found.public is None:
                 continue
             try:
-                ed25519.verify(public, line.signature, text)
+                ed25519.verify(found.public, line.signature, text)
             except NoteError as error:
                 sound = False
                 self._findings.add(
@@ -118,42 +134,44 @@ class NoteCheck:
                     stream=self._keys.holder_of(signer.name) or None, actual=signer.key_id,
                     cause=error.message,
                 )  # fmt: skip
-            if public in publics:
-                self._key_finding("key_signs_twice", commit, signer.name, signer.key_id)
-            publics.add(public)
-        if sound:
+            if found.public in publics:
+                found.problems.append("key_signs_twice")
+            publics.add(found.public)
+        self.verified = sound and all(found.public is not None for found in signers)
+        if sound:  # else what the note says about its signers is not what they signed
             self._time(first, entry.accepted)
-        if sound and enrolled:
-            self._enrolment(commit, known)
+            for found in signers:
+                self._signed(commit, found)
+            if enrolled and len(publics) == len(signers):
+                self._enrolment(commit, entry, known)
         return sound
 
-    def verified(self, commit: Commit) -> bool:
-        """Whether all signatures of a sound note could be checked."""
-        signers = commit.note.signers if commit.note else ()
-        return self._unknown.isdisjoint((signer.name, signer.key_id) for signer in signers)
-
-    def _public(
-        self, commit: Commit, name: str, identity: bytes, capacity: str, mine: Key | None
-    ) -> bytes | None:
-        """The public key of a signer; None, and a finding, if it is not known."""
-        if mine is not None and (capacity == POSSESSION or commit.index == 0):
-            return _raw(mine)
-        key = self._keys.find(name, identity)
+    def _signer(self, index: int, line: SignerLine, mine: Key | None) -> _Signer:
+        """Who a signer is; `mine`: the key of that name and id that this commit enrols."""
+        acting = line.capacity != POSSESSION
+        if mine is not None and (not acting or index == 0):
+            return _Signer(line, _raw(mine), None, [])
+        key = self._keys.find(line.name, line.key_id)
         if key is None:
-            if mine is not None:
-                self._key_finding("key_not_yet_enrolled", commit, name, identity)
-            elif (name, identity) not in self._unknown:
+            return _Signer(line, None, None, ["key_not_yet_enrolled" if mine else "key_unknown"])
+        problems = [] if key.state.active else [f"key_{key.state.condition}_before"]
+        if acting and key.state.key.purpose != "act":
+            problems.append("key_not_for_acts")
+        return _Signer(line, key.public, key if acting else None, problems)
+
+    def _signed(self, commit: Commit, signer: _Signer) -> None:
+        """Report what is wrong about a signer, or remember what the key signed."""
+        if signer.acting is not None:
+            self._keys.used(signer.acting, commit.index, commit.first)
+        name, identity = signer.line.name, signer.line.key_id
+        for code in signer.problems:
+            if code == "key_unknown":
+                if (name, identity) in self._unknown:
+                    continue  # reported where it was first met
                 self._unknown.add((name, identity))
-                if not self._keys.excused(name):
-                    self._key_finding("key_unknown", commit, name, identity)
-            return None
-        if not key.state.active:
-            self._key_finding(f"key_{key.state.condition}_before", commit, name, identity)
-        if capacity != POSSESSION:
-            if key.state.key.purpose != "act":
-                self._key_finding("key_not_for_acts", commit, name, identity)
-            self._keys.used(key, commit.index, commit.first)
-        return key.public
+                if self._keys.excused(name):
+                    continue
+            self._key_finding(code, commit, name, identity)
 
     def _key_finding(self, code: str, commit: Commit, name: str, identity: bytes) -> None:
         self._findings.add(
@@ -161,14 +179,14 @@ class NoteCheck:
             actual=identity, cause=_KEY_CAUSES[code].format(entry=commit.index),
         )  # fmt: skip
 
-    def _enrolment(self, commit: Commit, events: Sequence[Event]) -> None:
+    def _enrolment(self, commit: Commit, entry: Entry, events: Sequence[Event]) -> None:
         """Every key being enrolled is proved to be held; a ledger key is followed by the old."""
 
         def key_of(name: str, identity: str) -> Key | None:
             known = self._keys.find(name, bytes.fromhex(identity))
             return known.state.key if known else None
 
-        signed = cast("Entry", commit.entry).commit
+        signed = entry.commit
         try:
             check_signers(signed, events, key_of)
         except (DataError, ValueError) as error:

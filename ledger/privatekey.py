@@ -24,6 +24,7 @@ import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final, Literal
 
 from cryptography.exceptions import InvalidSignature, InvalidTag, UnsupportedAlgorithm
@@ -83,7 +84,11 @@ class PrivateKey:
         bytes that are no secret of this kind.
         """
         if purpose not in PURPOSES.get(kind, ()):
-            raise UsageError(f"a key of kind {kind} does not serve the purpose {purpose}")
+            raise UsageError(
+                "a key of kind {kind} does not serve the purpose {purpose}",
+                kind=kind,
+                purpose=purpose,
+            )
         if not is_key_name(name):
             raise UsageError("a key name is printable ASCII without space and '+', at most 255")
         if len(secret) != SECRET_BYTES:
@@ -118,8 +123,8 @@ class PrivateKey:
         """
         types = {"ed25519": (ED25519, COSIGNATURE), "mldsa44": (MLDSA44,)}.get(self.kind, ())
         if signature_type not in types:
-            raise UsageError(f"a {self.kind} key makes no note signature of this type")
-        return VerifierKey.of(self.name, signature_type, self.public)
+            raise UsageError("a {kind} key makes no note signature of this type", kind=self.kind)
+        return _verifier(self.name, signature_type, self.public)
 
     def sign(self, message: bytes) -> bytes:
         """Sign `message` as it stands.
@@ -141,7 +146,7 @@ class PrivateKey:
         Raises KeyAccessError when it was made for another key or another `info`, or was altered.
         """
         if not isinstance(self._secret, ec.EllipticCurvePrivateKey):
-            raise UsageError(f"a {self.kind} key does not decrypt")
+            raise UsageError("a {kind} key does not decrypt", kind=self.kind)
         try:
             return _SUITE.decrypt(ciphertext, self._secret, info)
         except (InvalidTag, ValueError):
@@ -161,8 +166,11 @@ class PrivateKey:
     def wrapping_key(self) -> bytes:
         """The 32 bytes of a key-encryption key. Raises UsageError for every other kind."""
         if not isinstance(self._secret, bytes):
-            raise UsageError(f"a {self.kind} key wraps no keys")
+            raise UsageError("a {kind} key wraps no keys", kind=self.kind)
         return self._secret
+
+
+_verifier = lru_cache(maxsize=64)(VerifierKey.of)  # asked for at every signature
 
 
 def generate(

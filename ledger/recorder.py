@@ -33,9 +33,10 @@ from eventsourcing.persistence import (
 )
 
 from domain.commit import judge_commit
-from domain.judging import Signer, Statement, World
-from domain.values import Event
-from ledger.errors import ConflictError, RefusedError, VerificationError
+from domain.judging import Signer, State, Statement, World
+from domain.ledger import PolicyAdopted
+from domain.values import Event, topic_of
+from ledger.errors import ConflictError, MunimentError, RefusedError, VerificationError
 from ledger.evidence import check_events, check_signers
 from ledger.facts import LedgerFacts
 from ledger.schema import COMMITS, EVENTS, PACKS, SEALED, TOKENS, transaction
@@ -43,7 +44,7 @@ from ledger.tlog.commit import CommitNote, Entry, SignedCommit
 from ledger.tlog.merkle import leaf_hash
 from ledger.tree import Head, StoredTree
 from projections import VIEWS
-from projections.view import Prepared, Recorded
+from projections.view import Prepared, Recorded, execute, fetch, key_of, marked
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -104,7 +105,7 @@ class EventRecorder(ApplicationRecorder):
             except sa.exc.IntegrityError as error:
                 raise IntegrityError(str(error.orig)) from error
         self._notify()
-        return range(first, first + len(stored_events))
+        return list(range(first, first + len(stored_events)))
 
     def _append(
         self, stored_events: Sequence[StoredEvent], first: int, entry: int | None
@@ -292,7 +293,7 @@ class CustodyRecorder(EventRecorder):
         receipt = self.record(commit)
         if receipts is not None:
             receipts.append(receipt)
-        return range(receipt.first, receipt.first + len(stored_events))
+        return list(range(receipt.first, receipt.first + len(stored_events)))
 
     def record(self, submission: Submission) -> Receipt:
         """Record one commit durably, or change nothing.
@@ -310,9 +311,49 @@ class CustodyRecorder(EventRecorder):
                 if isinstance(error, sa.exc.IntegrityError):
                     msg = "an id or version of this commit is taken; nothing was recorded"
                     raise ConflictError(msg, "try again") from error
+                if isinstance(error, sa.exc.DBAPIError):
+                    raise _unwritable(error) from None
                 raise
         self._notify()
         return receipt
+
+    def add_checkpoint(self, size: int, note: bytes) -> None:
+        """Store a signed checkpoint. Raises `MunimentError` when it cannot be written."""
+        with self._lock:
+            try:
+                with transaction(self.writer):
+                    execute(
+                        self.writer,
+                        marked(self.writer, "INSERT INTO checkpoints (size, note) VALUES ({}, {})"),
+                        (size, note),
+                    )
+            except sa.exc.DBAPIError as error:
+                raise _unwritable(error) from None
+
+    def refresh(self) -> Head:
+        """The head as it stands now; what was cached is dropped if somebody else wrote."""
+        with self._lock:
+            if self.tree.refresh():
+                self._facts = None
+            return self.tree.head
+
+    def state(self, stream: str) -> State | None:
+        """The fold of one stream as recorded now."""
+        with self._lock:
+            self.refresh()
+            return self.facts.fold([stream]).get(stream)
+
+    def versions(self, streams: Iterable[str]) -> dict[str, int]:
+        """The last version of each stream as recorded now; 0 for one that does not exist."""
+        with self._lock:
+            return {stream: self._version(stream) for stream in streams}
+
+    def _version(self, stream: str) -> int:
+        try:
+            key = key_of(stream)
+        except ValueError:  # what is no id names no stream
+            return 0
+        return self._fetch("SELECT max(version) FROM events WHERE stream = {}", key)[0][0] or 0
 
     def _forget(self) -> None:
         """Drop what was derived from a state that may not have become durable."""
@@ -320,10 +361,8 @@ class CustodyRecorder(EventRecorder):
 
     def _record(self, submission: Submission) -> Receipt:
         note = submission.signed.note
-        if self.tree.refresh():  # step 1: somebody else wrote
-            self._facts = None
-        head = self.tree.head
-        repeated = self._recorded_before(submission.signed)  # step 2
+        head = self.refresh()  # step 1
+        repeated = self._recorded_before(submission)  # step 2
         if repeated is not None:
             return repeated
         accepted = self._clock(head.accepted)
@@ -341,22 +380,24 @@ class CustodyRecorder(EventRecorder):
         self.tree.advance(leaf_hash(entry), len(events), accepted)  # step 7
         return Receipt(head.entries, first, accepted, events)
 
-    def _recorded_before(self, signed: SignedCommit) -> Receipt | None:
-        row = self.writer.exec_driver_sql(
-            *self._bind("SELECT entry, first, count, data FROM commits WHERE id = {}",
-                        bytes.fromhex(signed.note.commit_id))
-        ).first()  # fmt: skip
-        if row is None:
+    def _recorded_before(self, submission: Submission) -> Receipt | None:
+        signed = submission.signed
+        rows = self._fetch(
+            "SELECT entry, first, data FROM commits WHERE id = {}",
+            bytes.fromhex(signed.note.commit_id),
+        )
+        if not rows:
             return None
-        entry = Entry.parse(row.data)
+        index, first, data = rows[0]
+        entry = Entry.parse(data)
         if entry.commit.format() != signed.format():
             msg = "another commit with this id was recorded; nothing was recorded now"
             raise ConflictError(msg, "muniment draft renew")
-        return Receipt(row.entry, row.first, entry.accepted, (), repeated=True)
+        events, _ = check_events(signed.note, submission.states)  # no answer for other events
+        return Receipt(index, first, entry.accepted, events, repeated=True)
 
-    def _bind(self, sql: str, *values: object) -> tuple[str, tuple[object, ...]]:
-        mark = "?" if self.engine.dialect.paramstyle == "qmark" else "%s"
-        return sql.replace("{}", mark), values
+    def _fetch(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        return fetch(self.writer, marked(self.writer, sql), values)
 
     def _statement(
         self, note: CommitNote, head: Head, accepted: str, submission: Submission
@@ -384,6 +425,7 @@ class CustodyRecorder(EventRecorder):
             msg = "the signers saw a state that this ledger never had; nothing was recorded"
             raise RefusedError(msg, "compare the two ledgers: one of them is not the original")
         _check_sealed(submission, events)
+        _check_packs(submission, events)
         world = World(self.facts)
         policy = self.facts.policy(submission.packs)
         refusals = judge_commit(world, policy, statement, events)
@@ -405,8 +447,7 @@ class CustodyRecorder(EventRecorder):
         _ADD_EVENT.run(
             connection,
             [
-                (position, bytes.fromhex(e.stream[-36:].replace("-", "")), e.version,
-                 e.__struct_config__.tag, head.entries, state)
+                (position, key_of(e.stream), e.version, topic_of(e), head.entries, state)
                 for position, (e, state) in enumerate(
                     zip(events, submission.states, strict=True), first
                 )
@@ -429,20 +470,35 @@ class CustodyRecorder(EventRecorder):
     def _reread(self, first: int, submission: Submission, entry: bytes, index: int) -> None:
         """Never acknowledge what was not re-read."""
         last = first + len(submission.states) - 1
-        run = self.writer.exec_driver_sql
         between = "BETWEEN {} AND {} ORDER BY position"
-        states = run(*self._bind(f"SELECT state FROM events WHERE position {between}", first, last))  # noqa: S608
-        stored = run(*self._bind("SELECT data FROM commits WHERE entry = {}", index)).scalar()
-        same = stored == entry and [row[0] for row in states] == list(submission.states)
+        states = self._fetch(f"SELECT state FROM events WHERE position {between}", first, last)  # noqa: S608
+        stored = self._fetch("SELECT data FROM commits WHERE entry = {}", index)
+        same = stored == [(entry,)] and [row[0] for row in states] == list(submission.states)
         if same and submission.ciphertexts:
-            sealed = run(
-                *self._bind(f"SELECT ciphertext FROM sealed WHERE position {between}", first, last)  # noqa: S608
+            sealed = self._fetch(
+                f"SELECT ciphertext FROM sealed WHERE position {between}",  # noqa: S608
+                first,
+                last,
             )
             expected = [data for _, data in sorted(submission.ciphertexts.items())]
             same = [row[0] for row in sealed] == expected
         if not same:
             msg = "what was written reads back differently; nothing was recorded"
             raise VerificationError(msg, "check the disk; muniment doctor")
+
+
+def _unwritable(error: sa.exc.DBAPIError) -> MunimentError:
+    """What a full or broken disk is told as: the driver's cause, never the values."""
+    msg = "the database cannot be written ({orig}); nothing was recorded"
+    return MunimentError(msg, "free some space, or look at the disk", orig=error.orig)
+
+
+def _check_packs(submission: Submission, events: Iterable[Event]) -> None:
+    """The packs that come along are those that the events adopt: they are kept for ever."""
+    adopted = sorted(event.digest for event in events if isinstance(event, PolicyAdopted))
+    if adopted != sorted(sha256(data).hexdigest() for data in submission.packs):
+        msg = "a policy pack is missing or is not one that the events adopt"
+        raise RefusedError(msg)
 
 
 def _check_sealed(submission: Submission, events: Iterable[Event]) -> None:

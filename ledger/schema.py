@@ -25,7 +25,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from ledger.errors import LockedError, NewerFormatError, NoLedgerError
+from ledger.errors import LockedError, MunimentError, NewerFormatError, NoLedgerError
+from projections.view import execute
 
 FORMAT = "0001"
 """The migration that this version of Muniment reads and writes."""
@@ -150,7 +151,15 @@ def _configure_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> No
         "mmap_size=0",
         "busy_timeout=10000",
     ):
-        cursor.execute(f"PRAGMA {pragma}")
+        try:
+            cursor.execute(f"PRAGMA {pragma}")
+        except Exception as error:
+            if type(error).__name__ == "DatabaseError":
+                raise _damaged() from error
+            msg = "ledger.db cannot be opened ({cause}); nothing was recorded"
+            raise MunimentError(
+                msg, "free some space, or look at the disk", cause=error
+            ) from error
     cursor.close()
 
 
@@ -180,6 +189,11 @@ def _connect(uri: str) -> object:
     return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
 
 
+def _damaged() -> NoLedgerError:
+    msg = "ledger.db is damaged or not a ledger's database"
+    return NoLedgerError(msg, "muniment doctor; restore from backup")
+
+
 def check_format(connection: Connection) -> None:
     """Refuse a database of another format.
 
@@ -189,25 +203,29 @@ def check_format(connection: Connection) -> None:
     try:
         found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     except sa.exc.DatabaseError as error:
-        msg = "ledger.db is damaged or not a ledger's database"
-        raise NoLedgerError(msg, "muniment doctor; restore from backup") from error
+        raise _damaged() from error
     if found != FORMAT:
-        msg = f"ledger.db has format {str(found)[:16]!r}, this Muniment knows {FORMAT!r}"
-        raise NewerFormatError(msg, "install the Muniment version that wrote it")
+        msg = "ledger.db has format {found!r}, this Muniment knows {known!r}"
+        raise NewerFormatError(
+            msg,
+            "install the Muniment version that wrote it",
+            found=str(found)[:16],
+            known=FORMAT,
+        )
 
 
 @contextmanager
 def transaction(connection: Connection) -> Iterator[None]:
     """One writing transaction: committed at the end, rolled back on any exception."""
     immediate = " IMMEDIATE" if connection.dialect.name == "sqlite" else ""
-    connection.exec_driver_sql(f"BEGIN{immediate}")
     try:
+        execute(connection, f"BEGIN{immediate}")
         yield
+        execute(connection, "COMMIT")  # may fail too, and leaves the transaction open then
     except BaseException:
         with suppress(sa.exc.DBAPIError):
-            connection.exec_driver_sql("ROLLBACK")
+            execute(connection, "ROLLBACK")
         raise
-    connection.exec_driver_sql("COMMIT")
 
 
 class WriterLock:
@@ -232,8 +250,8 @@ class WriterLock:
             except BlockingIOError:
                 if time.monotonic() >= deadline:
                     os.close(descriptor)
-                    msg = f"another process is writing to this ledger (waited {wait:g} s)"
-                    raise LockedError(msg, "try again when it has finished") from None
+                    msg = "another process is writing to this ledger (waited {wait:g} s)"
+                    raise LockedError(msg, "try again when it has finished", wait=wait) from None
                 time.sleep(0.05)
             else:
                 self._descriptor = descriptor

@@ -56,18 +56,21 @@ def shown(path: bytes) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def walk(paths: Sequence[str | os.PathLike[str]]) -> Iterator[bytes | tuple[bytes, str]]:
+def walk(
+    paths: Sequence[str | os.PathLike[str]], leave_out: bytes = b""
+) -> Iterator[bytes | tuple[bytes, str]]:
     """Every file under the paths, as absolute path bytes, each once, in byte order by folder.
 
     What cannot be entered, and links and special files inside a folder, come as
     `(path, cause)`. A link named as a path itself is followed: that is what its caller meant.
+    The folder `leave_out` (the ledger's own) is not entered.
     """
     seen: set[bytes] = set()
     for path in paths:
         start = os.fsencode(os.path.abspath(path))  # noqa: PTH100  bytes, and without resolving
         if os.path.islink(start):  # noqa: PTH114
             start = os.path.realpath(start)
-        for found in _walk(start, top=True):
+        for found in _walk(start, leave_out, top=True):
             key = found if isinstance(found, bytes) else found[0]
             if key not in seen:
                 if len(paths) > 1:
@@ -75,7 +78,9 @@ def walk(paths: Sequence[str | os.PathLike[str]]) -> Iterator[bytes | tuple[byte
                 yield found
 
 
-def _walk(path: bytes, *, top: bool = False) -> Iterator[bytes | tuple[bytes, str]]:
+def _walk(
+    path: bytes, leave_out: bytes, *, top: bool = False
+) -> Iterator[bytes | tuple[bytes, str]]:
     try:
         mode = os.lstat(path).st_mode
     except OSError as error:
@@ -84,13 +89,15 @@ def _walk(path: bytes, *, top: bool = False) -> Iterator[bytes | tuple[bytes, st
     if stat.S_ISREG(mode):
         yield path
     elif stat.S_ISDIR(mode):
+        if leave_out and os.path.realpath(path) == leave_out:
+            return
         try:
             names = sorted(os.listdir(path))
         except OSError as error:
             yield path, cause_of(error)
             return
         for name in names:
-            yield from _walk(os.path.join(path, name))  # noqa: PTH118  bytes
+            yield from _walk(os.path.join(path, name), leave_out)  # noqa: PTH118  bytes
     else:
         yield path, "link" if stat.S_ISLNK(mode) and not top else "not_a_regular_file"
 

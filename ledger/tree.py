@@ -7,7 +7,7 @@ that an append costs a few hashes whatever the size.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ledger.errors import ConflictError, NoLedgerError
 from ledger.tlog.merkle import (
@@ -21,6 +21,7 @@ from ledger.tlog.merkle import (
     tree_root_at,
 )
 from ledger.tlog.tiles import TILE_WIDTH, completed_tiles, node_reader
+from projections.view import execute, fetch, marked
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -37,6 +38,12 @@ class Head(NamedTuple):
 
 START = Head(0, 0, EMPTY_ROOT, "0001-01-01T00:00:00.000Z")
 _ROOTS_KEPT = 64
+_READ_HEAD = "SELECT entries, events, root, accepted, edge FROM head"
+_MOVE_HEAD = (
+    "UPDATE head SET entries = {}, events = {}, root = {}, edge = {}, accepted = {} "
+    "WHERE id = 1 AND entries = {} AND root = {}"
+)
+_ADD_TILE = "INSERT INTO tiles (level, number, data) VALUES ({}, {}, {})"
 
 
 class StoredTree:
@@ -44,21 +51,24 @@ class StoredTree:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+        self._read_head, self._move_head, self._add_tile = (
+            marked(connection, sql) for sql in (_READ_HEAD, _MOVE_HEAD, _ADD_TILE)
+        )
         self.head = START
         self._frontier = Frontier()
         self._roots: dict[int, bytes] = {}
         self.refresh()
 
-    def _run(self, sql: str, *values: object):  # type: ignore[no-untyped-def]  # noqa: ANN202
-        return self._connection.exec_driver_sql(sql.replace("{}", self._mark), values)
+    def _fetch(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        return fetch(self._connection, marked(self._connection, sql), values)
 
     def refresh(self) -> bool:
         """Read the head again; True if it is not the one known."""
-        row = self._run("SELECT entries, events, root, accepted, edge FROM head").first()
-        if row is None:
+        rows = fetch(self._connection, self._read_head)
+        if not rows:
             msg = "ledger.db has no head: it is damaged or was never opened"
             raise NoLedgerError(msg, "muniment doctor")
+        row = rows[0]
         head = Head(row[0], row[1], bytes(row[2]), row[3])
         if head == self.head:
             return False
@@ -79,16 +89,13 @@ class StoredTree:
         new = Head(old.entries + 1, old.events + events, root, accepted)
         for tile in completed_tiles(old.entries, new.entries):
             data = self._read_tile(tile.level, tile.number, TILE_WIDTH, stored=False)
-            self._run(
-                "INSERT INTO tiles (level, number, data) VALUES ({}, {}, {})",
-                tile.level, tile.number, data,
-            )  # fmt: skip
-        changed = self._run(
-            "UPDATE head SET entries = {}, events = {}, root = {}, edge = {}, accepted = {} "
-            "WHERE id = 1 AND entries = {} AND root = {}",
-            new.entries, new.events, root, self._frontier.to_bytes(), accepted,
-            old.entries, old.root,
-        ).rowcount  # fmt: skip
+            execute(self._connection, self._add_tile, (tile.level, tile.number, data))
+        edge = self._frontier.to_bytes()
+        changed = execute(
+            self._connection,
+            self._move_head,
+            (new.entries, new.events, root, edge, accepted, old.entries, old.root),
+        )
         if changed != 1:
             msg = "the ledger moved on while the act was being recorded; nothing was recorded"
             raise ConflictError(msg, "try again")
@@ -118,14 +125,14 @@ class StoredTree:
     def _read_tile(self, level: int, number: int, width: int, *, stored: bool = True) -> bytes:
         """The first `width` hashes of a tile: stored if it is full, else derived from below."""
         if width == TILE_WIDTH and stored:
-            data = self._run(
+            full = self._fetch(
                 "SELECT data FROM tiles WHERE level = {} AND number = {}", level, number
-            ).scalar()
-            if data is not None:
-                return bytes(data)
+            )
+            if full:
+                return bytes(full[0][0])
         first = number * TILE_WIDTH
         if level == 0:
-            rows = self._run(
+            rows = self._fetch(
                 "SELECT data FROM commits WHERE entry >= {} AND entry < {} ORDER BY entry",
                 first, first + width,
             )  # fmt: skip

@@ -71,7 +71,7 @@ class _Row(Struct):
         return self.category, self.level or "", self.sensitivity or "", self.state
 
     def settle(self) -> None:
-        """Let `state` follow from what has been done; what is archived stays archived."""
+        """Let `state` follow from what has been done; only a correction ends the archive."""
         if self.state != "archived" and self.level is not None:
             self.state = "verified" if self.reviewed else "classified"
 
@@ -119,6 +119,7 @@ _UNCOUNT = sa.delete(inventory_counts).where(inventory_counts.c.records == 0)
 
 def _corrected(row: _Row, event: RecordCorrected) -> None:
     row.size, row.items, row.reviewed = event.size, event.items, 0
+    row.state = "registered"
 
 
 def _verified(row: _Row, event: RecordVerified) -> None:

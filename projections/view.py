@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, cast
 import sqlalchemy as sa
 from msgspec import UNSET, UnsetType
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from domain.values import Event
 
@@ -119,6 +120,52 @@ def chunks(values: Sequence[_T], size: int = KEYS_PER_SELECT) -> Iterator[list[_
         yield chunk
 
 
+def marked(connection: sa.Connection, sql: str) -> str:
+    """A statement with the driver's placeholder wherever it has `{}`."""
+    return sql.replace("{}", "?" if connection.dialect.paramstyle == "qmark" else "%s")
+
+
+def execute(connection: sa.Connection, sql: str, values: Any = ()) -> int:  # noqa: ANN401  row or names
+    """Run one statement by the driver itself; returns the number of rows it changed.
+
+    Inside an act: Core's result objects cost several times what a small statement costs. Errors
+    are Core's all the same, and they do not repeat the values.
+    """
+    try:
+        cursor = _cursor(connection)
+        cursor.execute(sql, values)
+    except Exception as error:
+        _raise_as_core(connection, sql, error)
+        raise
+    return cursor.rowcount
+
+
+def fetch(connection: sa.Connection, sql: str, values: Any = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401
+    """All rows of one `SELECT`, run as `execute` does."""
+    try:
+        cursor = _cursor(connection)
+        cursor.execute(sql, values)
+        return cast("list[tuple[Any, ...]]", cursor.fetchall())
+    except Exception as error:
+        _raise_as_core(connection, sql, error)
+        raise
+
+
+def _cursor(connection: sa.Connection) -> DBAPICursor:
+    if not connection.in_transaction():
+        connection.begin()  # as Core does before a first statement
+    return connection.connection.cursor()
+
+
+def _raise_as_core(connection: sa.Connection, sql: str, error: Exception) -> None:
+    dialect = connection.dialect
+    driver_error = dialect.loaded_dbapi.Error
+    if isinstance(error, driver_error):
+        raise sa.exc.DBAPIError.instance(
+            sql, None, error, driver_error, dialect=dialect
+        ) from error
+
+
 Insert = Callable[[sa.Table], postgresql.Insert]
 
 # The one place that knows of two dialects: both inserts have the same methods for conflicts.
@@ -146,13 +193,16 @@ class Prepared:
         if not rows:
             return
         sql, arrange = self._for(connection.dialect)
-        ordered = list(map(arrange, rows)) if arrange else list(rows)
-        connection.exec_driver_sql(sql, ordered)
+        if len(rows) == 1:
+            execute(connection, sql, arrange(rows[0]) if arrange else rows[0])
+        else:
+            ordered = list(map(arrange, rows)) if arrange else list(rows)
+            connection.exec_driver_sql(sql, ordered)
 
-    def fetch(self, connection: sa.Connection, row: tuple[Any, ...]) -> Sequence[sa.Row[Any]]:
+    def fetch(self, connection: sa.Connection, row: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """The rows that a `SELECT` answers with."""
         sql, arrange = self._for(connection.dialect)
-        return connection.exec_driver_sql(sql, arrange(row) if arrange else row).all()
+        return fetch(connection, sql, arrange(row) if arrange else row)
 
     def _for(self, dialect: sa.Dialect) -> tuple[str, Callable[[tuple[Any, ...]], Any] | None]:
         found = self._compiled.get(dialect.name)

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import click
 
-from ledger.cli.command import Command, Group, root_options
+from ledger.cli.command import Command, Group, Option, root_options
 from ledger.cli.language import N_, _, choose, speaking
 
 COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -108,8 +108,8 @@ class Root(Group):
         complete_var: str | None = None,
         standalone_mode: bool = True,  # noqa: FBT001, FBT002  click's own signature
         windows_expand_args: bool = True,  # noqa: FBT001, FBT002
-        **extra: Any,
-    ) -> Any:
+        **extra: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
         """Run one call and leave with its exit code; every error ends here, none as a traceback."""
         del prog_name, complete_var, standalone_mode, windows_expand_args
         arguments = list(sys.argv[1:] if args is None else args)
@@ -154,7 +154,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     expose_value=False,
     is_eager=True,
     callback=_print_version,
-    cls=root_options()[0].__class__,
+    cls=Option,
     help=N_("Print the versions of the program and its formats."),
 )
 def muniment() -> None:

@@ -12,6 +12,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
+from ledger.cli.columns import printable
 from ledger.cli.passphrases import Sources
 from ledger.errors import NoLedgerError, UsageError
 
@@ -79,7 +82,14 @@ class Call:
         """The ledger's folder, not opened yet."""
         from ledger.folder import Folder
 
-        return Folder(self.path)
+        path = self.path
+        self.tell_more(f"ledger {path}")
+        return Folder(path)
+
+    def tell_more(self, text: str) -> None:
+        """With `-v`, say on standard error what was found out; for the one who asks, in English."""
+        if self.verbose and not self.quiet:
+            click.echo(printable(text), err=True)
 
     # -- opened ------------------------------------------------------------------------------
 
@@ -125,7 +135,9 @@ class Call:
 
     def acting(self, ledger: Ledger) -> Acting:
         """The actor of this call with the key that signs."""
-        return ledger.acting(self.actor(ledger))
+        actor = self.actor(ledger)
+        self.tell_more(f"actor {actor}")
+        return ledger.acting(actor)
 
 
 def founder(ledger: Ledger) -> str:

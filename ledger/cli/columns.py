@@ -1,11 +1,11 @@
-"""Text in columns: how wide it is on a terminal, wrapped and padded so that Chinese aligns.
+r"""Text in columns: how wide it is on a terminal, wrapped and padded so that Chinese aligns.
 
 >>> width("王管理 a"), pad("收集", 6) + "|"
 (8, '收集  |')
 >>> wrap("每次变更都会写出事件编号。", 10)
 ['每次变更都', '会写出事件', '编号。']
->>> printable("a\\n\\x1b[31m王\\u202e")
-'a\\\\n\\\\x1b[31m王\\\\u202e'
+>>> print(printable("a\n\x1b[31m王\u202e"))
+a\n\x1b[31m王\u202e
 """
 
 from __future__ import annotations

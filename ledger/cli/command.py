@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from copy import copy
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -20,6 +20,11 @@ from ledger.cli.columns import pad, width, wrap
 from ledger.cli.language import N_, _
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType[Any]
+else:  # generic only in the newest versions
+    ParamType = click.ParamType
 
 pass_call = click.make_pass_decorator(Call, ensure=True)
 """Give a command the `Call` as its first argument."""
@@ -76,7 +81,7 @@ def _remember(ctx: click.Context, param: click.Parameter, value: Any) -> Any:  #
     return value
 
 
-class AnyPath(click.ParamType):
+class AnyPath(ParamType):
     """A path; whether it is there is found out by using it."""
 
     name = "path"
@@ -143,12 +148,14 @@ class Command(click.Command):
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help, translated."""
+        del ctx
         formatter.write_paragraph()
         with formatter.indentation():
             formatter.write_text(_(self.help or ""))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write where the general options are explained."""
+        del ctx
         formatter.write_paragraph()
         with formatter.indentation():
             if self.epilog:
@@ -170,10 +177,9 @@ class Group(click.Group):
 
     context_class = _Context
     command_class = Command
-    group_class = type
-    format_help_text = Command.format_help_text  # type: ignore[assignment]
-    format_epilog = Command.format_epilog  # type: ignore[assignment]
-    get_short_help_str = Command.get_short_help_str  # type: ignore[assignment]
+    format_help_text = Command.format_help_text
+    format_epilog = Command.format_epilog
+    get_short_help_str = Command.get_short_help_str
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Its own parameters and the general options."""
@@ -205,7 +211,7 @@ def argument(name: str, **settings: Any) -> Callable[[_F], _F]:  # noqa: ANN401 
     return click.argument(name, **settings)
 
 
-class CodeType(click.ParamType):
+class CodeType(ParamType):
     """A code of an enumeration of `domain.codes`."""
 
     name = "code"
@@ -243,7 +249,7 @@ class CodeType(click.ParamType):
         return [CompletionItem(code) for code in self.codes() if code.startswith(incomplete)]
 
 
-class DayType(click.ParamType):
+class DayType(ParamType):
     """A day, `YYYY-MM-DD`."""
 
     name = "day"
@@ -266,7 +272,7 @@ class DayType(click.ParamType):
         return "DAY"
 
 
-class TimeType(click.ParamType):
+class TimeType(ParamType):
     """A moment in RFC 3339; without an offset it is local time."""
 
     name = "time"
@@ -279,12 +285,14 @@ class TimeType(click.ParamType):
 
         try:
             found = datetime.fromisoformat(value)
-            if not 1900 <= found.year <= 9998:  # noqa: PLR2004  years that have four digits in UTC
-                raise ValueError(value)
-            return timestamp(found.astimezone())
+            # years that have four digits in UTC, too
+            instant = found.astimezone() if 1900 <= found.year <= 9998 else None  # noqa: PLR2004
         except (ValueError, OverflowError, OSError):
+            instant = None
+        if instant is None:
             text = _("not a time: 2026-11-21T09:30:00+08:00, or without offset in local time")
             return self.fail(text, param, ctx)
+        return timestamp(instant)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """What stands for the value in help."""

@@ -98,12 +98,12 @@ class _Story:
         reviewer = self._reviewer()
         self._run(
             "--as", reviewer, "--passphrase-file", "reviewer.txt", "review", *records,
-            "--check", "completeness", "--check", "readability", shown=5,
+            "--check", "completeness", "--check", "readability", shown=6, lines=6,
         )  # fmt: skip
         self._say(_("The collector classifies."))
         self._run(
             "classify", *records, "--category", "service", "--level", "general_3",
-            "--sensitivity", "general_pi", shown=2,
+            "--sensitivity", "general_pi", shown=2, lines=6,
         )  # fmt: skip
         self._say(_("What is held, and the chain of custody of one record:"))
         self._run("inventory", lines=14)

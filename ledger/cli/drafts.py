@@ -76,7 +76,9 @@ def submit(call: Call, file: Path) -> None:
     draft = read_draft(file)
     with call.writing(acting=False) as ledger:
         receipt = record(ledger, draft)
-        events = [event["stream"] + "/" + str(event["version"]) for event in map(_raw, draft.states)]
+        events = [
+            event["stream"] + "/" + str(event["version"]) for event in map(_raw, draft.states)
+        ]
     for position, event in enumerate(events, receipt.first):
         line = {"event": event, "position": position, "entry": receipt.entry,
                 "repeated": receipt.repeated}  # fmt: skip
@@ -110,7 +112,9 @@ def show(call: Call, file: Path) -> None:
 
 @draft.command(
     "renew",
-    help=N_("Make a stale or expired draft anew: same events, new versions, no signatures but yours."),
+    help=N_(
+        "Make a stale or expired draft anew: same events, new versions, no signatures but yours."
+    ),
 )
 @_FILE
 @pass_call

@@ -82,19 +82,24 @@ def _usage(error: click.ClickException, *, machine: bool) -> int:
 def report(error: MunimentError, *, machine: bool) -> int:
     """Say what happened, what was not done and what to do next; the exit code."""
     refusals = getattr(error, "refusals", ())
+    means = [_explained(refusal) for refusal in refusals]
     if machine:
-        _print_json(error.exit_code, error.message, error.remedy, [_fields(r) for r in refusals])
+        remedy = error.remedy or next((remedy for _sentence, remedy in means), "")
+        fields = [_fields(refusal) for refusal in refusals]
+        _print_json(error.exit_code, said(error), remedy, fields)
         return error.exit_code
     click.echo(f"{click.style(_('Error:'), fg='red')} {said(error)}", err=True)
-    remedy = _filled(error.remedy_template, error)
-    for refusal in refusals:
-        from ledger.cli.refusals import explain
-
-        sentence, remedy = explain(refusal.detail)
-        click.echo(f"  {sentence}\n  {_('Next:')} {remedy}", err=True)
-    if remedy and not refusals:
-        click.echo(f"  {_('Next:')} {remedy}", err=True)
+    for sentence, remedy in means or [("", _filled(error.remedy_template, error))]:
+        for line in (sentence, f"{_('Next:')} {remedy}" if remedy else ""):
+            if line:
+                click.echo(f"  {line}", err=True)
     return error.exit_code
+
+
+def _explained(refusal: object) -> tuple[str, str]:
+    from ledger.cli.refusals import explain
+
+    return explain(str(getattr(refusal, "detail", "")))
 
 
 def said(error: MunimentError) -> str:
@@ -109,7 +114,9 @@ def said(error: MunimentError) -> str:
 
 
 def _filled(template: str, error: MunimentError) -> str:
-    text = _(template)
+    # What is said about a key file is said of a part of it, too (`ledger.keyfile`).
+    prefix = "{uri}: " if template.startswith("{uri}: ") else ""
+    text = prefix + _(template.removeprefix(prefix))
     return text.format(**error.values) if error.values else text
 
 

@@ -70,7 +70,7 @@ def _digits(text: str) -> str:
     if not LEAST <= len(digits) <= _DIGITS or not re.fullmatch(r"[0-9a-f]+", digits):
         raise UsageError(
             "not an id: it is a kind and a UUID, or at least {least} digits of the UUID",
-            "muniment inventory lists the ids of records; party, actor and holding have a list, too",
+            "muniment inventory; muniment party, actor and holding have a list, too",
             least=LEAST,
         )
     return digits

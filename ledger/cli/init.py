@@ -10,7 +10,7 @@ import click
 from ledger.cli.call import Call
 from ledger.cli.command import CODE, PATH, command, option, pass_call
 from ledger.cli.language import N_, _
-from ledger.cli.output import print_fields, print_json
+from ledger.cli.output import print_fields, print_json, topic
 from ledger.errors import NoteError, UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MOST = 500
 """How many characters a name or another short text may have."""
+
+FIRST_EVENTS = 1000
+"""More than entry 0 can have."""
 
 
 @command(
@@ -28,21 +31,45 @@ MOST = 500
         "which policy. Refuses a folder that holds a ledger, or a part of one."
     ),
 )
-@option("--origin", required=True, metavar="NAME",
-        help=N_("The ledger's own name, as example.com/ledger; it signs under it for ever."))
+@option(
+    "--origin",
+    required=True,
+    metavar="NAME",
+    help=N_("The ledger's own name, as example.com/ledger; it signs under it for ever."),
+)
 @option("--party", required=True, metavar="NAME", help=N_("The firm that keeps it; sealed."))
 @option("--actor", required=True, metavar="NAME", help=N_("Who opens it; sealed."))
-@option("--party-kind", type=CODE("PartyKind"), default="company", show_default=True,
-        help=N_("What kind of party the firm is."))
-@option("--function", type=CODE("ActorFunction"), default="management", show_default=True,
-        help=N_("What the first actor does in the firm."))
+@option(
+    "--party-kind",
+    type=CODE("PartyKind"),
+    default="company",
+    show_default=True,
+    help=N_("What kind of party the firm is."),
+)
+@option(
+    "--function",
+    type=CODE("ActorFunction"),
+    default="management",
+    show_default=True,
+    help=N_("What the first actor does in the firm."),
+)
 @option("--position", default="", metavar="TEXT", help=N_("The first actor's position; sealed."))
-@option("--identifier", default="", metavar="TEXT",
-        help=N_("The firm's registration number; sealed."))
-@option("--jurisdiction", type=CODE("Jurisdiction"), default="cn", show_default=True,
-        help=N_("Whose law the firm is under."))
-@option("--pack", type=PATH, metavar="FILE",
-        help=N_("The policy pack to adopt; the one that comes with the program if not given."))
+@option(
+    "--identifier", default="", metavar="TEXT", help=N_("The firm's registration number; sealed.")
+)
+@option(
+    "--jurisdiction",
+    type=CODE("Jurisdiction"),
+    default="cn",
+    show_default=True,
+    help=N_("Whose law the firm is under."),
+)
+@option(
+    "--pack",
+    type=PATH,
+    metavar="FILE",
+    help=N_("The policy pack to adopt; the one that comes with the program if not given."),
+)
 @pass_call
 def init(
     call: Call,
@@ -124,12 +151,13 @@ def _pack(file: Path | None) -> bytes | None:
 
 
 def _tell(call: Call, path: Path, origin: str, founded: Founded) -> None:
-    with call.reading() if call.named_path else _opened(path) as ledger:
-        head = ledger.log.select_notifications(1, 10_000)
-        events = [
-            {"event": f"{ledger.mapper.to_domain_event(n).id}", "position": n.id, "type": n.topic}
-            for n in head
-        ]
+    from ledger.evidence import decode_event
+
+    call.ledger_folder = path
+    with call.reading() as ledger:
+        stored = ledger.recorder.select_notifications(1, FIRST_EVENTS)
+        opened = [(n.id, decode_event(n.state)) for n in stored]
+    events = [{"event": e.id, "position": at, "type": topic(e)} for at, e in opened]
     files = sorted(str(p) for p in (path / "identity").iterdir()) + [
         str(path / "keystore" / name) for name in ("kek.json", "slots")
     ]

@@ -50,7 +50,7 @@ def language() -> Language:
 
 
 def choose(arguments: Sequence[str], environment: Mapping[str, str]) -> Language:
-    """The language that a call asks for.
+    """The language that a call asks for; with `--json` English, whatever else is asked.
 
     Looks at the arguments before they are parsed, so that help and usage errors are in it too.
 
@@ -63,6 +63,8 @@ def choose(arguments: Sequence[str], environment: Mapping[str, str]) -> Language
     for at, argument in enumerate(arguments):
         if argument == "--":
             break
+        if argument == "--json" and not {"--help"} & set(arguments):
+            return "en"
         if argument == "--lang":
             asked = asked or "".join(arguments[at + 1 : at + 2])
         elif argument.startswith("--lang="):
@@ -79,14 +81,12 @@ def speaking(chosen: Language) -> Iterator[None]:
     `click` asks the process's own gettext, so that is told too, in the way gettext documents.
     """
     domain, before = gettext.textdomain(), os.environ.get("LANGUAGE")
-    languages = [chosen] if chosen != "en" else []
+    languages = ["zh" if chosen == "zh" else "C"]
     gettext.bindtextdomain(DOMAIN, str(FOLDER))
     gettext.textdomain(DOMAIN)
-    os.environ["LANGUAGE"] = chosen if languages else "C"
+    os.environ["LANGUAGE"] = languages[0]
     _Spoken.language = chosen
-    _Spoken.catalogue = (
-        gettext.translation(DOMAIN, FOLDER, languages) if languages else gettext.NullTranslations()
-    )
+    _Spoken.catalogue = gettext.translation(DOMAIN, FOLDER, languages, fallback=True)
     try:
         yield
     finally:

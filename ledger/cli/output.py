@@ -57,7 +57,7 @@ def print_rows(
 ) -> None:
     """Print rows as asked, as they come.
 
-    `keys`: of a row, in order, for CSV's header.
+    `keys`: what a row has for machines, in order; what only the table shows is left out.
     """
     chosen = style or ("json" if call.as_json else "table")
     if chosen == "table":
@@ -66,12 +66,13 @@ def print_rows(
     elif chosen == "csv":
         _print_csv(rows, keys)
     else:
-        for line in _json_lines(rows) if chosen == "ndjson" else _json_array(rows):
+        plain = ({key: row.get(key) for key in keys} for row in rows)
+        for line in map(dumps, plain) if chosen == "ndjson" else _json_array(plain):
             click.echo(line)
 
 
 def _table_lines(rows: Iterable[Row], columns: Sequence[Column]) -> Iterable[str]:
-    cells = ([_cell(row.get(c.key), c.show) for c in columns] for row in rows)
+    cells = ([_cell(row.get(column.key), column.show) for column in columns] for row in rows)
     right = frozenset(index for index, column in enumerate(columns) if column.right)
     return table([_(column.title) for column in columns], cells, right)
 
@@ -81,7 +82,7 @@ def _cell(value: Any, show: Callable[[Any], str]) -> str:  # noqa: ANN401
 
 
 def _print_csv(rows: Iterable[Row], keys: Sequence[str]) -> None:
-    writer = csv.writer(click.get_text_stream("stdout"), lineterminator="\n")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(keys)
     for row in rows:
         writer.writerow([_plain(row.get(key)) for key in keys])
@@ -89,10 +90,6 @@ def _print_csv(rows: Iterable[Row], keys: Sequence[str]) -> None:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401
     return dumps(value) if isinstance(value, dict | list | tuple) else value
-
-
-def _json_lines(rows: Iterable[Row]) -> Iterator[str]:
-    return (dumps(row) for row in rows)
 
 
 def _json_array(rows: Iterable[Row]) -> Iterator[str]:
@@ -124,21 +121,21 @@ def print_fields(fields: Iterable[tuple[str, Any]]) -> None:
     """Print titles and values for people, a line each, values aligned; None is left out."""
     from ledger.cli.columns import pad, width
 
-    shown = [(_(title), printable(str(value))) for title, value in fields if value is not None]
+    shown = [(_title(title), printable(str(value))) for title, value in fields if value is not None]
     column = max((width(title) for title, _value in shown), default=0)
     for title, value in shown:
         click.echo(f"{pad(title, column)}  {value}".rstrip())
 
 
+def _title(title: str) -> str:
+    """A title translated; spaces before it stay."""
+    text = title.lstrip()
+    return " " * (len(title) - len(text)) + _(text)
+
+
 def note(call: Call, text: str) -> None:
     """Say something on standard error, unless `-q`."""
     if not call.quiet:
-        click.echo(printable(text), err=True)
-
-
-def detail(call: Call, text: str) -> None:
-    """Say something on standard error with `-v`."""
-    if call.verbose and not call.quiet:
         click.echo(printable(text), err=True)
 
 

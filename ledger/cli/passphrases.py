@@ -23,9 +23,7 @@ LIMIT = 1024
 """As `ledger.keyfile.MAX_PASSPHRASE_BYTES`, which is too slow to import for `--help`."""
 
 _REMEDY = N_("muniment --passphrase-file FILE …, or set MUNIMENT_PASSPHRASE_FILE")
-_REMEDY_NEW = N_(
-    "muniment … --new-passphrase-file FILE, or set MUNIMENT_NEW_PASSPHRASE_FILE"
-)
+_REMEDY_NEW = N_("muniment … --new-passphrase-file FILE, or set MUNIMENT_NEW_PASSPHRASE_FILE")
 
 
 class Sources:

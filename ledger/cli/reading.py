@@ -45,7 +45,7 @@ class Reader:
         """Whether sealed fields can be read at all; says why not, once, if a passphrase fails."""
         if self._opens:
             try:
-                _ = self._ledger.keystore
+                self._ledger.keystore.size  # noqa: B018  opens it
             except MunimentError as error:
                 self._opens = False
                 note(self._call, _sealed_because(error))
@@ -82,8 +82,8 @@ class Reader:
                 f"WHERE e.position IN ({marks}) ORDER BY e.position",
                 tuple(positions),
             ).all()
-        events = [(row[0], row[1], decode_event(row[2]), row[3]) for row in rows]
-        return [Placed(p, entry, event, self._open(event, data)) for p, entry, event, data in events]
+        events = [(row[0], row[1], decode_event(bytes(row[2])), row[3]) for row in rows]
+        return [Placed(at, entry, e, self._open(e, data)) for at, entry, e, data in events]
 
     def _open(self, event: Event, ciphertext: bytes | None) -> Mapping[str, str] | None:
         from ledger.sealing import open_sealed

@@ -81,14 +81,26 @@ def act_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options of `How`; the command gets them as `how`."""
 
     @option("--at", type=TIME, help=N_("When it happened, if not now."))
-    @option("--late-reason", type=CODE("LateReason"),
-            help=N_("Why it is recorded late: offline, paper_first, system_outage, other."))
+    @option(
+        "--late-reason",
+        type=CODE("LateReason"),
+        help=N_("Why it is recorded late: offline, paper_first, system_outage, other."),
+    )
     @option("--in-role", type=CODE("Role"), help=N_("The role in which you act, of those held."))
     @option("--engagement", metavar="ID", help=N_("The engagement; the routine one if not given."))
-    @option("--with", "cosigners", multiple=True, metavar="ACTOR:CAPACITY",
-            help=N_("Who else must sign, and in which role; repeatable. Needs --draft."))
-    @option("--draft", type=PATH,
-            help=N_("Write a draft for the others to sign; nothing is recorded yet."))
+    @option(
+        "--with",
+        "cosigners",
+        multiple=True,
+        metavar="ACTOR:CAPACITY",
+        help=N_("Who else must sign, and in which role; repeatable. Needs --draft."),
+    )
+    @option(
+        "--draft",
+        type=PATH,
+        metavar="FILE",
+        help=N_("Write a draft for the others to sign; nothing is recorded yet."),
+    )
     @wraps(function)
     def with_how(
         *args: Any,  # noqa: ANN401  what the command takes
@@ -106,9 +118,7 @@ def act_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return with_how  # fmt: skip
 
 
-def _others(
-    ledger: Ledger, given: Sequence[str], draft: Path | None
-) -> list[tuple[str, str]]:
+def _others(ledger: Ledger, given: Sequence[str], draft: Path | None) -> list[tuple[str, str]]:
     """Pairs of actor id and capacity from `ACTOR:CAPACITY`.
 
     Raises `UsageError` when one is malformed, or when only one of `--with` and `--draft` is given.

@@ -33,6 +33,12 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         N_("leave --engagement away for everyday custody"),
     ),
     "unknown_key": (N_("The key is not enrolled for this actor."), _KEYS),
+    "unknown_policy_pack": (
+        N_("The pack that is adopted is not the one that was handed over."), _VERIFY,
+    ),
+    "holding_of_another_record": (
+        N_("The copy belongs to another record."), N_("muniment holding list"),
+    ),
     "copy_names_no_record": (N_("A further copy must name its record."), _AGAIN),
     "record_is_over": (N_("The record has ended; nothing more can be done with it."), _HISTORY),
     "holding_is_returned": (N_("The copy was returned; it is no longer here."), _HISTORY),
@@ -51,6 +57,9 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "key_shredded": (N_("The key was destroyed."), _KEYS),
     "key_not_for_acts": (N_("This key is not for signing acts."), _KEYS),
+    "possession_not_asked_for": (
+        N_("A key proves that it is held only where it is enrolled or replaced."), _VERIFY,
+    ),
     "person_signs_twice": (N_("The same person signs twice."), _TOGETHER),
     "key_signs_twice": (N_("The same key signs twice."), _TOGETHER),
     "possession_not_proved": (
@@ -80,17 +89,27 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     "not_the_first_key": (
         N_("The actor has had a key for this purpose already."), N_("muniment key rotate"),
     ),
+    "no_key_before": (
+        N_("The actor has had no key for this purpose; it is a first key."),
+        N_("muniment key enrol"),
+    ),
     "old_key_must_sign": (
         N_("The key that is replaced must sign, and only its holder replaces it."),
         N_("muniment --as ACTOR key rotate; if it is lost: muniment key enrol --actor ACTOR"),
     ),
     "old_key_not_active": (N_("The key to be replaced is not active."), _KEYS),
     "key_ended_before": (N_("The key has ended already."), _KEYS),
+    "source_custodian_must_sign": (
+        N_("Whoever keeps the copy that is copied must sign, too."), _TOGETHER,
+    ),
     "receiving_custodian_must_sign": (N_("The new custodian must sign, too."), _TOGETHER),
     "receiving_party_must_sign": (N_("Whoever gets the copy back must sign, too."), _TOGETHER),
     # -- nothing personal in clear
     "code_looks_personal": (N_("A code looks like personal data."), _AGAIN),
     "malformed_field": (N_("A field does not have its form."), _AGAIN),
+    "sealed_without_payload": (
+        N_("Something is sealed, and its sealed part is not there."), _VERIFY,
+    ),
     "content_must_be_sealed": (N_("The content's digest must be sealed."), _VERIFY),
     "location_must_be_sealed": (N_("A copy needs a place, which is sealed."), _AGAIN),
     "name_must_be_sealed": (N_("A name must be given; it is sealed."), _AGAIN),
@@ -111,6 +130,8 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     "valid_to_before_valid_from": (N_("The last day lies before the first."), _AGAIN),
     "draft_expired": (N_("The draft's time is over."), _RENEW),
     "draft_voided": (N_("The draft was declared void."), N_("prepare a new draft")),
+    "draft_voids_itself": (N_("A commit cannot declare itself void."), _VERIFY),
+    "until_too_far": (N_("The term of the draft is longer than the policy allows."), _RENEW),
     "draft_already_voided": (N_("The draft is void already."), N_("nothing needs to be done")),
     "own_previous_entry_not_seen": (
         N_("The signer had not seen their own previous entry."), _RENEW,
@@ -132,6 +153,12 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     "already_opened": (N_("This engagement is open already."), N_("muniment status")),
     "already_classified": (N_("The record is classified already."), N_("muniment classify")),
     "already_archived": (N_("The record is in the archive already."), _HISTORY),
+    "entry_zero_only_opens": (
+        N_("The first entry opens the ledger and does nothing else."), _VERIFY,
+    ),
+    "entry_zero_opens_one_ledger": (
+        N_("The first entry opens one ledger, with one policy pack and one engagement."), _VERIFY,
+    ),
     "ledger_already_initialized": (N_("The ledger is open already."), N_("muniment status")),
     "supersedes_not_current": (
         N_("What is replaced is not what stands now: somebody was faster."), _HISTORY,
@@ -145,10 +172,28 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     # -- who may
     "role_not_held": (N_("The actor does not hold this role."), _ROLES),
+    "capacity_not_held": (
+        N_("Somebody signs in a role that they do not hold."), _ROLES,
+    ),
+    "administrator_is_scoped": (
+        N_("This concerns the whole ledger; an administrator of one engagement cannot say it."),
+        N_("muniment --as ADMINISTRATOR …"),
+    ),
+    "administrator_exceeds_own_reach": (
+        N_("An administrator gives no role wider or longer than the own one."),
+        N_("muniment --as ADMINISTRATOR …"),
+    ),
+    "not_the_administrators_party": (
+        N_("Administrators act for their own party and for those that it registered."),
+        N_("muniment --as ADMINISTRATOR-OF-THAT-PARTY …"),
+    ),
     "role_does_not_permit": (N_("This role does not permit the act."), _ROLES),
     "not_the_actors_party": (
         N_("The copy is kept by another party than the one the actor acts for."),
         N_("muniment --as ACTOR-OF-THAT-PARTY …"),
+    ),
+    "returned_to_its_keeper": (
+        N_("The copy is with this party already; it cannot be returned to it."), _HISTORY,
     ),
     "verifier_is_collector": (
         N_("Whoever collected or last corrected a record does not review it."),
@@ -205,6 +250,18 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     "dates_do_not_follow_rules": (
         N_("The dates are not those that the rules give."), N_("muniment retention assign RECORD"),
     ),
+    "action_does_not_follow_rules": (
+        N_("What is to be done at the end is not what the rules say."),
+        N_("muniment retention assign RECORD"),
+    ),
+    "duty_rule_left_out": (
+        N_("A statute orders a period for this record, and its rule is not named."),
+        N_("muniment retention assign RECORD, without --rule"),
+    ),
+    "retention_for_other_categories": (
+        N_("The record was reclassified since its retention period was assigned."),
+        N_("muniment retention assign RECORD"),
+    ),
     "unknown_retention_rule": (
         N_("No rule of the adopted pack applies, or has this name."),
         N_("muniment retention rules; then name them with --rule"),
@@ -225,5 +282,5 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
 
 def explain(detail: str) -> tuple[str, str]:
     """The sentence and the next step for a detail, in the language chosen."""
-    sentence, remedy = EXPLANATIONS[detail]
+    sentence, remedy = EXPLANATIONS.get(detail, (detail, _HISTORY))
     return _(sentence), _(remedy)

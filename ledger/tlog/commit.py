@@ -43,7 +43,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import pairwise
 from typing import Final
@@ -140,13 +140,15 @@ class CommitNote:
     until: str | None
     client: str
     signers: tuple[SignerLine, ...]
+    _text: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse with NoteError everything that `parse` would refuse."""
         try:
-            text = self.text()
+            text = self._written()
         except UnicodeEncodeError as error:
             raise NoteError("a commit note is ASCII") from error
+        object.__setattr__(self, "_text", text)  # asked for at every signature and check
         _check_length(text)
         lines = _OTHER_LINES + (self.until is not None) + len(self.signers)
         # A field must not bring lines of its own, nor move the border between origin and id.
@@ -189,6 +191,9 @@ class CommitNote:
 
     def text(self) -> bytes:
         """The bytes that every signer signs."""
+        return self._text
+
+    def _written(self) -> bytes:
         until = "" if self.until is None else f"until {self.until}\n"
         signers = "".join(signer.format() for signer in self.signers)
         text = (
@@ -209,6 +214,7 @@ class SignedCommit:
 
     note: CommitNote
     signatures: tuple[SignatureLine, ...]
+    _bytes: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Refuse with NoteError every line that the text does not name, in that place."""
@@ -218,7 +224,10 @@ class SignedCommit:
         for line in self.signatures:
             if len(line.signature) != ed25519.SIGNATURE_BYTES:
                 raise NoteError("a commit note is signed with Ed25519 lines of 64 bytes")
-        _check_length(self.format())
+        lines = "".join(line.format() for line in self.signatures)
+        data = self.note.text() + b"\n" + lines.encode("utf-8")
+        _check_length(data)
+        object.__setattr__(self, "_bytes", data)
 
     @classmethod
     def parse(cls, data: bytes) -> SignedCommit:
@@ -246,8 +255,7 @@ class SignedCommit:
 
     def format(self) -> bytes:
         """The bytes of the signed commit note."""
-        lines = "".join(line.format() for line in self.signatures)
-        return self.note.text() + b"\n" + lines.encode("utf-8")
+        return self._bytes
 
     def verify_signatures(self, keys: PublicKeys) -> None:
         """Return if every named signer signed, each with a key of its own.

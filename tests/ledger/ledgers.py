@@ -33,7 +33,7 @@ CHEAP = Argon2Cost(8, 1, 1)
 FOUNDING = Founding(ORIGIN, "洁净保洁", "王管理")
 
 
-def passphrase(_: str) -> bytes:
+def passphrase(holder: str) -> bytes:
     return b"correct horse"
 
 

@@ -168,6 +168,23 @@ class _Psycopg:
     def exec_driver_sql(self, sql: str, parameters: list[dict[str, Any]]) -> None:
         self.given.append((sql, parameters))
 
+    rowcount = 1
+
+    @property
+    def connection(self) -> _Psycopg:
+        return self
+
+    def cursor(self) -> _Psycopg:
+        return self
+
+    def in_transaction(self) -> bool:
+        return True
+
+    def execute(self, sql: str, parameters: dict[str, Any]) -> None:
+        self.given.append((sql, [parameters]))
+
+    def close(self) -> None: ...
+
 
 def test_postgresql_gets_named_parameters_and_its_own_upsert() -> None:
     connection = _Psycopg()

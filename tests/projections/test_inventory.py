@@ -89,13 +89,13 @@ def test_a_failed_review_and_a_correction_ask_for_a_new_review() -> None:
     assert (row.state, row.reviewed, row.size, row.items) == ("classified", False, 77, 3)
 
 
-def test_what_is_archived_stays_archived_when_corrected() -> None:
+def test_what_is_archived_leaves_the_archive_when_corrected() -> None:
     history = History().open()
     record, holding = history.collect()
     for act in (history.classify, history.review, history.retain, history.archive):
         act(record)
     history.correct(record, holding)
-    assert (shown(history, record).state, shown(history, record).reviewed) == ("archived", False)
+    assert (shown(history, record).state, shown(history, record).reviewed) == ("classified", False)
 
 
 def test_a_missing_notice_and_a_retention_conflict_are_findings() -> None:

@@ -1,0 +1,128 @@
+"""Muniment at work, as its own application does it: the workloads of P1, P2, P3, P9 and P11."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.measuring import WORK, folder, rate
+from ledger import acts
+from ledger.application import Acting, Ledger
+from ledger.collecting import Collected, Terms, collect
+from ledger.folder import Folder
+from ledger.founding import Founding, found_ledger
+from ledger.keyfile import Argon2Cost
+from ledger.rebuild import rebuild
+from ledger.stored import verify_folder
+
+ORIGIN = "bench.example/ledger"
+CATEGORY, BASIS = "transaction.order", "pipl_13_2_contract"
+_AXES = {
+    "categories": [CATEGORY],
+    "level": "general_2",
+    "sensitivity": "general_pi",
+    "profile": "cn_strict",
+}
+
+
+def passphrase(_: str) -> bytes:
+    return b"a passphrase of no value"
+
+
+def found(path: Path) -> str:
+    """A new ledger with cheap key files; returns its first actor."""
+    os.environ["XDG_STATE_HOME"] = str(WORK / "state")  # pins of thrown-away ledgers stay here
+    founding = Founding(ORIGIN, "洁净保洁", "王管理")
+    return found_ledger(path, founding, passphrase, kdf=Argon2Cost(8, 1, 1)).actor
+
+
+def table(path: Path, rows: int) -> Path:
+    """A customer table as small firms keep them; every name and number is made up."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["编号", "客户", "电话", "城市"])
+        for number in range(rows):
+            writer.writerow([number, f"客户{number}", f"120{number:08d}", "上海"])
+    return path
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[tuple[Ledger, Acting]]:
+    """A new ledger in `path`, open for writing, and its actor."""
+    actor = found(path)
+    with Ledger(Folder(path), passphrase, writing=True) as ledger:
+        yield ledger, ledger.acting(actor)
+
+
+def fill(ledger: Ledger, acting: Acting, source: Path, *, shared_key: bool) -> list[str]:
+    """Collect the rows of a table in commits of 1,000 events; returns the records."""
+    terms = Terms(CATEGORY, BASIS, "店主", ledger.routine(), rows=True, shared_key=shared_key)
+    return [o.record for o in collect(ledger, acting, [source], terms) if isinstance(o, Collected)]
+
+
+def collecting(rows: int, *, shared_key: bool) -> float:
+    """Events a second of `collect --rows`."""
+    with folder("rows") as path:
+        source = table(path / "customers.csv", rows)
+        with opened(path / "ledger") as (ledger, acting):
+            return rate(lambda: len(fill(ledger, acting, source, shared_key=shared_key)))
+
+
+def classifying(times: int) -> float:
+    """Acts a second that change a record: read, decided, signed, judged, projected, durable."""
+    with folder("acts") as path, opened(path / "ledger") as (ledger, acting):
+        records = fill(ledger, acting, table(path / "customers.csv", times), shared_key=True)
+
+        def work() -> int:
+            for record in records:
+                ledger.act(acting, [acts.classify(ledger, record, _AXES)])
+            return len(records)
+
+        return rate(work)
+
+
+def registering(times: int) -> float:
+    """Acts a second that need a new data key: a party, whose name is sealed."""
+    with folder("parties") as path, opened(path / "ledger") as (ledger, acting):
+
+        def work() -> int:
+            for _ in range(times):
+                party = acts.register_party(
+                    "买方公司", kind="company", party_role="buyer", jurisdiction="cn"
+                )
+                ledger.act(acting, [party])
+            return times
+
+        return rate(work)
+
+
+class Filled:
+    """A ledger to read: `events` rows collected at 1,000 a commit, or that many single acts."""
+
+    def __init__(self, path: Path, events: int, *, bulk: bool) -> None:
+        self.folder = Folder(path / "ledger")
+        with opened(self.folder.path) as (ledger, acting):
+            if bulk:
+                fill(ledger, acting, table(path / "customers.csv", events), shared_key=False)
+            else:
+                for _ in range(events):
+                    ledger.act(acting, [acts.void_draft(os.urandom(16).hex())])
+
+    def verified(self) -> tuple[float, float]:
+        """Events a second of full verification: by the clock, and by the processor's time."""
+        start, cpu = time.perf_counter(), time.process_time()
+        report = verify_folder(self.folder)
+        if report.verdict != "valid":
+            raise SystemExit(f"the measured ledger does not verify: {report.findings[:1]}")
+        seconds, used = time.perf_counter() - start, time.process_time() - cpu
+        return report.events / seconds, report.events / used
+
+    def rebuilt(self) -> float:
+        """Events a second of making all projections anew."""
+        with Ledger(self.folder, passphrase, writing=True) as ledger:
+            return rate(lambda: rebuild(ledger.log.writer))
+

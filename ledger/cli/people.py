@@ -1,0 +1,302 @@
+"""`muniment party`, `muniment actor`: who keeps, hands over, receives; and who acts for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from ledger.cli.call import Call
+from ledger.cli.command import CODE, argument, group, option, pass_call
+from ledger.cli.init import checked_text
+from ledger.cli.language import N_
+from ledger.cli.output import (
+    Column,
+    coded,
+    format_option,
+    print_fields,
+    print_json,
+    print_rows,
+    several,
+)
+from ledger.cli.recording import How, act_options
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+    from ledger.application import Ledger
+
+
+@group("party", N_("Firms and authorities that keep, hand over, receive or examine records."))
+def party() -> None:
+    """Nothing by itself."""
+
+
+@party.command("register", help=N_("Register a party. Its name and number are sealed."))
+@option("--name", required=True, metavar="TEXT", help=N_("The party's name."))
+@option(
+    "--kind",
+    type=CODE("PartyKind"),
+    default="company",
+    show_default=True,
+    help=N_("What kind of party it is."),
+)
+@option(
+    "--party-role",
+    type=CODE("Role"),
+    required=True,
+    help=N_("What the party is to this ledger: custodian, buyer, broker, regulator …"),
+)
+@option(
+    "--jurisdiction",
+    type=CODE("Jurisdiction"),
+    default="cn",
+    show_default=True,
+    help=N_("Whose law the party is under."),
+)
+@option("--identifier", metavar="TEXT", help=N_("Its registration number."))
+@act_options
+@pass_call
+def register_party(
+    call: Call,
+    *,
+    name: str,
+    kind: str,
+    party_role: str,
+    jurisdiction: str,
+    identifier: str | None,
+    how: How,
+) -> None:
+    """Record `party.registered`."""
+    from ledger.acts import register_party as propose
+
+    checked_text(name, "--name", required=True)
+    proposal = propose(
+        name,
+        kind=kind,
+        party_role=party_role,
+        jurisdiction=jurisdiction,
+        identifier=checked_text(identifier, "--identifier"),
+    )
+    with call.writing() as ledger:
+        receipt = how.record(ledger, call.acting(ledger), [proposal])
+    how.tell(call, receipt, party=proposal.stream)
+
+
+PARTY_KEYS: Final = ("party", "name", "kind", "party_role", "jurisdiction", "registered_position")
+_PARTIES: Final = (
+    Column("party", N_("party")),
+    Column("name", N_("name")),
+    Column("kind", N_("kind"), coded("PartyKind")),
+    Column("party_role", N_("role"), coded("Role")),
+    Column("jurisdiction", N_("law"), coded("Jurisdiction")),
+    Column("registered_position", N_("position"), right=True),
+)
+
+
+@party.command("list", help=N_("List the parties."))
+@format_option
+@pass_call
+def list_parties(call: Call, *, style: str | None) -> None:
+    """Every party, in order of its id."""
+    with call.reading() as ledger:
+        print_rows(call, list(party_rows(call, ledger)), _PARTIES, style, PARTY_KEYS)
+
+
+def party_rows(call: Call, ledger: Ledger, party: str | None = None) -> Iterator[dict[str, Any]]:
+    """The parties (or one of them) with their names, where these can be opened."""
+    from ledger.cli.reading import Reader
+    from projections import tables
+    from projections.view import key_of, register
+
+    reader = Reader(call, ledger)
+    where = [tables.parties.c.party == key_of(party)] if party else []
+    with ledger.engine.connect() as connection:
+        rows = list(register(connection, tables.parties, *where))
+    for row in rows:
+        yield {"party": row["party"], "name": reader.name_of(row["party"]), **row}
+
+
+@party.command("show", help=N_("Show one party."))
+@argument("party", metavar="PARTY")
+@pass_call
+def show_party(call: Call, *, party: str) -> None:
+    """One party and the actors that act for it."""
+    from ledger.cli.ids import resolve
+
+    with call.reading() as ledger:
+        found = resolve(ledger, "party", party)
+        row = next(party_rows(call, ledger, found))
+        acting = [r["actor"] for r in actor_rows(call, ledger) if r["party"] == found]
+    show_row(call, {**row, "actors": acting}, _PARTIES, [("actors", N_("actors"))])
+
+
+def show_row(
+    call: Call, row: dict[str, Any], columns: tuple[Column, ...], more: list[tuple[str, str]]
+) -> None:
+    """Print one row: as JSON, or by title as its list would; `more`: keys of lists of ids."""
+    if call.as_json:
+        print_json(row)
+        return
+    fields = [(c.title, c.show(row[c.key])) for c in columns if row.get(c.key) is not None]
+    print_fields([*fields, *((title, several(row[key])) for key, title in more if row[key])])
+
+
+@group("actor", N_("Persons and systems that act for a party."))
+def actor() -> None:
+    """Nothing by itself."""
+
+
+@actor.command(
+    "register",
+    help=N_(
+        "Register an actor with new keys and roles.\n\n"
+        "Makes a key for signing and one for sealing, writes them into identity/ under a new "
+        "passphrase, and enrols them. If the act is refused, the files are removed again."
+    ),
+)
+@option("--name", required=True, metavar="TEXT", help=N_("The actor's name; sealed."))
+@option(
+    "--party",
+    metavar="PARTY",
+    help=N_("For whom the actor acts; the ledger's own party if not given."),
+)
+@option(
+    "--function",
+    type=CODE("ActorFunction"),
+    default="other",
+    show_default=True,
+    help=N_("What the actor does there."),
+)
+@option("--position", metavar="TEXT", help=N_("The actor's position; sealed."))
+@option(
+    "--identity-proof",
+    metavar="TEXT",
+    help=N_("How the person's identity was established; sealed."),
+)
+@option(
+    "--role",
+    "roles",
+    multiple=True,
+    type=CODE("Role"),
+    help=N_("A role to grant; repeat for several."),
+)
+@option(
+    "--new-passphrase-file",
+    metavar="FILE",
+    help=N_("File with the new keys' passphrase. Else MUNIMENT_NEW_PASSPHRASE_FILE."),
+)
+@act_options
+@pass_call
+def register_actor(
+    call: Call,
+    *,
+    name: str,
+    party: str | None,
+    function: str,
+    position: str | None,
+    identity_proof: str | None,
+    roles: tuple[str, ...],
+    new_passphrase_file: str | None,
+    how: How,
+) -> None:
+    """Record `actor.registered` with key enrolments and role grants, in one commit."""
+    from ledger.acts import register_actor as propose
+    from ledger.acts import texts
+    from ledger.cli.keyfiles import NewKeys
+    from ledger.cli.passphrases import new_passphrase
+    from ledger.signing import new_ids
+
+    checked_text(name, "--name", required=True)
+    sealed = texts(
+        name=name,
+        position=checked_text(position, "--position"),
+        identity_proof=checked_text(identity_proof, "--identity-proof"),
+    )
+    secret = new_passphrase(new_passphrase_file)
+    with call.writing() as ledger:
+        acting = call.acting(ledger)
+        new = new_ids("actor")[0]
+        for_party = _party_of(ledger, party)
+        with NewKeys(ledger, new, ("act", "seal"), secret) as keys:
+            proposals = propose(
+                new, for_party, keys.enrolments, roles, function=function, sealed=sealed
+            )
+            receipt = how.record(ledger, acting, proposals, keys.possession)
+    how.tell(call, receipt, actor=new)
+    keys.tell(call)
+
+
+def _party_of(ledger: Ledger, given: str | None) -> str:
+    """The party that was named, or the one that keeps the ledger."""
+    from domain.ledger import LedgerState
+    from ledger.cli.ids import resolve
+
+    if given:
+        return resolve(ledger, "party", given)
+    state = ledger.state(ledger.ledger_id)
+    assert isinstance(state, LedgerState)
+    return state.owner
+
+
+ACTOR_KEYS: Final = (
+    "actor", "name", "party", "function", "roles", "keys", "registered_position",
+)  # fmt: skip
+_ACTORS: Final = (
+    Column("actor", N_("actor")),
+    Column("name", N_("name")),
+    Column("function", N_("function"), coded("ActorFunction")),
+    Column("roles", N_("roles"), lambda roles: several(map(coded("Role"), roles))),
+    Column("keys", N_("active keys"), several),
+    Column("party", N_("party")),
+)
+
+
+@actor.command("list", help=N_("List the actors with the roles and keys they hold now."))
+@format_option
+@pass_call
+def list_actors(call: Call, *, style: str | None) -> None:
+    """Every actor, in order of its id."""
+    with call.reading() as ledger:
+        print_rows(call, list(actor_rows(call, ledger)), _ACTORS, style, ACTOR_KEYS)
+
+
+def actor_rows(call: Call, ledger: Ledger, actor: str | None = None) -> Iterator[dict[str, Any]]:
+    """The actors (or one of them) with names where these can be opened, roles and active keys."""
+    from ledger.cli.reading import Reader
+    from projections import tables
+    from projections.view import key_of, register
+
+    reader = Reader(call, ledger)
+    where = [tables.actors.c.actor == key_of(actor)] if actor else []
+    with ledger.engine.connect() as connection:
+        rows = list(register(connection, tables.actors, *where))
+        roles, keys = _held(connection)
+    for row in rows:
+        held = {"roles": roles.get(row["actor"], []), "keys": keys.get(row["actor"], [])}
+        yield {"actor": row["actor"], "name": reader.name_of(row["actor"]), **row, **held}
+
+
+def _held(connection: sa.Connection) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """Roles in force and ids of active keys, by holder."""
+    from projections import tables
+    from projections.view import register
+
+    roles: dict[str, list[str]] = {}
+    for row in register(connection, tables.roles, tables.roles.c.revoked_position.is_(None)):
+        roles.setdefault(row["actor"], []).append(row["role"])
+    keys: dict[str, list[str]] = {}
+    for row in register(connection, tables.keys, tables.keys.c.condition == "active"):
+        keys.setdefault(row["holder"], []).append(row["id"])
+    return roles, keys
+
+
+@actor.command("show", help=N_("Show one actor."))
+@argument("actor", metavar="ACTOR")
+@pass_call
+def show_actor(call: Call, *, actor: str) -> None:
+    """One actor, with roles and keys."""
+    from ledger.cli.ids import resolve
+
+    with call.reading() as ledger:
+        row = next(actor_rows(call, ledger, resolve(ledger, "actor", actor)))
+    show_row(call, row, _ACTORS, [])

@@ -1,0 +1,77 @@
+"""The rows of a ledger as verification takes them, wherever they are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple, Protocol
+
+from ledger.errors import VerificationError
+from ledger.growth import TreeSource
+
+EventRow = tuple[int, bytes, int, bytes, int | None, bytes]
+"""position, stream (16 bytes), version, topic (ASCII), entry, state: a row of `events`."""
+
+CommitRow = tuple[int, int, int, bytes, bytes, bytes]
+"""entry, first, count, id (16 bytes), data, leaves: a row of `commits`."""
+
+SealedRow = tuple[int, bytes]
+"""position, ciphertext: a row of `sealed`."""
+
+BEGINNING: Final = -(2**63)
+"""Below every position and every entry."""
+
+CheckpointRow = tuple[int, int, bytes]
+"""id, size, note: a row of `checkpoints`."""
+
+
+class HeadRow(NamedTuple):
+    """The row of `head`."""
+
+    entries: int
+    events: int
+    root: bytes
+    edge: bytes
+    accepted: str
+
+
+class DamagedError(VerificationError):
+    """A part of what is stored cannot be read; the message holds no content."""
+
+
+class Source(TreeSource, Protocol):
+    """The rows of a ledger, in order. Any of it may raise `DamagedError`."""
+
+    def head(self) -> HeadRow | None:
+        """The head, None if there is not exactly one."""
+
+    def events(self, first: int) -> Iterator[EventRow]:
+        """The rows of `events` from a position on, by position."""
+
+    def commits(self, first: int) -> Iterator[CommitRow]:
+        """The rows of `commits` from an entry on, by entry."""
+
+    def sealed(self, first: int) -> Iterator[SealedRow]:
+        """The rows of `sealed` from a position on, by position."""
+
+    def checkpoints(self, size: int) -> Iterator[CheckpointRow]:
+        """The rows of `checkpoints` from a size on, by size and id."""
+
+    def tiles(self) -> Iterator[tuple[int, int]]:
+        """Level and number of every stored tile."""
+
+    def packs(self) -> Iterator[tuple[bytes, bytes]]:
+        """Digest and bytes of every kept policy pack."""
+
+    def signers(self) -> Iterator[tuple[bytes, int]]:
+        """Holder (16 bytes) and last entry."""
+
+    def stream(self, identity: bytes) -> Iterator[EventRow]:
+        """The events of a stream (16 bytes), by version."""
+
+    def version_faults(self, first: int) -> Iterator[int]:
+        """Positions, from `first` on, of events that do not follow the version before.
+
+        An event follows if its version is 1, or if its stream has the version before at a lower
+        position. The answer is about the same rows that `events` gives; a stream has no version
+        twice.
+        """

@@ -1,0 +1,25 @@
+"""Fixtures that several modules here ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.ledger.desk import Desk, cheap_keys
+from tests.ledger.ledgers import Firm
+from tests.ledger.tampering import (  # noqa: F401  fixtures are found by their names
+    busy,
+    busy_template,
+    database,
+    tiled,
+    tiled_template,
+)
+
+
+@pytest.fixture
+def desk(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A desk at a ledger of the test's own, with an empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    cheap_keys(monkeypatch)
+    return Desk(firm, tmp_path)

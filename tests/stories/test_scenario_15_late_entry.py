@@ -1,0 +1,48 @@
+"""Scenario 15: what is recorded late says why, and the chain of custody shows that it is late."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from domain.values import later
+from ledger import acts
+from ledger.application import Acting, Ledger
+from ledger.errors import RefusedError
+from ledger.signing import now
+from ledger.stored import verify_folder
+from tests.ledger.ledgers import collect_files
+
+
+def test_a_review_on_paper_is_entered_days_later(
+    ledger: Ledger, admin: Acting, second_person: Acting, tmp_path: Path
+) -> None:
+    (collected,) = collect_files(ledger, admin, tmp_path / "合同")
+    review = acts.review(collected.record, ["accuracy"], "pass")
+    then = later(now(), days=-3)
+    with pytest.raises(RefusedError) as refused:
+        ledger.act(second_person, [review], at=then)
+    assert "I-04 monotonic_versions (late_without_reason)" in refused.value.message
+    ledger.act(second_person, [review], at=then, late_reason="paper_first")
+    *_, (_, accepted, event, _) = ledger.events_of(collected.record)
+    assert (event.at, event.late_reason) == (then, "paper_first")
+    assert later(event.at, days=3) <= accepted, "the ledger's own time stands beside the claim"
+    assert verify_folder(ledger.folder).verdict == "valid"
+
+
+def test_what_happened_today_needs_no_reason(
+    ledger: Ledger, admin: Acting, second_person: Acting, tmp_path: Path
+) -> None:
+    (collected,) = collect_files(ledger, admin, tmp_path / "合同")
+    review = acts.review(collected.record, ["accuracy"], "pass")
+    ledger.act(second_person, [review], at=later(now(), hours=-23))
+
+
+def test_nobody_records_what_has_not_happened(
+    ledger: Ledger, admin: Acting, second_person: Acting, tmp_path: Path
+) -> None:
+    (collected,) = collect_files(ledger, admin, tmp_path / "合同")
+    review = acts.review(collected.record, ["accuracy"], "pass")
+    with pytest.raises(RefusedError, match="claimed_time_in_future"):
+        ledger.act(second_person, [review], at=later(now(), hours=1), late_reason="other")
