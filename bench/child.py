@@ -15,6 +15,7 @@ from bench import ours, peers
 WORKLOADS: Final[Mapping[str, Callable[[int], float]]] = {
     "classify": ours.classifying,
     "register": ours.registering,
+    "reopen": ours.reopening,
     "chain": lambda times: peers.chain(times, 1),
     "rows": lambda times: peers.chain(times, 1, signed=False),
     "auditchain": lambda times: peers.auditchain(times, 1),

@@ -61,7 +61,7 @@ def result(
     most: float | None = None,
     ratio: float | None = None,
 ) -> Result:
-    """A row with its target: `least` or `most` bounds the value, `ratio` value / peer from below."""
+    """A row and its target: `least`, `most` bound the value, `ratio` value / peer from below."""
     bounds: dict[str, bool] = {}
     if least is not None:
         bounds[f">= {least:,g}"] = value >= least
@@ -153,7 +153,5 @@ def flushes(workload: str, times: int) -> int:
 
 def _child(before: list[str], workload: str, times: int) -> float:
     command = [*before, sys.executable, "-m", "bench.child", workload, str(times)]
-    done = subprocess.run(
-        command, capture_output=True, check=True, text=True, cwd=HERE.parent
-    )
+    done = subprocess.run(command, capture_output=True, check=True, text=True, cwd=HERE.parent)
     return float(json.loads(done.stdout)["rate"])

@@ -18,6 +18,7 @@ from ledger.founding import Founding, found_ledger
 from ledger.keyfile import Argon2Cost
 from ledger.rebuild import rebuild
 from ledger.stored import verify_folder
+from projections.view import fetch
 
 ORIGIN = "bench.example/ledger"
 CATEGORY, BASIS = "transaction.order", "pipl_13_2_contract"
@@ -29,7 +30,7 @@ _AXES = {
 }
 
 
-def passphrase(_: str) -> bytes:
+def passphrase(holder: str) -> bytes:  # noqa: ARG001  the same for everybody
     return b"a passphrase of no value"
 
 
@@ -101,16 +102,19 @@ def registering(times: int) -> float:
 
 
 class Filled:
-    """A ledger to read: `events` rows collected at 1,000 a commit, or that many single acts."""
+    """A ledger to read: rows collected at 1,000 a commit, or (`single`) one act a commit."""
 
-    def __init__(self, path: Path, events: int, *, bulk: bool) -> None:
+    def __init__(
+        self, path: Path, events: int, *, shared_key: bool = False, single: bool = False
+    ) -> None:
         self.folder = Folder(path / "ledger")
         with opened(self.folder.path) as (ledger, acting):
-            if bulk:
-                fill(ledger, acting, table(path / "customers.csv", events), shared_key=False)
-            else:
+            if single:
                 for _ in range(events):
                     ledger.act(acting, [acts.void_draft(os.urandom(16).hex())])
+            else:
+                source = table(path / "customers.csv", events)
+                fill(ledger, acting, source, shared_key=shared_key)
 
     def verified(self) -> tuple[float, float]:
         """Events a second of full verification: by the clock, and by the processor's time."""
@@ -126,3 +130,44 @@ class Filled:
         with Ledger(self.folder, passphrase, writing=True) as ledger:
             return rate(lambda: rebuild(ledger.log.writer))
 
+
+def reopening(times: int) -> float:
+    """Openings and closings a second of an empty ledger, for writing."""
+    with folder("open") as path:
+        found(path / "ledger")
+
+        def work() -> int:
+            for _ in range(times):
+                with Ledger(Folder(path / "ledger"), passphrase, writing=True):
+                    pass
+            return times
+
+        return rate(work)
+
+
+def stored(path: Path) -> dict[str, float]:
+    """Bytes an event on the pages of each part of a ledger's database, its payload apart."""
+    with Ledger(Folder(path), passphrase) as ledger, ledger.engine.connect() as connection:
+        events = fetch(connection, "SELECT count(*), sum(length(state)) FROM events")[0]
+        ciphertexts = fetch(connection, "SELECT coalesce(sum(length(ciphertext)), 0) FROM sealed")
+        pages = dict(fetch(connection, _PAGES))
+        leaves = fetch(connection, "SELECT sum(length(leaves)) FROM commits")[0][0]
+    number, payload = events
+    tree = leaves + pages.get("tiles", 0)
+    log = sum(pages.get(table, 0) for table in ("events", "commits", "head", "signers"))
+    beside = {name: size for name, size in pages.items() if name not in _LOG}
+    return {
+        "payload": payload / number,
+        "tree": tree / number,
+        "rest": (log - leaves - payload) / number,
+        "sealed": (beside.pop("sealed", 0) - ciphertexts[0][0]) / number,
+        "tokens": beside.pop("tokens", 0) / number,
+        "projections": sum(beside.values()) / number,
+    }
+
+
+_LOG = {"events", "commits", "tiles", "head", "signers", "sqlite_schema", "checkpoints", "packs"}
+_PAGES = (
+    "SELECT coalesce(m.tbl_name, d.name), sum(d.pgsize) FROM dbstat d "
+    "LEFT JOIN sqlite_master m ON m.name = d.name GROUP BY 1"
+)

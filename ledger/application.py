@@ -9,8 +9,7 @@ transaction, in `ledger.recorder`.
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Protocol, cast
 from uuid import UUID
@@ -18,21 +17,19 @@ from uuid import UUID
 import sqlalchemy as sa
 from eventsourcing.application import Application
 from eventsourcing.persistence import (
-    ApplicationRecorder,
     EventStore,
     InfrastructureFactory,
     Mapper,
-    StoredEvent,
     TrackingRecorder,
 )
 
-from domain import TOPICS
 from domain.actor import ActorState
 from domain.judging import State
 from domain.ledger import LedgerState
 from domain.policy import Policy
-from domain.values import Event, later, topic_of
-from ledger.errors import KeyAccessError, MunimentError, UsageError, VerificationError
+from domain.values import Event
+from ledger.clock import SystemClock
+from ledger.errors import KeyAccessError, UsageError, VerificationError
 from ledger.evidence import decode_event
 from ledger.facts import LedgerFacts
 from ledger.folder import Folder
@@ -42,6 +39,7 @@ from ledger.privatekey import PrivateKey
 from ledger.recorder import CustodyRecorder, Receipt, Submission
 from ledger.schema import CHECKPOINTS, COMMITS, WriterLock, check_format, engine_for
 from ledger.sealing import open_sealed, seal
+from ledger.seams import CanonicalMapper, LedgerFactory
 from ledger.signing import (
     Cosigner,
     Proposal,
@@ -53,12 +51,10 @@ from ledger.signing import (
     sign_all,
 )
 from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
-from ledger.tlog.encoding import encode
 from ledger.tlog.merkle import EMPTY_ROOT
 from ledger.tlog.note import ED25519, Note, VerifierKey
-from ledger.tree import START, StoredTree
+from ledger.tree import StoredTree
 
-_WAIT_FOR_CLOCK = 5.0
 _BULK = 64
 
 
@@ -67,90 +63,6 @@ class Passphrases(Protocol):
 
     def __call__(self, holder: str) -> bytes:
         """The passphrase; raises `KeyAccessError` if there is none."""
-
-
-class SystemClock:
-    """The ledger's time: never before the previous entry's (DESIGN 4.3).
-
-    Waits up to five seconds for a clock that is slightly behind; refuses one that is further
-    behind, and one that has jumped ahead more than the policy allows unless `confirmed`.
-    """
-
-    def __init__(self, forward_days: int = 31, *, confirmed: bool = False) -> None:
-        self.forward_days = forward_days
-        self.confirmed = confirmed
-        self.now: Callable[[], str] = now
-
-    def __call__(self, previous: str) -> str:
-        """The accepted time of the next entry."""
-        deadline = time.monotonic() + _WAIT_FOR_CLOCK
-        while (current := self.now()) < previous:
-            far = later(current, seconds=int(_WAIT_FOR_CLOCK) + 1) < previous
-            if far or time.monotonic() > deadline:
-                msg = (
-                    "this machine's clock says {current}, the ledger's last entry was accepted "
-                    "at {previous}; nothing was recorded"
-                )
-                raise MunimentError(
-                    msg,
-                    "set the clock right and try again",
-                    current=current,
-                    previous=previous,
-                )
-            time.sleep(0.01)
-        jumped = previous != START.accepted and current > later(previous, days=self.forward_days)
-        if jumped and not self.confirmed:
-            msg = (
-                "this machine's clock says {current}, more than {days} days after "
-                "the ledger's last entry ({previous}); nothing was recorded"
-            )
-            raise MunimentError(
-                msg,
-                "if the clock is right, say so: --confirm-clock",
-                current=current,
-                days=self.forward_days,
-                previous=previous,
-            )
-        return current
-
-
-class _Mapper(Mapper[UUID]):
-    """Canonical event bytes under frozen topics; nothing is re-serialised."""
-
-    def __init__(self) -> None:
-        """Needs no transcoder."""
-
-    def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401
-        return StoredEvent(
-            domain_event.originator_id,
-            domain_event.version,
-            topic_of(domain_event),
-            encode(domain_event),
-        )
-
-    def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401
-        if stored_event.topic not in TOPICS:
-            msg = "an event has the unknown topic {topic!r}"
-            raise VerificationError(msg, "muniment verify", topic=stored_event.topic[:64])
-        return decode_event(stored_event.state)
-
-
-class _Factory(InfrastructureFactory[TrackingRecorder]):
-    """Hands out the recorder of one ledger."""
-
-    recorder: CustodyRecorder
-
-    def application_recorder(self) -> ApplicationRecorder:
-        return self.recorder
-
-    def aggregate_recorder(self, purpose: str = "events") -> Any:  # noqa: ANN401
-        raise NotImplementedError(purpose)
-
-    def tracking_recorder(self, tracking_recorder_class: Any = None) -> Any:  # noqa: ANN401
-        raise NotImplementedError
-
-    def process_recorder(self) -> Any:  # noqa: ANN401
-        raise NotImplementedError
 
 
 class Acting:
@@ -226,13 +138,13 @@ class Ledger(Application[UUID]):
 
     def construct_factory(self, env: Any) -> InfrastructureFactory[TrackingRecorder]:  # noqa: ANN401
         """The factory that hands out this ledger's recorder."""
-        factory = _Factory(env)
+        factory = LedgerFactory(env)
         factory.recorder = CustodyRecorder(self.engine, self.clock)
         return factory
 
     def construct_mapper(self) -> Mapper[UUID]:
         """Our own: canonical bytes, frozen topics."""
-        return _Mapper()
+        return CanonicalMapper()
 
     def construct_event_store(self) -> EventStore[UUID]:
         """The library's event store over our mapper and recorder."""

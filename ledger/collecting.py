@@ -146,7 +146,7 @@ class _Run:
                 continue
             try:
                 found = sources.read(step)
-                if self._terms.rows and found.encoding is not None:
+                if self._terms.rows and sources.is_table(found.path):
                     yield from self._files(batch)
                     batch = []
                     yield from self._rows(found)
@@ -244,12 +244,15 @@ class _Run:
         batch: list[tuple[int, list[str]]] = []
         path = sources.shown(found.path)
         try:
-            for row in sources.rows(found):
-                batch.append(row)
+            number = 0
+            for number, cells in sources.rows(found):
+                batch.append((number, cells))
                 if len(batch) == MAX_EVENTS - 1:
                     yield from self._row_batch(table, batch)
                     batch = []
             yield from self._row_batch(table, batch)
+            if number == 0:
+                yield Failed(path, "no_rows")
         except SourceFault as fault:
             yield Failed(path, fault.cause)
 
@@ -297,7 +300,7 @@ class _Run:
         event = HoldingCreated(
             stream=table.holding, version=1, at=moment, salt=new_salts(1)[0], sealed=sealed,
             custodian=self._acting.state.party, form="database_rows", size=found.size,
-            medium=self._terms.medium, items=_items(found), encrypted=False, **self._common,  # type: ignore[arg-type]
+            medium=self._terms.medium, items=_rows_in(found), encrypted=False, **self._common,  # type: ignore[arg-type]
         )  # fmt: skip
         return event, ciphertext
 
@@ -365,11 +368,19 @@ def _items(found: Found) -> int:
     if found.encoding is None:
         return 1
     try:
-        return sum(1 for _ in sources.rows(found))
+        return _rows_in(found)
     except SourceFault as fault:
         if fault.cause == "malformed_table":
             return 1
         raise
+
+
+def _rows_in(found: Found) -> int:
+    """How many data rows a table has: read whole, so that a broken one is refused whole.
+
+    Raises `SourceFault`.
+    """
+    return sum(1 for _ in sources.rows(found))
 
 
 def _tokens_among(connection: Connection, tokens: Sequence[bytes]) -> set[bytes]:

@@ -61,20 +61,24 @@ class Derived:
         """`known`: what tiles should hold whose stored bytes are known to be wrong."""
         self._source = source
         self._known = known or {}
+        self._edge: dict[int, bytes] = {}
         self.size = size
         self.nodes: NodeReader = node_reader(self.read, size)
 
     def read(self, level: int, number: int, width: int) -> bytes:
         """The first `width` hashes of a tile; `ProofError` if a part of it is missing."""
-        first = number * TILE_WIDTH
         if width == TILE_WIDTH:
             data = self._known.get((level, number)) or self._source.tile(level, number)
             if data is None:
                 raise ProofError(f"{tile_path(level, number)} is missing")
             return data
+        if level not in self._edge:  # of one size, a level has one partial tile
+            self._edge[level] = self._derive(level, number * TILE_WIDTH, width)
+        return self._edge[level]
+
+    def _derive(self, level: int, first: int, width: int) -> bytes:
         if level == 0:
-            entries = self._source.entries(first, first + width)
-            return b"".join(map(leaf_hash, entries))
+            return b"".join(map(leaf_hash, self._source.entries(first, first + width)))
         return b"".join(
             tree_root(split(self.read(level - 1, below, TILE_WIDTH)))
             for below in range(first, first + width)

@@ -22,6 +22,9 @@ from domain import TOPICS
 from ledger.evidence import decode_event
 from ledger.tlog.encoding import MAX_EVENT_BYTES
 
+FEW: Final = 8
+"""Up to so many events are decoded one by one."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -76,12 +79,10 @@ class Reader:
     """
 
     def __init__(self, whole: Container[type]) -> None:
-        self._decoders: Final = _decoders()
         self._whole: Final = {topic.encode() for topic, kind in TOPICS.items() if kind in whole}
-        self.topic_of: Final[dict[type, bytes]] = {}
+        self._decoders: Mapping[bytes, Callable[[bytes], Any]] = {}
+        self.topic_of: Final[dict[type, bytes]] = {k: t.encode() for t, k in TOPICS.items()}
         """The topic, as the column holds it, of every class that is handed out."""
-        for topic, kind in TOPICS.items():
-            self.topic_of[kind] = self.topic_of[_twin(kind)] = topic.encode("ascii")
 
     def read(self, states: Sequence[bytes], topics: Sequence[bytes]) -> Sequence[Any]:
         """The events that canonical bytes hold.
@@ -89,9 +90,17 @@ class Reader:
         `topics`: what the column says of each, a hint only. Raises `EncodingError` for the first
         event that is not acceptable.
         """
-        return self._fast(states, topics) or [decode_event(state) for state in states]
+        together = self._fast(states, topics) if len(states) > FEW else None
+        return together or [decode_event(state) for state in states]
+
+    def _prepare(self) -> None:
+        """Make the twins, which takes longer than a few commits do."""
+        self._decoders = _decoders()
+        self.topic_of.update((_twin(kind), t.encode()) for t, kind in TOPICS.items())
 
     def _fast(self, states: Sequence[bytes], topics: Sequence[bytes]) -> Sequence[Any] | None:
+        if not self._decoders:
+            self._prepare()
         together = b"\n".join(states)
         kinds = set(topics)
         if (

@@ -66,11 +66,15 @@ def walk(
     The folder `leave_out` (the ledger's own) is not entered.
     """
     seen: set[bytes] = set()
+    try:
+        own = os.stat(leave_out) if leave_out else None
+    except OSError:
+        own = None
     for path in paths:
         start = os.fsencode(os.path.abspath(path))  # noqa: PTH100  bytes, and without resolving
         if os.path.islink(start):  # noqa: PTH114
             start = os.path.realpath(start)
-        for found in _walk(start, leave_out, top=True):
+        for found in _walk(start, own, top=True):
             key = found if isinstance(found, bytes) else found[0]
             if key not in seen:
                 if len(paths) > 1:
@@ -79,27 +83,25 @@ def walk(
 
 
 def _walk(
-    path: bytes, leave_out: bytes, *, top: bool = False
+    path: bytes, leave_out: os.stat_result | None, *, top: bool = False
 ) -> Iterator[bytes | tuple[bytes, str]]:
-    try:
-        mode = os.lstat(path).st_mode
-    except OSError as error:
-        yield path, cause_of(error)
-        return
-    if stat.S_ISREG(mode):
-        yield path
-    elif stat.S_ISDIR(mode):
-        if leave_out and os.path.realpath(path) == leave_out:
-            return
+    waiting = [path]  # not recursive: folders lie deeper in each other than Python calls may
+    while waiting:
+        path = waiting.pop()
         try:
-            names = sorted(os.listdir(path))
+            status = os.lstat(path)
+            mode = status.st_mode
+            if stat.S_ISDIR(mode) and not (leave_out and os.path.samestat(status, leave_out)):
+                names = sorted(os.listdir(path), reverse=True)
+                waiting += [os.path.join(path, name) for name in names]  # noqa: PTH118  bytes
         except OSError as error:
             yield path, cause_of(error)
-            return
-        for name in names:
-            yield from _walk(os.path.join(path, name), leave_out)  # noqa: PTH118  bytes
-    else:
-        yield path, "link" if stat.S_ISLNK(mode) and not top else "not_a_regular_file"
+            continue
+        if stat.S_ISREG(mode):
+            yield path
+        elif not stat.S_ISDIR(mode):
+            yield path, "link" if stat.S_ISLNK(mode) and not top else "not_a_regular_file"
+        top = False
 
 
 def cause_of(error: OSError) -> str:
@@ -146,7 +148,7 @@ def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
 
 def read(path: bytes) -> Found:
     """Read a file whole, in flat memory. Raises `SourceFault`."""
-    table = suffix(path) in TABLES
+    table = is_table(path)
     with opened(path) as file:
         digest, size = sha256(), 0
         decoders: dict[str, codecs.IncrementalDecoder] | None = None
@@ -159,7 +161,8 @@ def read(path: bytes) -> Found:
                 _try(decoders, chunk)
         if decoders:
             _try(decoders, b"", final=True)
-    encoding = next(iter(decoders), None) if decoders else ("utf-8" if table else None)
+    # An empty table is a table in any encoding; one that none fits is a file like others.
+    encoding = ("utf-8" if table else None) if decoders is None else next(iter(decoders), None)
     return Found(path, digest.digest(), size, encoding)
 
 
@@ -183,6 +186,11 @@ def _try(
 def suffix(path: bytes) -> str:
     """The lower-case ending of a path, such as `.csv`."""
     return os.path.splitext(path)[1].decode("ascii", "replace").lower()  # noqa: PTH122  bytes
+
+
+def is_table(path: bytes) -> bool:
+    """Whether a file is called a table, whatever it holds."""
+    return suffix(path) in TABLES
 
 
 def form_of(found: Found) -> str:

@@ -111,7 +111,8 @@ class Call:
         A passphrase that must be typed is asked for first (`acting`: the actor's is needed), so
         that nobody waits for the lock while somebody types.
         """
-        from ledger.application import Ledger, SystemClock
+        from ledger.application import Ledger
+        from ledger.clock import SystemClock
 
         folder = self.folder
         folder.check()

@@ -28,6 +28,7 @@ CAUSES = {
     "changed_while_read": N_("changed while it was being read"),
     "input_output_error": N_("cannot be read from its disk"),
     "unknown_encoding": N_("is in an encoding that is not known"),
+    "no_rows": N_("has no rows"),
     "malformed_table": N_("is no table that can be taken apart"),
 }
 """What each cause of `ledger.sources` means to a person."""

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from domain.values import later
-from ledger.application import Acting, Ledger, SystemClock
+from ledger.application import Acting, Ledger
+from ledger.clock import SystemClock
 from ledger.errors import (
     KeyAccessError,
     LockedError,
@@ -25,6 +26,7 @@ from ledger.errors import (
 )
 from ledger.folder import Folder
 from ledger.signing import now
+from ledger.stored import verify_folder
 from ledger.tlog.checkpoint import Checkpoint
 from tests.ledger.ledgers import (
     Firm,
@@ -255,6 +257,9 @@ def test_a_restored_older_database_is_refused_again_and_again(firm: Firm) -> Non
     refused_to_write(firm)
     with firm.open(writing=False) as reader:
         assert reader.seen()[0] == 2
+    report = verify_folder(Folder(firm.path))
+    assert report.verdict == "invalid"
+    assert [(f.code, f.expected, f.actual) for f in report.findings] == [("rolled_back", "4", "2")]
 
 
 def test_a_restored_older_folder_is_refused_by_the_pin_outside(firm: Firm) -> None:
@@ -350,7 +355,7 @@ def test_a_clock_that_is_far_behind_is_refused_at_once(
 def test_a_clock_that_stays_slightly_behind_is_refused_in_the_end(
     ledger: Ledger, admin: Acting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.application._WAIT_FOR_CLOCK", 0.2)
+    monkeypatch.setattr("ledger.clock._WAIT_FOR_CLOCK", 0.2)
     first = ledger.act(admin, [small_act()])
     at(ledger.clock, first.accepted[:-4] + "000Z")
     if ledger.clock.now() < first.accepted:

@@ -171,6 +171,7 @@ def test_a_signature_over_another_note_is_refused(
         ORIGIN,  # the ledger itself, with a key it never had
         "other.example/ledger/a/" + new_ids("actor")[0],
     ],
+    ids=["unknown", "no id", "empty", "other branch", "the ledger", "other ledger"],
 )
 def test_a_signer_that_is_not_enrolled_is_refused(
     ledger: Ledger, admin: Acting, refused: Refuse, name: str

@@ -10,6 +10,7 @@ from domain.values import later
 from ledger import acts
 from ledger.application import Acting, Ledger
 from ledger.errors import RefusedError
+from ledger.folder import Folder
 from ledger.signing import now
 from ledger.stored import verify_folder
 from tests.ledger.ledgers import Firm, collect_files
@@ -62,7 +63,7 @@ def test_what_the_key_signed_before_is_disputed_and_stays(
             ledger.act(second, [acts.review(one.record, ["accuracy"], "pass")]).first
             for one in collected
         ]
-    assert verify_folder(firm.open(writing=False).folder).verdict == "valid"
+    assert verify_folder(Folder(firm.path)).verdict == "valid"
     with firm.open() as ledger:
         admin, second = ledger.acting(firm.founded.actor), ledger.acting(firm.second)
         report_second(ledger, admin, second)
