@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -235,7 +236,8 @@ def main() -> None:
     arguments = parser.parse_args()
     size = QUICK if arguments.quick else FULL
     start = time.monotonic()
-    print(f"Python {platform.python_version()}, {platform.machine()}, Ed25519 by {BACKEND}")
+    load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    print(f"Python {platform.python_version()}, {platform.machine()}, {load}, Ed25519 by {BACKEND}")
     rows: list[Result] = []
     parts = {
         "P1": (one_act, one_act_slowed),

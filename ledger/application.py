@@ -53,6 +53,7 @@ from ledger.signing import (
 from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
 from ledger.tlog.merkle import EMPTY_ROOT
 from ledger.tlog.note import ED25519, Note, VerifierKey
+from ledger.tlog.proof import TlogProof
 from ledger.tree import StoredTree
 
 _BULK = 64
@@ -461,6 +462,19 @@ class Ledger(Application[UUID]):
         note = Note(checkpoint.format(), (sign_checkpoint(checkpoint, key),)).format()
         self.log.add_checkpoint(size, note)
         return note
+
+    def receipt(self, entry: int) -> bytes:
+        """The receipt of an act: its entry's C2SP tlog-proof against the newest checkpoint.
+
+        `entry`: 0-based index. Raises `UsageError` if no checkpoint covers it yet.
+        """
+        note = self.last_checkpoint()
+        head = Checkpoint.parse(Note.parse(note).text) if note else None
+        if note is None or head is None or head.size <= entry:
+            raise UsageError("no checkpoint covers this entry yet", "muniment checkpoint")
+        with self.engine.connect() as connection:
+            hashes = StoredTree(connection).inclusion(entry, head.size)
+        return TlogProof(entry, tuple(hashes), bytes(note)).format()
 
 
 def seal_fields(

@@ -85,7 +85,7 @@ class Unchanged(NamedTuple):
     """Something that an earlier run has recorded, with the same content."""
 
     path: str
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # where tuples have a method
 
 
 class Failed(NamedTuple):

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 _KEPT = (ActorState, PartyState, EngagementState, LedgerState)
 _MOST_KEPT = 512
 _STREAMS_A_QUERY = 400
+_FEW = 16
 _SIGNED = (
     "INSERT INTO signers (holder, entry) VALUES ({}, {}) "
     "ON CONFLICT (holder) DO UPDATE SET entry = excluded.entry"
@@ -105,6 +106,9 @@ class LedgerFacts:
         for stream in streams:
             with suppress(ValueError):  # what is no id names no stream
                 by_key[key_of(stream)] = stream
+        if len(by_key) > _FEW:  # ids begin with a time: new ones lie beyond the index's end
+            highest = self._one("SELECT max(stream) FROM events") or b""
+            by_key = {key: stream for key, stream in by_key.items() if key <= highest}
         if not by_key:
             return {}
         marks = ", ".join(["{}"] * len(by_key))

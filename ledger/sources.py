@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
-from io import BufferedReader, TextIOWrapper
+from io import BufferedReader, FileIO, TextIOWrapper
 from typing import NamedTuple
 
 import msgspec
@@ -67,7 +67,7 @@ def walk(
     """
     seen: set[bytes] = set()
     try:
-        own = os.stat(leave_out) if leave_out else None
+        own = os.stat(leave_out) if leave_out else None  # noqa: PTH116  bytes
     except OSError:
         own = None
     for path in paths:
@@ -92,7 +92,7 @@ def _walk(
             status = os.lstat(path)
             mode = status.st_mode
             if stat.S_ISDIR(mode) and not (leave_out and os.path.samestat(status, leave_out)):
-                names = sorted(os.listdir(path), reverse=True)
+                names = sorted(os.listdir(path), reverse=True)  # noqa: PTH208  bytes
                 waiting += [os.path.join(path, name) for name in names]  # noqa: PTH118  bytes
         except OSError as error:
             yield path, cause_of(error)
@@ -115,7 +115,7 @@ def cause_of(error: OSError) -> str:
 
 
 @contextmanager
-def opened(path: bytes) -> Iterator[BufferedReader]:
+def opened(path: bytes) -> Iterator[BufferedReader[FileIO]]:
     """A regular file, opened for reading; checked on leaving to be the file it was on entering.
 
     Raises `SourceFault`: vanished, not readable, a link, not a regular file, or changed
@@ -127,7 +127,7 @@ def opened(path: bytes) -> Iterator[BufferedReader]:
     except OSError as error:
         cause = "link" if os.path.islink(path) else cause_of(error)  # noqa: PTH114
         raise SourceFault(cause) from error
-    with os.fdopen(descriptor, "rb", buffering=CHUNK) as file:
+    with BufferedReader(FileIO(descriptor), CHUNK) as file:
         before = os.fstat(descriptor)
         if not stat.S_ISREG(before.st_mode):
             cause = "not_a_regular_file"
@@ -198,7 +198,8 @@ def form_of(found: Found) -> str:
     if found.encoding is not None:
         return "database_rows"
     ending = suffix(found.path)
-    return next((form for form, endings in _FORMS.items() if ending in endings), "electronic_native")
+    fitting = (form for form, endings in _FORMS.items() if ending in endings)
+    return next(fitting, "electronic_native")
 
 
 def rows(found: Found) -> Iterator[tuple[int, list[str]]]:
@@ -213,7 +214,7 @@ def rows(found: Found) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(_MAX_CELL)
     digest = sha256()
     with opened(found.path) as file:
-        text = TextIOWrapper(_Hashing(file, digest), encoding=found.encoding, newline="")  # type: ignore[arg-type]
+        text = TextIOWrapper(_Hashing(file, digest), encoding=found.encoding, newline="")  # type: ignore[type-var]
         reader = csv.reader(text, delimiter=delimiter, strict=True)
         number = 0
         try:
@@ -238,7 +239,7 @@ def row_content(cells: list[str]) -> bytes:
 class _Hashing:
     """Hashes what a reader reads; just enough of a raw stream for `TextIOWrapper`."""
 
-    def __init__(self, file: BufferedReader, digest: object) -> None:
+    def __init__(self, file: BufferedReader[FileIO], digest: object) -> None:
         self._file = file
         self._update = digest.update  # type: ignore[attr-defined]
         self.closed = False

@@ -57,7 +57,7 @@ def connect(database: Path) -> sqlite3.Connection:
     Raises `NoLedgerError` if there is no such file, or if it can only be read by writing.
     """
     if not database.is_file():
-        raise NoLedgerError(f"there is no {database.name}", "restore it from a backup")
+        raise NoLedgerError("there is no ledger.db", "restore it from a backup")
     name = str(database.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     log = database.with_name(database.name + "-wal")
     modes = ["mode=ro"]
@@ -78,7 +78,7 @@ def connect(database: Path) -> sqlite3.Connection:
         else:
             return connection
     raise NoLedgerError(
-        f"{database.name} has a write-ahead log that cannot be read here",
+        "ledger.db has a write-ahead log that cannot be read here",
         "copy the folder to a place that can be written, and verify the copy",
     )
 
@@ -118,8 +118,10 @@ class StoredSource:
             return
         if len(found) == 1 and found[0].isdigit() and len(found[0]) == len(FORMAT):
             raise NewerFormatError(
-                f"ledger.db has format {found[0].decode()}, this Muniment knows {FORMAT}",
+                "ledger.db has format {found}, this Muniment knows {known}",
                 "install the Muniment version that wrote it",
+                found=found[0].decode(),
+                known=FORMAT,
             )
         raise DamagedError("ledger.db does not say which format it has")
 

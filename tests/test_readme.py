@@ -67,4 +67,4 @@ def test_the_story_of_the_demo_ends_with_the_forgery_found(tmp_path: Path) -> No
         done = run(f"MUNIMENT_LANG={language} muniment demo", folder)
         assert done.returncode == 0, done.stdout + done.stderr
         assert found in done.stdout
-        assert "record.collected" in done.stdout
+        assert "event_changed: " in done.stdout

@@ -163,7 +163,12 @@ def test_no_module_is_dead() -> None:
         and module.rpartition(".")[2] != "__main__"
         and not any(other.startswith(f"{module}.") for other in modules)
     }
-    assert dead == set()
+    assert dead == UNUSED_YET
+
+
+UNUSED_YET = {
+    "ledger.tlog.witness_policy",  # a format other programs give us; its command comes with witnesses
+}
 
 
 LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)")

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from ledger.cli.call import Call
-from ledger.cli.command import argument, command, pass_call
+from ledger.cli.command import argument, command, option, pass_call
 from ledger.cli.labels import field_label, finding_label, topic_label
 from ledger.cli.language import N_, language
 from ledger.cli.output import (
@@ -36,10 +36,6 @@ KEYS: Final = (
 )  # fmt: skip
 
 
-def _fields(sealed: Mapping[str, str]) -> str:
-    return "; ".join(f"{field_label(path, language())}: {text}" for path, text in sealed.items())
-
-
 COLUMNS: Final = (
     Column("position", N_("position"), right=True),
     Column("accepted", N_("recorded at"), local),
@@ -49,7 +45,6 @@ COLUMNS: Final = (
     Column("event", N_("event")),
     Column("findings", N_("findings"),
            lambda codes: several(finding_label(code, language()) for code in codes)),
-    Column("sealed", N_("sealed"), _fields),
 )  # fmt: skip
 
 _ENVELOPE = frozenset({
@@ -76,7 +71,19 @@ def history(call: Call, *, record: str, style: str | None) -> None:
         found = resolve(ledger, "record", record)
         with ledger.engine.connect() as connection:
             streams = streams_of(connection, found)
-        print_rows(call, list(told(call, ledger, streams)), COLUMNS, style, KEYS)
+        rows = list(told(call, ledger, streams))
+        print_rows(call, rows, COLUMNS, style, KEYS)
+    if style in (None, "table") and not call.as_json:
+        _print_sealed(rows)
+
+
+def _print_sealed(rows: Sequence[Mapping[str, Any]]) -> None:
+    """What the events hold sealed, under the table: it is too long for a column."""
+    for row in rows:
+        if row["sealed"]:
+            click.echo()
+            click.echo(f"{row['position']}  {row['event']}")
+            print_fields((f"  {field_label(p, language())}", t) for p, t in row["sealed"].items())
 
 
 def told(call: Call, ledger: Ledger, streams: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -147,9 +154,13 @@ def findings_of(event: Event) -> list[str]:
     ),
 )
 @argument("wanted", metavar="ID")
+@option(
+    "--receipt", is_flag=True,
+    help=N_("Of an event: print the proof that its entry is in the newest checkpoint."),
+)  # fmt: skip
 @pass_call
-def show(call: Call, *, wanted: str) -> None:
-    """Print one event, or the events of one stream."""
+def show(call: Call, *, wanted: str, receipt: bool) -> None:
+    """Print one event, the events of one stream, or an act's receipt."""
     from ledger.cli.ids import resolve_any
     from ledger.errors import UsageError
 
@@ -162,6 +173,11 @@ def show(call: Call, *, wanted: str) -> None:
             if not rows:
                 raise UsageError("there is no event of this number", "muniment show ID")
             rows[0]["commit"] = _commit(ledger, rows[0]["entry"])
+        if receipt:
+            if not slash:
+                raise UsageError("a receipt is of one event", "muniment show ID/NUMBER --receipt")
+            click.echo(ledger.receipt(rows[0]["entry"]), nl=False)
+            return
     _print_events(call, found, rows, one=bool(slash))
 
 

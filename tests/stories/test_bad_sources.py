@@ -1,4 +1,4 @@
-"""Collecting from what is broken, hidden, strange or moving: what can be taken is, the rest named."""
+"""Collecting from what is broken, strange or moving: what can be taken is, the rest is named."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import stat
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -112,7 +113,7 @@ def test_what_vanishes_between_finding_and_reading_is_named(
 
     def late(path: bytes) -> sources.Found:
         if path.endswith("乙.txt".encode()):
-            os.unlink(path)
+            Path(os.fsdecode(path)).unlink()
         return real(path)
 
     monkeypatch.setattr(sources, "read", late)
@@ -143,9 +144,6 @@ def changing(monkeypatch: pytest.MonkeyPatch, name: str, act: Callable[[Path], N
 
         def __getattr__(self, attribute: str) -> Any:
             return getattr(self.file, attribute)
-
-    from collections.abc import Iterator
-    from contextlib import contextmanager
 
     @contextmanager
     def opened(path: bytes) -> Iterator[Any]:
@@ -238,8 +236,9 @@ def test_a_link_that_takes_a_files_place_is_not_followed(
 
     def swap(path: bytes) -> sources.Found:
         if path.endswith("乙.txt".encode()):
-            os.unlink(path)
-            os.symlink("/etc/passwd", path)
+            link = Path(os.fsdecode(path))
+            link.unlink()
+            link.symlink_to(source / "甲.txt")
         return real(path)
 
     monkeypatch.setattr(sources, "read", swap)
@@ -268,20 +267,19 @@ def test_a_large_sparse_file_is_read_to_its_end(run: Run, source: Path, ledger: 
 
 
 ODD_NAMES = [
-    b"line\nbreak.txt", b"tab\tbell\x07.txt", b"\xff\xfe not utf-8.txt", "客户\u202e资料.txt".encode(),
-    b"-rf", b" ", b"a" * 251 + b".txt", ("名" * 83 + ".doc").encode(), b"'; DROP TABLE events;--",
-    b"%s{0}\\", b"\xe5\xae\xa2\xe6\x88.txt",
+    b"line\nbreak.txt", b"tab\tbell\x07.txt", b"\xff\xfe not utf-8.txt",
+    "客户\u202e资料.txt".encode(), b"-rf", b" ", b"a" * 251 + b".txt", b"%s{0}\\",
+    ("名" * 83 + ".doc").encode(), b"'; DROP TABLE events;--", b"\xe5\xae\xa2\xe6\x88.txt",
 ]  # fmt: skip
 
 
 def test_files_with_odd_names_are_taken_and_their_names_read_back(
     run: Run, tmp_path: Path, ledger: Ledger
 ) -> None:
-    folder = os.fsencode(tmp_path / "odd")
-    os.mkdir(folder)
+    folder = tmp_path / "odd"
+    folder.mkdir()
     for name in ODD_NAMES:
-        with open(os.path.join(folder, name), "wb") as file:
-            file.write(name)
+        (folder / os.fsdecode(name)).write_bytes(name)
     outcomes = run(folder)
     assert named(outcomes) == {}
     assert len(outcomes) == len(ODD_NAMES)
@@ -294,7 +292,7 @@ def test_files_with_odd_names_are_taken_and_their_names_read_back(
         place = ledger.unseal(position, copy)
         assert place is not None
         if "location_bytes" in place:
-            assert os.path.basename(bytes.fromhex(place["location_bytes"])) in ODD_NAMES
+            assert bytes.fromhex(place["location_bytes"]).rpartition(b"/")[2] in ODD_NAMES
     assert verify_folder(ledger.folder).verdict == "valid"
 
 

@@ -11,9 +11,10 @@ from ledger import acts
 from ledger.application import Acting, Ledger
 from ledger.errors import RefusedError
 from ledger.folder import Folder
+from ledger.founding import enrolment
 from ledger.signing import now
 from ledger.stored import verify_folder
-from tests.ledger.ledgers import Firm, collect_files
+from tests.ledger.ledgers import Firm, collect_files, new_keys
 
 
 def told(error: pytest.ExceptionInfo[RefusedError]) -> list[str]:
@@ -43,7 +44,7 @@ def test_after_the_report_the_key_signs_nothing(
 def test_after_the_report_the_key_does_not_act_under_an_earlier_time(
     ledger: Ledger, admin: Acting, second_person: Acting, tmp_path: Path
 ) -> None:
-    """The time of an act is what its signer claims; whether a key may sign is judged by position."""
+    """An act's time is what its signer claims; whether a key may sign, its position decides."""
     (collected,) = collect_files(ledger, admin, tmp_path / "合同")
     report_second(ledger, admin, second_person)
     review = acts.review(collected.record, ["accuracy"], "pass")
@@ -82,9 +83,6 @@ def test_whoever_lost_the_key_goes_on_with_another_that_two_persons_enrol(
     ledger: Ledger, admin: Acting, second_person: Acting, firm: Firm
 ) -> None:
     report_second(ledger, admin, second_person)
-    from ledger.founding import enrolment
-    from tests.ledger.ledgers import new_keys
-
     act, _ = new_keys(ledger, second_person.actor)
     again = acts.enrol_key(ledger, second_person.actor, enrolment(act, ledger.seen()))
     assert again.fields["continuity"] == "broken"

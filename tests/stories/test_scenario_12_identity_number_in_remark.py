@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.record import RetentionAssigned
+from domain.record import RecordCorrected, RetentionAssigned
 from ledger import acts
 from ledger.application import Acting, Ledger
 from ledger.errors import MunimentError, RefusedError
@@ -79,8 +79,6 @@ def test_an_identity_number_or_a_name_where_an_id_stands_is_refused_and_not_repe
     (collected,) = collect_files(ledger, admin, tmp_path / "合同")
     fields = {"supersedes": wrong, "holding": wrong, "size": 1, "items": 1,
               "reason": "recording_error"}  # fmt: skip
-    from domain.record import RecordCorrected
-
     said = Proposal(RecordCorrected, collected.record, fields, {"content": "0" * 64})
     before = ledger.seen()
     with pytest.raises(MunimentError) as refused:
