@@ -228,12 +228,39 @@ def _digits(value: float) -> int:
     return 0 if value >= 100 else 1 if value >= 10 else 3
 
 
+def document(path: Path, page: Path) -> None:
+    """Put the last results, as a table, between the two marks of a page."""
+    rows = [Result(**row) for row in json.loads(path.read_text())]
+    lines = [
+        "| | measure | value | peer in the same run | ratio | target | met |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    met = {None: "", True: "yes", False: "**no**"}
+    for row in rows:
+        value = "" if row.value is None else f"{row.value:,.{_digits(row.value)}f} {row.unit}"
+        beside = ratio = ""
+        if row.peer_value is not None and row.ratio is not None:
+            beside = f"{row.peer}: {row.peer_value:,.{_digits(row.peer_value)}f}"
+            ratio = f"{row.ratio:.2f}"
+        target = row.target.replace(">=", "≥").replace("<=", "≤").replace(" x ", " × ")
+        cells = (row.id, row.measure, value, beside, ratio, target, met[row.met])
+        lines.append(f"| {' | '.join(cells)} |")
+    begin, end = "<!-- results -->\n", "<!-- end of results -->"
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    table = "\n".join(lines)
+    page.write_text(f"{before}{begin}{table}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
 def main() -> None:
     """Measure everything once and write what was found."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="about a minute, less steady")
     parser.add_argument("--only", help="one promise, such as P3; results.json is left alone")
+    parser.add_argument("--document", action="store_true", help="write the last results down")
     arguments = parser.parse_args()
+    if arguments.document:
+        document(HERE / "results.json", HERE.parent / "docs" / "performance.md")
+        return
     size = QUICK if arguments.quick else FULL
     start = time.monotonic()
     load = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"

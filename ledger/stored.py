@@ -71,9 +71,10 @@ def connect(database: Path) -> sqlite3.Connection:
         try:
             connection.execute("PRAGMA trusted_schema=OFF")
             connection.execute("PRAGMA schema_version").fetchone()  # reads the file
-        except sqlite3.OperationalError as error:
+        except _UNREADABLE as error:
             connection.close()
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+            code = getattr(error, "sqlite_errorcode", 0)
+            if code & 0xFF != sqlite3.SQLITE_CANTOPEN:
                 raise
         else:
             return connection
@@ -113,7 +114,8 @@ class StoredSource:
         Raises `NewerFormatError` for one that this version does not know, `DamagedError` for a
         file that does not say.
         """
-        found = [bytes(row[0]) for row in self._run("SELECT version_num FROM alembic_version")]
+        rows = self._run("SELECT version_num FROM alembic_version")
+        found = [row[0] for row in rows if type(row[0]) is bytes]
         if found == [FORMAT.encode()]:
             return
         if len(found) == 1 and found[0].isdigit() and len(found[0]) == len(FORMAT):

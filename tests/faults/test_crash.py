@@ -158,6 +158,21 @@ def calls_made(strace: str, crashing: Crashing, log: Path) -> dict[str, int]:
     return {call: names.count(call) for call in WRITES if call in names}
 
 
+def test_nothing_is_acknowledged_before_it_is_flushed(
+    strace: str, crashing: Crashing, tmp_path: Path
+) -> None:
+    """What a killed process cannot show: without the flush a power cut would take the act back."""
+    calls_made(strace, crashing, tmp_path / "log")
+    flushed = False
+    for line in (tmp_path / "log").read_text(errors="replace").splitlines():
+        call = line.split(maxsplit=1)[1]
+        flushed |= call.startswith("fdatasync")
+        if call.startswith(('write(1, "ack', 'write(1, "collected', 'write(1, "checkpoint')):
+            assert flushed, call
+            flushed = False
+    assert len(crashing.acknowledged) == ACTS / 2
+
+
 def sampled(numbers: Sequence[int], most: int) -> Iterator[int]:
     """At most so many of the numbers: one drawn from each of equal parts."""
     parts = min(most, len(numbers))

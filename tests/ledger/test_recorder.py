@@ -11,7 +11,8 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 
 from domain.actor import ActorKeyEnrolled
-from domain.ledger import LedgerKeyRotated
+from domain.judging import Case, Signer, Statement, World
+from domain.ledger import LedgerKeyRotated, rotated_by_old_and_new
 from domain.values import Key
 from ledger import acts, rebuild
 from ledger.application import Acting, Ledger
@@ -365,12 +366,32 @@ def test_the_ledgers_key_is_rotated_by_old_and_new(
 
 
 def test_the_ledgers_key_is_not_replaced_by_an_actors(
-    ledger: Ledger, admin: Acting, checkpoint_key: PrivateKey, refused: Refuse
+    ledger: Ledger,
+    admin: Acting,
+    second_person: Acting,
+    checkpoint_key: PrivateKey,
+    refused: Refuse,
 ) -> None:
-    mine = PrivateKey("ed25519", "checkpoint", ORIGIN, admin.key.secret_bytes())
-    proposal = rotation(ledger, checkpoint_key, mine)
-    _, submission = signed_by(ledger, admin, [proposal], possession=[checkpoint_key, mine])
-    refused(submission, MunimentError, "another signer|key_enrolled_before|key_signs_twice")
+    theirs = PrivateKey("ed25519", "checkpoint", ORIGIN, second_person.key.secret_bytes())
+    proposal = rotation(ledger, checkpoint_key, theirs)
+    _, submission = signed_by(ledger, admin, [proposal], possession=[checkpoint_key, theirs])
+    refused(submission, RefusedError, "key_enrolled_before")
+
+
+def test_the_ledgers_new_key_does_not_take_the_id_of_its_old_one(
+    ledger: Ledger, admin: Acting, checkpoint_key: PrivateKey
+) -> None:
+    """Else a key made to have that id would seem to be signed for by the old one."""
+    new = generate("ed25519", "checkpoint", ORIGIN)
+    (event,), _ = ledger.build(admin, [rotation(ledger, checkpoint_key, new)])
+    assert isinstance(event, LedgerKeyRotated)
+    twin = msgspec.structs.replace(event.key, id=event.old_key)
+    signer = Signer(ORIGIN, event.old_key, "possession", ledger.ledger_id)
+    said = Statement("0" * 32, 2, "2026-01-01T00:00:00.000Z", 2, None, (signer,))
+    case = Case(World(ledger.log.facts), ledger.policy(), said)
+    refusals = rotated_by_old_and_new(case, msgspec.structs.replace(event, key=twin))
+    assert [refusal.detail for refusal in refusals] == ["key_id_used_before"]
+    assert list(rotated_by_old_and_new(case, event)) == []
 
 
 # -- for which ledger, having seen what ---------------------------------------------------------

@@ -23,8 +23,8 @@ from eventsourcing.tests.persistence import (
     NonInterleavingNotificationIDsBaseCase,
 )
 
+from ledger.eventlog import EventRecorder
 from ledger.migrations import upgrade
-from ledger.recorder import EventRecorder
 from ledger.schema import engine_for, transaction
 
 

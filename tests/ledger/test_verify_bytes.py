@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.errors import NewerFormatError
 from ledger.folder import Folder
 from ledger.stored import StoredSource, connect
 from ledger.tlog.checkpoint import Checkpoint
@@ -178,7 +179,11 @@ def test_some_bytes_of_the_file(busy: Firm, database: Path) -> None:
     chance = random.Random(seed)
     for at in [*range(100), *(chance.randrange(len(whole)) for _ in range(200))]:
         database.write_bytes(flipped(whole, at, 1 << chance.randrange(8)))
-        if check(busy).verdict == "valid":
+        try:
+            verdict = check(busy).verdict
+        except NewerFormatError:  # named as well, before anything is looked at
+            continue
+        if verdict == "valid":
             assert log_of(database) == before, at
 
 
