@@ -83,7 +83,7 @@ def one_act_slowed(size: Size) -> Iterator[Result]:
     for measure, workload, most in (
         ("flushes an act", "classify", 1),
         ("flushes an act with a new data key", "register", 2),
-        ("flushes of opening and closing a ledger", "reopen", None),
+        ("flushes of opening, one act and closing", "reopen", None),
     ):
         few, many = flushes(workload, 5), flushes(workload, 25)
         yield result("P1", measure, (many - few) / 20, "flushes", most=most)

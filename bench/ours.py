@@ -132,14 +132,15 @@ class Filled:
 
 
 def reopening(times: int) -> float:
-    """Openings and closings a second of an empty ledger, for writing."""
+    """How often a second a ledger can be opened for writing, act once without a key, and close."""
     with folder("open") as path:
-        found(path / "ledger")
+        actor = found(path / "ledger")
 
         def work() -> int:
             for _ in range(times):
-                with Ledger(Folder(path / "ledger"), passphrase, writing=True):
-                    pass
+                with Ledger(Folder(path / "ledger"), passphrase, writing=True) as ledger:
+                    acting = ledger.acting(actor)
+                    ledger.act(acting, [acts.void_draft(os.urandom(16).hex())])
             return times
 
         return rate(work)

@@ -29,7 +29,7 @@ ENVELOPE = set(Event.__struct_fields__)
 def help_of(path: list[str], language: str) -> str:
     """What a command's `--help` prints."""
     environment = {**os.environ, "MUNIMENT_LANG": language, "COLUMNS": "96", "NO_COLOR": "1"}
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603  our own command
         [sys.executable, "-m", "ledger.cli", *path, "--help"],
         env=environment, stdout=subprocess.PIPE, check=True, encoding="utf-8", cwd=ROOT.parent,
     )  # fmt: skip
@@ -122,12 +122,13 @@ def codes() -> str:
 
 def index() -> str:
     """The first page of the reference."""
-    return "\n".join([
+    lines = [
         NOTE, "# Reference", "",
         "* [Commands](commands.md) · [命令](commands.zh-CN.md)",
         "* [Events](events.md)", "* [Rules and refusals](rules.md)", "* [Codes](codes.md)",
         "* [Files of a ledger](files.md)", "",
-    ])  # fmt: skip
+    ]  # fmt: skip
+    return "\n".join(lines)
 
 
 def pages() -> dict[Path, str]:

@@ -371,7 +371,7 @@ class Ledger(Application[UUID]):
         proposals: Sequence[Proposal],
         *,
         possession: Sequence[PrivateKey] = (),
-        **options: Any,
+        **options: Any,  # noqa: ANN401  those of `build`
     ) -> Receipt:
         """Build, sign and record events as one commit by one actor.
 

@@ -63,7 +63,7 @@ class EventRecorder(ApplicationRecorder):
                 self._writer = None
 
     def insert_events(
-        self, stored_events: Sequence[StoredEvent], **_: Any
+        self, stored_events: Sequence[StoredEvent], **_: Any  # noqa: ANN401  the library's
     ) -> Sequence[int] | None:
         """Append events in one transaction; returns their positions.
 

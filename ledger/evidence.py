@@ -1,4 +1,4 @@
-"""One commit as evidence: are these the bytes that its signers signed?
+"""One commit as evidence: whether these are the bytes that its signers signed.
 
 Used where a commit is recorded and where it is verified, so that both say the same. The steps:
 
@@ -33,7 +33,7 @@ from ledger.tlog.encoding import accept
 from ledger.tlog.merkle import leaf_hash, tree_root
 from ledger.tlog.note import ED25519, encode_base64
 
-DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, TOPICS.values()))  # type: ignore[arg-type]
+DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, TOPICS.values()))
 """Decodes the bytes of any known event into its class."""
 
 KeyOf = Callable[[str, str], Key | None]

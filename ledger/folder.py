@@ -96,7 +96,7 @@ class Folder:
         text = (
             "# Muniment: an audit and custody ledger. Made by `muniment init`.\n"
             f'format = "{FORMAT}"\norigin = "{origin}"\n\n'
-            "# Keys that lie elsewhere, by key id: \"77c1a2e5\" = \"file:/media/token/my.key\"\n"
+            '# Keys that lie elsewhere, by key id: "77c1a2e5" = "file:/media/token/my.key"\n'
             "[keys]\n"
         )
         write_atomically(self.path / MARKER, text.encode("utf-8"))

@@ -48,7 +48,7 @@ from ledger.tree import START
 from projections import METADATA as PROJECTIONS
 
 FIRST_ROLES = ("administrator", "collector", "custodian", "archivist")
-"""What the first actor may do. Nobody reviews what they collected, so `reviewer` is not among it."""
+"""What the first actor may do. Nobody reviews what they collected: `reviewer` is not among it."""
 
 _PARTS = ("keystore", "identity", "trust", "ledger.db")
 

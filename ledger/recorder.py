@@ -1,7 +1,8 @@
 """Records commits: head checked, commit judged, events inserted and re-read, tree, projections.
 
-`CustodyRecorder` stands on the plain append layer (`ledger.eventlog`) and refuses every insert that
-is not a signed commit which the rules permit. One commit is one transaction and one flush (DESIGN 3, 5):
+`CustodyRecorder` stands on the plain append layer (`ledger.eventlog`) and refuses every insert
+that is not a signed commit which the rules permit.
+One commit is one transaction and one flush (DESIGN 3, 5):
 
 1. the head read is the head known, else everything cached is dropped;
 2. the note is not one that was recorded before (then its old positions are the answer);
@@ -119,7 +120,7 @@ class CustodyRecorder(EventRecorder):
         *,
         commit: Submission | None = None,
         receipts: list[Receipt] | None = None,
-        **_: Any,
+        **_: Any,  # noqa: ANN401  the library's
     ) -> Sequence[int] | None:
         """Record a commit: the library's way in.
 

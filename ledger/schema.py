@@ -138,7 +138,7 @@ def triggers(dialect: str) -> list[str]:
 
 
 def _configure_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    connection.isolation_level = None  # type: ignore[attr-defined]  # we say BEGIN ourselves
+    connection.isolation_level = None  # we say BEGIN ourselves
     cursor = connection.cursor()
     for pragma in (
         "journal_mode=WAL",
@@ -184,7 +184,7 @@ def engine_for(database: Path, *, read_only: bool = False) -> Engine:
 
 
 def _connect(uri: str) -> object:
-    import sqlite3  # noqa: PLC0415  only SQLite's engines get here
+    import sqlite3  # only SQLite's engines get here
 
     return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
 

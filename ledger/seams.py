@@ -28,6 +28,7 @@ class CanonicalMapper(Mapper[UUID]):
         """Needs no transcoder."""
 
     def to_stored_event(self, domain_event: Any) -> StoredEvent:  # noqa: ANN401
+        """The bytes that are stored, under the event's topic."""
         return StoredEvent(
             domain_event.originator_id,
             domain_event.version,
@@ -36,6 +37,7 @@ class CanonicalMapper(Mapper[UUID]):
         )
 
     def to_domain_event(self, stored_event: StoredEvent) -> Any:  # noqa: ANN401
+        """The event that stored bytes hold."""
         if stored_event.topic not in TOPICS:
             msg = "an event has the unknown topic {topic!r}"
             raise VerificationError(msg, "muniment verify", topic=stored_event.topic[:64])
@@ -48,13 +50,17 @@ class LedgerFactory(InfrastructureFactory[TrackingRecorder]):
     recorder: CustodyRecorder
 
     def application_recorder(self) -> ApplicationRecorder:
+        """The ledger's recorder."""
         return self.recorder
 
     def aggregate_recorder(self, purpose: str = "events") -> Any:  # noqa: ANN401
+        """There is none: no snapshots."""
         raise NotImplementedError(purpose)
 
     def tracking_recorder(self, tracking_recorder_class: Any = None) -> Any:  # noqa: ANN401
+        """There is none: projections are in the recording transaction."""
         raise NotImplementedError
 
     def process_recorder(self) -> Any:  # noqa: ANN401
+        """There is none, as `tracking_recorder`."""
         raise NotImplementedError

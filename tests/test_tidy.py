@@ -167,7 +167,7 @@ def test_no_module_is_dead() -> None:
 
 
 UNUSED_YET = {
-    "ledger.tlog.witness_policy",  # a format other programs give us; its command comes with witnesses
+    "ledger.tlog.witness_policy",  # read and written; its command comes with witnesses
 }
 
 

@@ -1,4 +1,4 @@
-"""`muniment checkpoint`, `verify`, `rebuild`, `doctor`: is it what it should be?"""
+"""Is it what it should be: `muniment checkpoint`, `verify`, `rebuild`, `doctor`."""
 
 from __future__ import annotations
 

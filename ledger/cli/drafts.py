@@ -76,9 +76,8 @@ def submit(call: Call, file: Path) -> None:
     draft = read_draft(file)
     with call.writing(acting=False) as ledger:
         receipt = record(ledger, draft)
-        events = [
-            event["stream"] + "/" + str(event["version"]) for event in map(_raw, draft.states)
-        ]
+        raw = [_raw(state) for state in draft.states]
+        events = [f"{event['stream']}/{event['version']}" for event in raw]
     for position, event in enumerate(events, receipt.first):
         line = {"event": event, "position": position, "entry": receipt.entry,
                 "repeated": receipt.repeated}  # fmt: skip

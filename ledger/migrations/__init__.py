@@ -12,8 +12,8 @@ def upgrade(connection: Connection) -> None:
 
     Never uses Alembic's batch mode: on SQLite it recreates tables and drops their triggers.
     """
-    from alembic import command  # noqa: PLC0415  takes 0.7 s to import, needed once a ledger
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic import command  # takes 0.7 s to import, needed once a ledger
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
