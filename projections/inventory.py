@@ -31,7 +31,6 @@ from projections.tables import inventory, inventory_counts
 from projections.view import (
     Prepared,
     Recorded,
-    chunks,
     key_of,
     readable,
     shared_key,
@@ -95,8 +94,8 @@ _UPDATE = Prepared(
     ),
 )
 _changed = attrgetter(*_CHANGING, "record")
-_SELECT = sa.select(inventory).where(
-    inventory.c.record.in_(sa.bindparam("keys", expanding=True, type_=sa.LargeBinary))
+_SELECT = Prepared(
+    ("key",), lambda _: sa.select(inventory).where(inventory.c.record == sa.bindparam("key"))
 )
 
 
@@ -114,7 +113,9 @@ def _count(insert: Callable[[sa.Table], Any]) -> sa.Executable:
 
 _COUNT = Prepared(_COUNTERS, _count)
 # A bucket that was passed through is gone, so that batches of any size leave the same rows.
-_UNCOUNT = sa.delete(inventory_counts).where(inventory_counts.c.records == 0)
+_UNCOUNT = Prepared(
+    (), lambda _: sa.delete(inventory_counts).where(inventory_counts.c.records == sa.text("0"))
+)
 
 
 def _corrected(row: _Row, event: RecordCorrected) -> None:
@@ -171,7 +172,7 @@ class _Tally:
         changed = {bucket: sums for bucket, sums in self._sums.items() if any(sums)}
         _COUNT.run(connection, [(*bucket, *sums) for bucket, sums in changed.items()])
         if any(records < 0 for records, _, _ in changed.values()):
-            connection.execute(_UNCOUNT)
+            _UNCOUNT.run(connection, [()])
 
 
 class Inventory:
@@ -238,11 +239,8 @@ def _change(
 
 
 def _read(connection: sa.Connection, keys: list[bytes]) -> dict[bytes, _Row]:
-    return {
-        row.record: _Row(*row)
-        for chunk in chunks(keys)
-        for row in connection.execute(_SELECT, {"keys": chunk})
-    }
+    # One by one: the driver does this faster than Core writes out one `IN` for all of them.
+    return {key: _Row(*row) for key in keys for row in _SELECT.fetch(connection, (key,))}
 
 
 class InventoryRow(Struct, frozen=True, kw_only=True):

@@ -16,9 +16,8 @@ Ids are stored as the 16 bytes of their UUID and converted here and nowhere else
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import islice
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
@@ -28,8 +27,6 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from domain.values import Event
-
-KEYS_PER_SELECT = 500
 
 _T = TypeVar("_T")
 
@@ -113,11 +110,8 @@ def register(
         yield readable(table, row)
 
 
-def chunks(values: Sequence[_T], size: int = KEYS_PER_SELECT) -> Iterator[list[_T]]:
-    """`values` in lists of at most `size`: what one `SELECT … IN` may ask for."""
-    rest = iter(values)
-    while chunk := list(islice(rest, size)):
-        yield chunk
+Values = Sequence[Any] | Mapping[str, Any]
+"""What a statement is given: by place, or by name where the driver wants names."""
 
 
 def marked(connection: sa.Connection, sql: str) -> str:
@@ -125,7 +119,7 @@ def marked(connection: sa.Connection, sql: str) -> str:
     return sql.replace("{}", "?" if connection.dialect.paramstyle == "qmark" else "%s")
 
 
-def execute(connection: sa.Connection, sql: str, values: Any = ()) -> int:  # noqa: ANN401  row or names
+def execute(connection: sa.Connection, sql: str, values: Values = ()) -> int:
     """Run one statement by the driver itself; returns the number of rows it changed.
 
     Inside an act: Core's result objects cost several times what a small statement costs. Errors
@@ -140,7 +134,7 @@ def execute(connection: sa.Connection, sql: str, values: Any = ()) -> int:  # no
     return cursor.rowcount
 
 
-def fetch(connection: sa.Connection, sql: str, values: Any = ()) -> list[tuple[Any, ...]]:  # noqa: ANN401
+def fetch(connection: sa.Connection, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
     """All rows of one `SELECT`, run as `execute` does."""
     try:
         cursor = _cursor(connection)
@@ -161,9 +155,7 @@ def _raise_as_core(connection: sa.Connection, sql: str, error: Exception) -> Non
     dialect = connection.dialect
     driver_error = dialect.loaded_dbapi.Error
     if isinstance(error, driver_error):
-        raise sa.exc.DBAPIError.instance(
-            sql, None, error, driver_error, dialect=dialect
-        ) from error
+        raise sa.exc.DBAPIError.instance(sql, None, error, driver_error, dialect=dialect) from error
 
 
 Insert = Callable[[sa.Table], postgresql.Insert]
