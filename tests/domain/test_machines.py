@@ -108,6 +108,7 @@ class RecordMachine(House):
         self.records: list[str] = []
         self.people = [self.firm.wang, self.firm.li, self.firm.zhao, self.clerk]
 
+    @precondition(lambda self: len(self.records) < 3)  # few records, many acts on each
     @rule(who=st.sampled_from(["wang", "clerk"]), basis=st.booleans())
     def collect(self, who: str, basis: bool) -> None:
         person = self.firm.wang if who == "wang" else self.clerk
@@ -127,10 +128,10 @@ class RecordMachine(House):
         self.say(self.person(data), "reviewer", review(record, result))
 
     @precondition(lambda self: self.records)
-    @rule(data=st.data())
-    def correct(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), clerk=st.booleans())
+    def correct(self, data: st.DataObject, clerk: bool) -> None:
         state = self.firm.record(self.one(data))
-        self.say(self.person(data), "collector", correct(state))
+        self.say(self.clerk if clerk else self.firm.wang, "collector", correct(state))
 
     @precondition(lambda self: self.records)
     @rule(
@@ -168,6 +169,7 @@ class RecordMachine(House):
     def archive(self, data: st.DataObject) -> None:
         self.say(self.person(data), "archivist", archive(self.one(data)))
 
+    @precondition(lambda self: len(self.records) < 3)
     @rule()
     def ready_and_archived(self) -> None:
         """The straight way, which random acts find too rarely."""
@@ -315,6 +317,17 @@ class PeopleMachine(House):
         if self.attempt(data, enrol(person, key, continuity), [key]):
             assert not again, "one public key was enrolled twice"
             assert continuity != "first", "everybody here has had a key"
+            person.keys.append(key)
+
+    @rule(data=st.data(), again=st.booleans())
+    def enrol_own(self, data: st.DataObject, again: bool) -> None:
+        """Under an own key: what usually is permitted, and with a key that is taken never."""
+        person = data.draw(st.sampled_from(self.people))
+        used = data.draw(st.sampled_from([k for p in self.people for k in p.keys]))
+        key = self.firm.key_for(person, **({"public": used.public} if again else {}))
+        role = next(iter(sorted(grant.role for grant in self.state(person).roles)), "reviewer")
+        if self.say(person, role, enrol(person, key, "continuous"), possession=[key]):
+            assert not again, "one public key was enrolled twice"
             person.keys.append(key)
 
     @rule(data=st.data())
