@@ -10,9 +10,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args, get_origin, get_type_hints
+from typing import Annotated, get_args, get_origin, get_type_hints
 
-from domain import TOPICS
+from domain import TOPICS, values
 from domain.codes import ENUMERATIONS
 from domain.judging import RULE_CODES
 from domain.policy import Policy, parse_policy
@@ -57,9 +57,12 @@ def commands(language: str) -> str:
     return "\n".join(parts) + "\n"
 
 
+FORMS = {hint: name for name, hint in vars(values).items() if get_origin(hint) is Annotated}
+
+
 def _type(hint: object) -> str:
-    if hasattr(hint, "__metadata__"):
-        return _type(get_args(hint)[0])
+    if get_origin(hint) is Annotated:
+        return f"`{FORMS[hint]}`" if hint in FORMS else _type(get_args(hint)[0])
     if get_origin(hint) is list:
         return f"list of {_type(get_args(hint)[0])}"
     args = get_args(hint)
@@ -79,7 +82,7 @@ def events() -> str:
              + " (`domain/values.py`); below are its own fields. *optional* ones may be absent.",
              ]  # fmt: skip
     for topic, kind in sorted(TOPICS.items()):
-        hints = get_type_hints(kind)
+        hints = get_type_hints(kind, include_extras=True)
         roles = ", ".join(f"`{r}`" for r in sorted(kind.ROLES)) or "any role held"
         parts += ["", f"## {topic}", "", (kind.__doc__ or "").replace("\n    ", "\n").strip(), "",
                   f"Recorded by: {roles}."]  # fmt: skip

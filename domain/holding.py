@@ -222,9 +222,7 @@ def both_ends_sign_a_return(case: Case, event: HoldingReturned) -> Iterator[Refu
 
 
 @rule(HoldingMoved, HoldingLost)
-def times_are_not_in_the_future(
-    case: Case, event: HoldingMoved | HoldingLost
-) -> Iterator[Refusal]:
+def times_are_not_in_the_future(case: Case, event: HoldingMoved | HoldingLost) -> Iterator[Refusal]:
     """What is recorded has happened."""
     time = event.arrived_at if isinstance(event, HoldingMoved) else event.discovered_at
     if time > case.statement.accepted:

@@ -304,9 +304,7 @@ def verified_by_another(case: Case, event: RecordVerified) -> Iterator[Refusal]:
         yield refuse("I-18", "content_does_not_match", event.stream)
 
 
-PERSONAL = frozenset(
-    {"sensitive_pi", "minor_pi", "private_info", "general_pi", "deidentified"}
-)
+PERSONAL = frozenset({"sensitive_pi", "minor_pi", "private_info", "general_pi", "deidentified"})
 _SENSITIVITY = (
     "non_personal", "business_secret", "anonymized", "deidentified", "general_pi",
     "private_info", "sensitive_pi", "minor_pi",

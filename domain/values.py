@@ -6,10 +6,15 @@ title or a remark has no place to stand in clear. Such text is sealed; the event
 `SealedRef` to it.
 
 >>> from domain.ledger import DraftVoided
->>> envelope = {"stream": "draft-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e", "version": 1,
-...             "by": "actor-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e", "role": "collector",
-...             "at": "2026-11-21T09:30:00.000Z", "salt": "A" * 22,
-...             "engagement": "engagement-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e"}
+>>> envelope = {
+...     "stream": "draft-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e",
+...     "version": 1,
+...     "by": "actor-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e",
+...     "role": "collector",
+...     "at": "2026-11-21T09:30:00.000Z",
+...     "salt": "A" * 22,
+...     "engagement": "engagement-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e",
+... }
 >>> malformed(DraftVoided(**envelope, commit="0" * 32))
 []
 >>> malformed(DraftVoided(**envelope, commit="张三"))

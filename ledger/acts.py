@@ -197,9 +197,7 @@ def assign_retention(
     state = record_state(ledger, record)
     policy = ledger.policy()
     names = rules or [
-        rule.id
-        for rule in policy.retention_for(state.traits)
-        if rule.trigger in (None, trigger)
+        rule.id for rule in policy.retention_for(state.traits) if rule.trigger in (None, trigger)
     ]
     computed = policy.retention_until(names, state.categories, trigger, day)
     if not isinstance(computed, Assignment):
@@ -285,4 +283,3 @@ def lose_holding(holding: str, discovered_at: str, sealed: Mapping[str, str] | N
 def party_exists(ledger: Ledger, party: str) -> bool:
     """Whether a party of this id is registered."""
     return isinstance(ledger.state(party), PartyState)
-

@@ -335,7 +335,5 @@ def renew(ledger: Ledger, acting: Acting, draft: Draft, seal_key: PrivateKey) ->
     if opened.note.until is not None:
         until = later(now(), days=ledger.policy().limits.joint_days)
     signers = [Cosigner(s.name, s.key_id, s.capacity) for s in opened.note.signers]
-    note = commit_note(
-        ledger.origin, states, ledger.seen(), signers, until, os.urandom(16).hex()
-    )
+    note = commit_note(ledger.origin, states, ledger.seen(), signers, until, os.urandom(16).hex())
     return _assemble(ledger, note, states, ciphertexts, [sign(note, acting.key)])

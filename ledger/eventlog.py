@@ -63,7 +63,9 @@ class EventRecorder(ApplicationRecorder):
                 self._writer = None
 
     def insert_events(
-        self, stored_events: Sequence[StoredEvent], **_: Any  # noqa: ANN401  the library's
+        self,
+        stored_events: Sequence[StoredEvent],
+        **_: Any,  # noqa: ANN401  the library's
     ) -> Sequence[int] | None:
         """Append events in one transaction; returns their positions.
 
@@ -81,9 +83,7 @@ class EventRecorder(ApplicationRecorder):
         self._notify()
         return list(range(first, first + len(stored_events)))
 
-    def _append(
-        self, stored_events: Sequence[StoredEvent], first: int, entry: int | None
-    ) -> None:
+    def _append(self, stored_events: Sequence[StoredEvent], first: int, entry: int | None) -> None:
         ADD_EVENT.run(
             self.writer,
             [

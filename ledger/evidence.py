@@ -75,9 +75,7 @@ def enrolled_keys(events: Sequence[Event]) -> dict[tuple[str, str], Key]:
     return {(key.name, key.id): key for e in events for key in getattr(e, "enrolled_keys", ())}
 
 
-def check_events(
-    note: CommitNote, states: Sequence[bytes]
-) -> tuple[list[Event], list[bytes]]:
+def check_events(note: CommitNote, states: Sequence[bytes]) -> tuple[list[Event], list[bytes]]:
     """Steps 1 and 2: the events, decoded, and their leaf hashes.
 
     `states`: the stored bytes of each event, in order. Raises `EncodingError` or `NoteError`.
@@ -154,4 +152,3 @@ def open_commit(
     events, _ = check_events(signed.note, states)
     check_signers(signed, events, key_of)
     return signed, events
-

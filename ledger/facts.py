@@ -121,9 +121,7 @@ class LedgerFacts:
         states: dict[str, State] = {}
         for key, entry, raw in rows:
             stream = by_key[bytes(key)]
-            states[stream] = evolve(
-                states.get(stream), decode_event(raw), entry, accepted[entry]
-            )
+            states[stream] = evolve(states.get(stream), decode_event(raw), entry, accepted[entry])
         return {stream: state for stream, state in states.items() if state.stream == stream}
 
     def _accepted(self, entries: set[int]) -> dict[int, str]:
@@ -197,5 +195,3 @@ class LedgerFacts:
         for stream, state in world.states():
             if isinstance(state, _KEPT):
                 self._states[stream] = state
-
-

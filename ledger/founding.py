@@ -340,4 +340,3 @@ def _record(folder: Folder, submission: Submission) -> None:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         engine.dispose()
-

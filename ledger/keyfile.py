@@ -222,7 +222,8 @@ def open_key(uri: str, passphrase: bytes, base: Path) -> PrivateKey:
     except InvalidTag:
         raise KeyAccessError(
             "{uri}: the passphrase is wrong, or the key file was altered",
-            "try the passphrase again; if it is right, restore the file from its backup", uri=uri,
+            "try the passphrase again; if it is right, restore the file from its backup",
+            uri=uri,
         ) from None
     except KeyAccessError as error:
         raise _about(uri, error) from None

@@ -348,7 +348,9 @@ class Keystore:
         if flushed > whole:
             raise KeyAccessError(
                 "the keystore's slot file is truncated: {whole} of {flushed} slots are there",
-                "restore the keystore from its backup", whole=whole, flushed=flushed,
+                "restore the keystore from its backup",
+                whole=whole,
+                flushed=flushed,
             )
         ids = self._ids(max(0, flushed - 1), whole)
         last = ids.pop(0) if flushed else bytes(ID_BYTES)

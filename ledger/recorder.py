@@ -46,9 +46,7 @@ if TYPE_CHECKING:
 
 _ADD_COMMIT, _ADD_SEALED = adding(COMMITS), adding(SEALED)
 _ADD_PACK = adding(PACKS)
-_ADD_TOKEN = Prepared(
-    ("token", "stream"), lambda insert: insert(TOKENS).on_conflict_do_nothing()
-)
+_ADD_TOKEN = Prepared(("token", "stream"), lambda insert: insert(TOKENS).on_conflict_do_nothing())
 
 
 class Submission(NamedTuple):
@@ -295,15 +293,11 @@ class CustodyRecorder(EventRecorder):
         )  # fmt: skip
         commit_id = bytes.fromhex(statement.commit)
         hashes = b"".join(leaves) if len(leaves) > 1 else b""
-        _ADD_COMMIT.run(
-            connection, [(head.entries, first, len(events), commit_id, entry, hashes)]
-        )
+        _ADD_COMMIT.run(connection, [(head.entries, first, len(events), commit_id, entry, hashes)])
         sealed = [(first + index, data) for index, data in submission.ciphertexts.items()]
         _ADD_SEALED.run(connection, sealed)
         _ADD_TOKEN.run(connection, submission.tokens)
-        _ADD_PACK.run(
-            connection, [(sha256(data).digest(), data) for data in submission.packs]
-        )
+        _ADD_PACK.run(connection, [(sha256(data).digest(), data) for data in submission.packs])
         self.facts.signed(statement)
         self._reread(first, submission, entry, head.entries)
 
@@ -352,5 +346,3 @@ def _check_sealed(submission: Submission, events: Iterable[Event]) -> None:
     if expected != found:
         msg = "a sealed payload is missing or is not the one that its event names"
         raise RefusedError(msg)
-
-

@@ -157,9 +157,7 @@ def _configure_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> No
             if type(error).__name__ == "DatabaseError":
                 raise _damaged() from error
             msg = "ledger.db cannot be opened ({cause}); nothing was recorded"
-            raise MunimentError(
-                msg, "free some space, or look at the disk", cause=error
-            ) from error
+            raise MunimentError(msg, "free some space, or look at the disk", cause=error) from error
     cursor.close()
 
 

@@ -273,4 +273,3 @@ class _Hashing:
 def name_of(path: bytes) -> str:
     """The last part of a path, as `shown`."""
     return shown(os.path.basename(path))  # noqa: PTH119  bytes
-

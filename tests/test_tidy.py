@@ -74,12 +74,16 @@ def lines_with(pattern: re.Pattern[str]) -> list[str]:
     ]
 
 
+PRAGMA = re.compile(r"  # (?:noqa|type: ignore)\b.*$")
+"""A word to a tool behind a line does not make the line longer; ruff counts in the same way."""
+
+
 def test_no_line_of_code_is_longer_than_100() -> None:
     long = [
         f"{name}:{number}"
         for name, text in python_files().items()
         for number, line in enumerate(text.splitlines(), 1)
-        if len(line) > MAX_LINE
+        if len(PRAGMA.sub("", line)) > MAX_LINE
     ]
     assert long == []
 

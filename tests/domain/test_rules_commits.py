@@ -112,9 +112,7 @@ def test_two_names_for_one_public_key_do_not_make_two_signers(firm: Firm) -> Non
 
 def test_a_new_key_proves_that_somebody_holds_it(firm: Firm) -> None:
     key = firm.key_for(firm.li, "cosign")
-    assert firm.judge(firm.wang, "administrator", enrol(firm.li, key)) == [
-        "possession_not_proved"
-    ]
+    assert firm.judge(firm.wang, "administrator", enrol(firm.li, key)) == ["possession_not_proved"]
     firm.does(firm.wang, "administrator", enrol(firm.li, key), possession=[key])
 
 

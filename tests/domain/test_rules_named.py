@@ -122,6 +122,7 @@ def test_every_code_that_is_free_to_choose_is_read_for_personal_data() -> None:
 
 def test_every_string_of_an_event_has_a_form_or_is_one_of_few() -> None:
     """Nothing in an event is just text: a name would have a place to stand (I-02)."""
+
     def loose(hint: object) -> bool:
         if hint is str:
             return True

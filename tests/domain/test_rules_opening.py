@@ -36,9 +36,7 @@ def firm() -> Firm:
 
 def opens(firm: Firm, said: list[Said], **how: object) -> list[str]:
     """What the founder hears who opens the ledger with this."""
-    return firm.judge(
-        firm.wang, "administrator", *said, possession=[firm.checkpoint_key], **how
-    )
+    return firm.judge(firm.wang, "administrator", *said, possession=[firm.checkpoint_key], **how)
 
 
 def with_other(said: list[Said], kind: type, **fields: object) -> list[Said]:

@@ -356,9 +356,7 @@ def test_only_administrators_grant_and_they_sign_as_such(firm: Firm) -> None:
 
 def test_an_administrator_whose_time_is_over_grants_nothing(firm: Firm) -> None:
     deputy = firm.hire()
-    firm.does(
-        firm.wang, "administrator", grant(deputy, "administrator", valid_to="2026-11-30")
-    )
+    firm.does(firm.wang, "administrator", grant(deputy, "administrator", valid_to="2026-11-30"))
     assert firm.judge(deputy, "administrator", grant(firm.li, "dpo")) == []
     firm.now = "2026-12-01T09:00:00.000Z"
     assert firm.judge(deputy, "administrator", grant(firm.li, "dpo")) == ["role_not_held"]

@@ -400,9 +400,5 @@ def test_a_period_for_other_categories_does_not_carry_a_record_into_the_archive(
     firm: Firm,
 ) -> None:
     record = firm.ready()
-    firm.does(
-        firm.wang, "archivist", reclassify(firm.record(record), categories=["accounting"])
-    )
-    assert firm.judge(firm.wang, "archivist", archive(record)) == [
-        "retention_for_other_categories"
-    ]
+    firm.does(firm.wang, "archivist", reclassify(firm.record(record), categories=["accounting"]))
+    assert firm.judge(firm.wang, "archivist", archive(record)) == ["retention_for_other_categories"]

@@ -53,9 +53,7 @@ from domain.values import Event, Key, SealedRef, later
 ORIGIN = "clean.example/ledger"
 START = "2026-11-21T09:00:00.000Z"
 SALT = "A" * 22
-SEALED = SealedRef(
-    key="key-019390a1-7e30-7c3a-8d5e-0000000000aa", root="0" * 64, digest="1" * 64
-)
+SEALED = SealedRef(key="key-019390a1-7e30-7c3a-8d5e-0000000000aa", root="0" * 64, digest="1" * 64)
 ROW = SealedRef(key="key-019390a1-7e30-7c3a-8d5e-0000000000ab", root="0" * 64)
 
 
@@ -352,9 +350,7 @@ def enrol(person: Person, key: Key, continuity: Any = "first") -> Said:
 
 
 def rotate(person: Person, old: Key, key: Key) -> Said:
-    return Said(
-        ActorKeyRotated, person.actor, {"old_key": old.id, "key": key, "reason": "rotated"}
-    )
+    return Said(ActorKeyRotated, person.actor, {"old_key": old.id, "key": key, "reason": "rotated"})
 
 
 def revoke(person: Person, key: Key) -> Said:

@@ -54,9 +54,7 @@ def test_after_the_report_the_key_does_not_act_under_an_earlier_time(
     assert told(refused) == ["key_compromised"]
 
 
-def test_what_the_key_signed_before_is_disputed_and_stays(
-    firm: Firm, tmp_path: Path
-) -> None:
+def test_what_the_key_signed_before_is_disputed_and_stays(firm: Firm, tmp_path: Path) -> None:
     with firm.open() as ledger:
         admin, second = ledger.acting(firm.founded.actor), ledger.acting(firm.second)
         collected = collect_files(ledger, admin, tmp_path / "合同", 3)
