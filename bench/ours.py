@@ -11,7 +11,8 @@ from pathlib import Path
 
 from bench.measuring import WORK, folder, rate
 from ledger import acts
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.collecting import Collected, Terms, collect
 from ledger.folder import Folder
 from ledger.founding import Founding, found_ledger

@@ -242,5 +242,7 @@ def _times(case: Case, event: Event) -> Iterator[Refusal]:
     if event.at > later(accepted, seconds=limits.clock_skew_seconds):
         yield refuse("I-04", "claimed_time_in_future", event.id)
         return
-    if event.late_reason is UNSET and later(event.at, hours=limits.late_after_hours) < accepted:
+    # A joint act is said when it is prepared; gathering signatures is not lateness.
+    hours = limits.joint_days * 24 if case.statement.until else limits.late_after_hours
+    if event.late_reason is UNSET and later(event.at, hours=hours) < accepted:
         yield refuse("I-04", "late_without_reason", event.id)

@@ -22,7 +22,7 @@ from domain.actor import (
 from domain.holding import HoldingLost, HoldingMoved, HoldingReturned, HoldingState
 from domain.judging import refuse
 from domain.ledger import DraftVoided
-from domain.party import PartyRegistered, PartyState
+from domain.party import PartyRegistered
 from domain.record import (
     RecordArchived,
     RecordClassified,
@@ -278,8 +278,3 @@ def return_holding(holding: str, to_party: str) -> Proposal:
 def lose_holding(holding: str, discovered_at: str, sealed: Mapping[str, str] | None) -> Proposal:
     """副本遗失."""
     return Proposal(HoldingLost, holding, {"discovered_at": discovered_at}, sealed)
-
-
-def party_exists(ledger: Ledger, party: str) -> bool:
-    """Whether a party of this id is registered."""
-    return isinstance(ledger.state(party), PartyState)

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -25,12 +24,14 @@ from eventsourcing.persistence import (
 
 from domain.actor import ActorState
 from domain.judging import State
+from domain.keys import KeyState
 from domain.ledger import LedgerState
 from domain.policy import Policy
-from domain.values import Event
+from domain.values import Event, Key
+from ledger.acting import Acting, Passphrases
 from ledger.clock import SystemClock
-from ledger.errors import KeyAccessError, UsageError, VerificationError
-from ledger.evidence import decode_event
+from ledger.errors import KeyAccessError, NoteError, UsageError, VerificationError
+from ledger.evidence import decode_event, unb64url
 from ledger.facts import LedgerFacts
 from ledger.folder import Folder
 from ledger.keyfile import open_key
@@ -50,45 +51,13 @@ from ledger.signing import (
     now,
     sign_all,
 )
-from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
+from ledger.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from ledger.tlog.merkle import EMPTY_ROOT
 from ledger.tlog.note import ED25519, Note, VerifierKey
 from ledger.tlog.proof import TlogProof
 from ledger.tree import StoredTree
 
 _BULK = 64
-
-
-class Passphrases(Protocol):
-    """Gives the passphrase of a holder's keys: an actor id, or `ledger`."""
-
-    def __call__(self, holder: str) -> bytes:
-        """The passphrase; raises `KeyAccessError` if there is none."""
-
-
-class Acting:
-    """Somebody who acts: an actor with an opened key, and the roles held now."""
-
-    def __init__(self, actor: str, key: PrivateKey, key_id: str, state: ActorState) -> None:
-        self.actor = actor
-        self.key = key
-        self.key_id = bytes.fromhex(key_id)
-        self.state = state
-
-    def role_for(self, kind: type[Event], asked: str | None, engagement: str, at: str) -> str:
-        """The role in which this actor records an event of `kind`.
-
-        Falls back on a role that the rules will refuse by name, if no held role permits it.
-        """
-        if asked is not None:
-            return asked
-        held = [g.role for g in self.state.roles if self.state.holds(g.role, engagement, at)]
-        fitting = [role for role in held if not kind.ROLES or role in kind.ROLES]
-        return (fitting or held or ["system"])[0]
-
-    def cosigner(self, capacity: str) -> Cosigner:
-        """The signer line of this actor."""
-        return Cosigner(self.key.name, self.key_id, capacity)
 
 
 class Ledger(Application[UUID]):
@@ -167,9 +136,23 @@ class Ledger(Application[UUID]):
             ).scalar()
             self._entry_zero = bytes(entry_zero or b"")
             if self.writing and self._entry_zero:
+                self._check_identity(facts)
                 self.clock.forward_days = facts.policy().limits.clock_forward_days
                 self._check_pins(tree)
                 self._continues = True
+
+    def _check_identity(self, facts: LedgerFacts) -> None:
+        """Refuse to extend a database that is not the ledger which this folder trusts."""
+        pinned = self.folder.pinned_key()
+        state = facts.load([self.ledger_id]).get(self.ledger_id)
+        keys = [k.key for k in state.keys.values()] if isinstance(state, LedgerState) else []
+        known = {k.id for k in keys if k.name == pinned.name and k.purpose == "checkpoint"}
+        if self.folder.settings().get("origin") != self.origin or pinned.key_id.hex() not in known:
+            raise VerificationError(
+                "ledger.db is not the ledger that trust/ledger.vkey and muniment.toml name; "
+                "nothing was recorded",
+                "muniment verify",
+            )
 
     def _check_pins(self, tree: StoredTree) -> None:
         """Refuse to extend a ledger that has lost entries it is known to have had (promise 4)."""
@@ -300,17 +283,33 @@ class Ledger(Application[UUID]):
                 head = StoredTree(connection).head
         return head.entries, head.root if head.entries else EMPTY_ROOT
 
+    def has_seen(self, size: int, root: bytes) -> bool:
+        """Whether this ledger, a continuation of every pin, has had this state."""
+        with self.engine.connect() as connection:
+            tree = StoredTree(connection)
+            self._check_pins(tree)
+            return 0 < size <= tree.head.entries and tree.root_at(size) == root
+
+    def key(self, name: str, key_id: str) -> Key | None:
+        """The key enrolled under a name and key id (hex), whatever became of it."""
+        with self.engine.connect() as connection:
+            return LedgerFacts(connection).key(name, key_id)
+
     def build(
         self,
         acting: Acting,
         proposals: Sequence[Proposal],
         *,
+        fresh_keys: bool = False,
         engagement: str | None = None,
         role: str | None = None,
         at: str | None = None,
         late_reason: str | None = None,
     ) -> tuple[list[Event], dict[int, bytes]]:
-        """Events with their envelopes, and their sealed payloads, ready to be signed."""
+        """Events with their envelopes, and their sealed payloads, ready to be signed.
+
+        `fresh_keys`: seal under data keys that nothing else is sealed under (for drafts).
+        """
         engagement = engagement or self.routine()
         moment = at or now()
         versions = self._versions([p.stream for p in proposals])
@@ -325,7 +324,8 @@ class Ledger(Application[UUID]):
             fields = {**proposal.fields, **extra}
             if proposal.sealed:
                 own = None if proposal.key else made.get(proposal.stream)
-                key = made[proposal.stream] = own or self._key_for(proposal, known)
+                new = 0 if fresh_keys else known
+                key = made[proposal.stream] = own or self._key_for(proposal, new)
                 fields["sealed"], ciphertexts[index] = seal_fields(
                     self.origin, f"{proposal.stream}/{version}", proposal.sealed, *key
                 )
@@ -448,20 +448,34 @@ class Ledger(Application[UUID]):
         The stored one is returned if there is one for this state already. A ledger never signs a
         checkpoint that is inconsistent with an earlier one: the head continues every pin.
         """
-        size, root = self.seen()
+        checkpoint = Checkpoint(self.origin, *self.seen())
+        size = checkpoint.size
         stored = self.last_checkpoint()
-        if stored is not None and Checkpoint.parse(Note.parse(stored).text).size == size:
+        if stored is not None and self._opened(stored) == checkpoint:
             return bytes(stored)
+        active = [k.key.id for k in self._checkpoint_keys() if k.active]
+        key = self.private_key(self.ledger_id, "checkpoint", active[-1])
+        note = Note(checkpoint.format(), (sign_checkpoint(checkpoint, key),)).format()
+        self.log.add_checkpoint(size, note)
+        return note
+
+    def _checkpoint_keys(self) -> list[KeyState]:
         ledger = self.state(self.ledger_id)
         if not isinstance(ledger, LedgerState):
             msg = "the ledger's own stream is missing"
             raise VerificationError(msg, "muniment verify")
-        active = [k for k in ledger.keys.values() if k.active and k.key.purpose == "checkpoint"]
-        key = self.private_key(self.ledger_id, "checkpoint", active[-1].key.id)
-        checkpoint = Checkpoint(self.origin, size, root)
-        note = Note(checkpoint.format(), (sign_checkpoint(checkpoint, key),)).format()
-        self.log.add_checkpoint(size, note)
-        return note
+        return [k for k in ledger.keys.values() if k.key.purpose == "checkpoint"]
+
+    def _opened(self, note: bytes) -> Checkpoint | None:
+        """What a stored note says, if one of the ledger's keys signed it."""
+        keys = [
+            VerifierKey.of(k.key.name, ED25519, unb64url(k.key.public))
+            for k in self._checkpoint_keys()
+        ]
+        try:
+            return open_checkpoint(bytes(note), keys).checkpoint
+        except NoteError:
+            return None
 
     def receipt(self, entry: int) -> bytes:
         """The receipt of an act: its entry's C2SP tlog-proof against the newest checkpoint.
@@ -469,7 +483,7 @@ class Ledger(Application[UUID]):
         `entry`: 0-based index. Raises `UsageError` if no checkpoint covers it yet.
         """
         note = self.last_checkpoint()
-        head = Checkpoint.parse(Note.parse(note).text) if note else None
+        head = self._opened(note) if note else None
         if note is None or head is None or head.size <= entry:
             raise UsageError("no checkpoint covers this entry yet", "muniment checkpoint")
         with self.engine.connect() as connection:
@@ -484,8 +498,3 @@ def seal_fields(
     random = os.urandom(44)
     sealed = seal(origin, event_id, fields, key_id, key, random[:32], random[32:])
     return sealed.ref, sealed.ciphertext
-
-
-def digest_of(data: bytes) -> str:
-    """SHA-256, in hex."""
-    return sha256(data).hexdigest()

@@ -26,7 +26,8 @@ from domain.holding import HoldingCreated
 from domain.record import RecordCollected
 from domain.values import Event, SealedRef
 from ledger import sources
-from ledger.application import Acting, Ledger, seal_fields
+from ledger.acting import Acting
+from ledger.application import Ledger, seal_fields
 from ledger.errors import MunimentError, VerificationError
 from ledger.evidence import decode_event
 from ledger.recorder import Receipt
@@ -384,8 +385,13 @@ def _rows_in(found: Found) -> int:
 
 
 def _tokens_among(connection: Connection, tokens: Sequence[bytes]) -> set[bytes]:
+    """Those of `tokens` whose record still lies in the copy in which it was collected."""
     marks = ", ".join(["{}"] * len(tokens))
-    query = f"SELECT token FROM tokens WHERE token IN ({marks})"  # noqa: S608  marks only
+    query = (
+        "SELECT token FROM tokens JOIN inventory ON inventory.record = tokens.stream "  # noqa: S608
+        "JOIN holdings ON holdings.holding = inventory.holding "
+        f"WHERE token IN ({marks}) AND holdings.condition NOT IN ('lost', 'returned', 'destroyed')"
+    )
     return {bytes(row[0]) for row in fetch(connection, marked(connection, query), tuple(tokens))}
 
 

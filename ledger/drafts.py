@@ -9,7 +9,9 @@ keys sorted, bytes as base64), at most 32 MiB:
 `note` is the unsigned text of a commit note, `signatures` the note lines given so far. Sealed
 payloads travel as ciphertext; each data key is encrypted (HPKE, `ledger.privatekey`) to the
 ledger and to every signer that has a key of purpose `seal`, under the info
-`muniment/draft/v1 <data key id>`; recipients are named by the key ids of their seal keys.
+`muniment/draft/v1 <commit id> <data key id>`, so that it opens no other draft. A draft has data
+keys of its own: whoever is to sign it learns nothing of what else its streams hold sealed.
+Recipients are named by the key ids of their seal keys.
 
 A signer opens, checks every field against the commitments and the root, and signs a parsed commit
 note, never loose text. A draft that the ledger has overtaken is refused by name and can be
@@ -30,14 +32,16 @@ from msgspec import Struct
 from domain.actor import ActorState
 from domain.ledger import LedgerState
 from domain.values import Event, later
-from ledger.application import Acting, Ledger, seal_fields
+from ledger.acting import Acting
+from ledger.application import Ledger, seal_fields
 from ledger.errors import ConflictError, NoteError, UsageError, VerificationError
-from ledger.evidence import check_events, key_id_of, unb64url
+from ledger.evidence import check_events, enrolled_keys, key_id_of, unb64url
 from ledger.folder import write_atomically
 from ledger.privatekey import PrivateKey, encrypt_to
 from ledger.recorder import Receipt, Submission
 from ledger.sealing import open_sealed
 from ledger.signing import Cosigner, commit_note, encode_all, new_salts, now
+from ledger.tlog import ed25519
 from ledger.tlog.commit import CommitNote, SignedCommit, sign
 from ledger.tlog.note import SignatureLine
 
@@ -165,7 +169,7 @@ def _assemble(
     recipients = _recipients(ledger, note)
     keys = {
         key_id: {
-            name: encrypt_to(public, ledger.keystore.key(key_id), _info(key_id))
+            name: encrypt_to(public, ledger.keystore.key(key_id), _info(note, key_id))
             for name, public in recipients.items()
         }
         for key_id in sorted(used)
@@ -179,8 +183,8 @@ def _assemble(
     )
 
 
-def _info(key_id: str) -> bytes:
-    return f"muniment/draft/v1 {key_id}".encode("ascii")
+def _info(note: CommitNote, key_id: str) -> bytes:
+    return f"muniment/draft/v1 {note.commit_id} {key_id}".encode("ascii")
 
 
 def _recipients(ledger: Ledger, note: CommitNote) -> dict[str, bytes]:
@@ -208,17 +212,20 @@ class Opened(Struct, frozen=True):
 
 
 def open_draft(ledger: Ledger, draft: Draft, seal_key: PrivateKey | None) -> Opened:
-    """Check a draft against its own root and commitments, and open its sealed parts.
+    """Check a draft against its own root, commitments and signatures, and open its sealed parts.
 
-    `seal_key`: the reader's; without it sealed parts stay closed. Raises `DataError` or
-    `VerificationError` for a draft that is not what its note says, `ConflictError` for one that
-    this ledger has overtaken.
+    The state that its signers are to have seen must be one that this ledger, a continuation of
+    every pin, has had. `seal_key`: the reader's; without it sealed parts stay closed. Raises
+    `DataError` or `VerificationError` for a draft that is not what its note says.
     """
     note = draft.commit_note
     if note.origin != ledger.origin:
         msg = "the draft is for another ledger"
         raise VerificationError(msg)
+    if not ledger.has_seen(note.seen_size, note.seen_root):
+        raise VerificationError("the draft speaks of a state that this ledger never had")
     events, _ = check_events(note, draft.states)
+    _check_signatures(ledger, draft, note, events)
     payloads = draft.payloads
     texts: dict[int, dict[str, str]] = {}
     for index, event in enumerate(events):
@@ -233,6 +240,19 @@ def open_draft(ledger: Ledger, draft: Draft, seal_key: PrivateKey | None) -> Ope
     return Opened(note, events, texts)
 
 
+def _check_signatures(
+    ledger: Ledger, draft: Draft, note: CommitNote, events: Sequence[Event]
+) -> None:
+    """Every signature given so far is one over this note, by the key that it names."""
+    brought = enrolled_keys(events)
+    for line in draft.lines:
+        named = (line.name, line.key_id.hex())
+        key = ledger.key(*named) or brought.get(named)
+        if key is None or named not in {(s.name, s.key_id.hex()) for s in note.signers}:
+            raise NoteError("the draft bears a signature by a key that it does not name")
+        ed25519.verify(unb64url(key.public), line.signature, note.text())
+
+
 def _open_part(
     ledger: Ledger, draft: Draft, event: Event, ciphertext: bytes, seal_key: PrivateKey
 ) -> dict[str, str]:
@@ -243,7 +263,7 @@ def _open_part(
     if wrapped is None:
         msg = "the sealed part of {event} is not encrypted to you"
         raise VerificationError(msg, "ask the maker of the draft to renew it", event=event.id)
-    key = seal_key.decrypt(wrapped, _info(ref.key))
+    key = seal_key.decrypt(wrapped, _info(draft.commit_note, ref.key))
     return open_sealed(ledger.origin, event.id, ref, ciphertext, key)
 
 
@@ -310,6 +330,11 @@ def renew(ledger: Ledger, acting: Acting, draft: Draft, seal_key: PrivateKey) ->
     `acting` must be the author of the events. Raises `UsageError` otherwise.
     """
     opened = open_draft(ledger, draft, seal_key)
+    if enrolled_keys(opened.events):
+        raise UsageError(
+            "a draft that enrols a key cannot be renewed: the new key must sign again",
+            "muniment key enrol; muniment draft void FILE",
+        )
     if {event.by for event in opened.events} != {acting.actor}:
         raise UsageError("only the author of the events renews a draft", "--as ACTOR")
     versions: dict[str, int] = {}

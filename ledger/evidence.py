@@ -138,17 +138,3 @@ def key_id_of(kind: str, name: str, public: bytes) -> str:
     """
     types = {"ed25519": bytes([ED25519]), "mldsa44": b"\x06", "p256": b"\xffmuniment/seal-p256"}
     return sha256(name.encode("utf-8") + b"\n" + types[kind] + public).digest()[:4].hex()
-
-
-def open_commit(
-    data: bytes, states: Sequence[bytes], key_of: KeyOf
-) -> tuple[SignedCommit, list[Event]]:
-    """All five steps on a signed commit note's bytes and its events' bytes.
-
-    Returns the parsed note and the decoded events. Raises `DataError` for the first step that
-    fails.
-    """
-    signed = SignedCommit.parse(data)
-    events, _ = check_events(signed.note, states)
-    check_signers(signed, events, key_of)
-    return signed, events

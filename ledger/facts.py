@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from domain.actor import ActorState
 from domain.engagement import EngagementState
 from domain.judging import State, Statement, World, evolve
-from domain.ledger import LedgerInitialized, LedgerState
+from domain.ledger import LedgerInitialized, LedgerState, PolicyAdopted
 from domain.party import PartyState
 from domain.policy import Policy, parse_policy
 from domain.values import Key
@@ -163,12 +163,17 @@ class LedgerFacts:
             )
 
     def policy(self, brought: Sequence[bytes] = ()) -> Policy:
-        """The pack in force: the last one adopted, or the one that entry 0 brings.
+        """The pack in force: the one that entry 0 adopted, or the one that entry 0 brings.
 
         Raises `VerificationError` if its bytes are missing or not the ones adopted.
         """
         if self._policy is None:
-            digest = self._one("SELECT digest FROM policies ORDER BY position DESC LIMIT 1")
+            adopted = self._one(  # entry 0 alone adopts a pack, and verification covers it
+                "SELECT state FROM events WHERE topic = 'policy.adopted' "
+                "AND position <= (SELECT count FROM commits WHERE entry = 0)"
+            )
+            event = decode_event(bytes(adopted)) if adopted is not None else None
+            digest = event.digest if isinstance(event, PolicyAdopted) else None
             data = brought[0] if digest is None and brought else self._pack(digest)
             self._policy = parse_policy(data)
         return self._policy

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from ledger.errors import NoLedgerError, NoteError
+from ledger.errors import NoLedgerError, NoteError, VerificationError
 from ledger.schema import FORMAT
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import VerifierKey
@@ -121,11 +121,24 @@ class Folder:
             raise NoLedgerError(msg, "restore it from a backup or from another party") from error
 
     def pins(self, entry_zero: bytes) -> list[Checkpoint]:
-        """The states that this ledger is known to have had: here and outside."""
+        """The states that this ledger is known to have had: here and outside.
+
+        Raises `VerificationError` for a pin that is there but cannot be read: it may be the one
+        that would show a rollback.
+        """
         pins = []
         for path in self._pin_files(entry_zero):
-            with suppress(OSError, NoteError):
-                pins.append(Checkpoint.parse(path.read_bytes()[:_LIMIT]))
+            try:
+                with path.open("rb") as file:
+                    pins.append(Checkpoint.parse(file.read(_LIMIT)))
+            except FileNotFoundError:
+                continue
+            except (OSError, NoteError) as error:
+                raise VerificationError(
+                    "a pin of this ledger is there but cannot be read: {place}",
+                    "muniment verify; if the ledger is what it should be, remove that file",
+                    place="trust/pin" if path.parent == self.trust else f"pins/{path.name}",
+                ) from error
         return pins
 
     def pin(self, entry_zero: bytes, checkpoint: Checkpoint) -> None:
@@ -150,10 +163,10 @@ def key_file_name(holder: str, purpose: str, key_id: str) -> str:
 
 def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace a file whole or not at all; `durable`: on disk when this returns."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with temporary.open("wb") as file:
-            os.fchmod(file.fileno(), 0o600)
+        with os.fdopen(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(data)
             if durable:
                 file.flush()

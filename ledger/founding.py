@@ -23,7 +23,8 @@ from domain.party import PartyRegistered
 from domain.policy import PolicyError, parse_policy
 from domain.values import Event, Key
 from ledger import VERSION
-from ledger.application import Ledger, Passphrases, seal_fields
+from ledger.acting import Passphrases
+from ledger.application import Ledger, seal_fields
 from ledger.clock import SystemClock
 from ledger.errors import MunimentError, NoteError, UsageError
 from ledger.evidence import b64url, key_id_of, possession_message

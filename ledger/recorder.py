@@ -8,7 +8,7 @@ One commit is one transaction and one flush (DESIGN 3, 5):
 2. the note is not one that was recorded before (then its old positions are the answer);
 3. the commit is genuine (`ledger.evidence`) and `seen` is a state of this tree;
 4. the commit is permitted (`domain.commit.judge_commit`);
-5. events, commit, sealed payloads, tokens and finished tiles are inserted and re-read;
+5. events, commit, sealed payloads, tokens and packs are inserted; the first three are re-read;
 6. projections are brought up to date;
 7. the head advances by compare-and-swap: two writers can never both extend one head;
 8. COMMIT. Only then is the act acknowledged.
@@ -46,7 +46,12 @@ if TYPE_CHECKING:
 
 _ADD_COMMIT, _ADD_SEALED = adding(COMMITS), adding(SEALED)
 _ADD_PACK = adding(PACKS)
-_ADD_TOKEN = Prepared(("token", "stream"), lambda insert: insert(TOKENS).on_conflict_do_nothing())
+_ADD_TOKEN = Prepared(
+    ("token", "stream"),
+    lambda insert: (added := insert(TOKENS)).on_conflict_do_update(
+        index_elements=["token"], set_={"stream": added.excluded.stream}
+    ),
+)
 
 
 class Submission(NamedTuple):

@@ -20,7 +20,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from ledger.errors import NewerFormatError, NoLedgerError
+from ledger.errors import NewerFormatError, NoLedgerError, VerificationError
 from ledger.findings import Finding, Findings, Report
 from ledger.folder import Folder
 from ledger.rows import (
@@ -32,6 +32,7 @@ from ledger.rows import (
     SealedRow,
 )
 from ledger.schema import FORMAT
+from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import VerifierKey
 from ledger.verify import verify
 
@@ -250,17 +251,26 @@ def verify_folder(
         with closing(connect(folder.database)) as connection:
             source = StoredSource(connection)
             source.check_format()
-            pins = folder.pins(next(iter(source.entries(0, 1)), b""))
+            pins, unreadable = _pins(folder, next(iter(source.entries(0, 1)), b""))
             with ThreadPoolExecutor(1) as pool:
                 checked = pool.submit(_integrity, folder.database) if since is None else None
                 report = verify(
                     source, trust, pins=pins, since=since, cosigners=cosigners, progress=progress
                 )
-                return _joined(report, checked)
+                return _joined(report, checked, unreadable)
     except (DamagedError, *_UNREADABLE) as error:
         damage = error if isinstance(error, DamagedError) else _damaged(error)
         findings.add("database_damaged", "file", cause=damage.message)
         return Report(findings.verdict, 0, 0, None, findings.sorted())
+
+
+def _pins(folder: Folder, entry_zero: bytes) -> tuple[list[Checkpoint], list[Finding]]:
+    """The states seen before, and a finding if one of them cannot be read."""
+    try:
+        return folder.pins(entry_zero), []
+    except VerificationError as error:
+        cause = error.message
+        return [], [Finding("pin_unreadable", None, None, "file", None, None, cause)]
 
 
 def _integrity(database: Path) -> Sequence[str]:
@@ -273,17 +283,18 @@ def _integrity(database: Path) -> Sequence[str]:
     return found
 
 
-def _joined(report: Report, checked: Future[Sequence[str]] | None) -> Report:
-    """The report with what SQLite found."""
+def _joined(
+    report: Report, checked: Future[Sequence[str]] | None, others: Sequence[Finding]
+) -> Report:
+    """The report with what SQLite found, and with what lies beside the database."""
     causes = checked.result() if checked else ()
-    if not causes:
+    if not causes and not others:
         return report
     known = {finding.cause for finding in report.findings}
-    damage = [
+    damage = (
         Finding("database_damaged", None, None, "file", None, None, cause)
         for cause in dict.fromkeys(causes)
         if cause not in known
-    ]
-    return Report(
-        "invalid", report.events, report.commits, report.checkpoint, (*report.findings, *damage)
     )
+    found = (*report.findings, *others, *damage)
+    return Report("invalid", report.events, report.commits, report.checkpoint, found)

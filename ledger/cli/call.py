@@ -19,7 +19,8 @@ from ledger.cli.passphrases import Sources
 from ledger.errors import NoLedgerError, UsageError
 
 if TYPE_CHECKING:
-    from ledger.application import Acting, Ledger
+    from ledger.acting import Acting
+    from ledger.application import Ledger
     from ledger.folder import Folder
 
 _CONFIG_LIMIT = 65_536

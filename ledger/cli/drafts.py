@@ -186,6 +186,8 @@ def _show(call: Call, found: Draft, opened: Opened) -> None:
     for signer in opened.note.signers:
         done = (signer.name, signer.capacity) not in found.missing()
         click.echo(f"{'✓' if done else '·'} {signer.name}  {signer.capacity}")
+    seen = _("the signers have seen {entries} entries, root {root}")
+    click.echo(seen.format(entries=opened.note.seen_size, root=opened.note.seen_root.hex()))
     if opened.note.until:
         click.echo(_("valid until {time}").format(time=opened.note.until))
 

@@ -14,7 +14,8 @@ from ledger.cli.output import note, print_json, recorded
 from ledger.errors import UsageError
 
 if TYPE_CHECKING:
-    from ledger.application import Acting, Ledger
+    from ledger.acting import Acting
+    from ledger.application import Ledger
     from ledger.privatekey import PrivateKey
     from ledger.recorder import Receipt
     from ledger.signing import Proposal
@@ -47,7 +48,7 @@ class How(NamedTuple):
             return ledger.act(acting, proposals, possession=possession, **options)
         from ledger.drafts import make_draft, write_draft
 
-        events, ciphertexts = ledger.build(acting, proposals, **options)
+        events, ciphertexts = ledger.build(acting, proposals, fresh_keys=True, **options)
         draft = make_draft(ledger, acting, events, ciphertexts, others, possession=possession)
         write_draft(self.draft, draft)
         return None

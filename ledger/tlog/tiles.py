@@ -11,11 +11,14 @@ three digits, all but the last prefixed with `x`. There are levels 0 to 63 and n
 'tile/0/x001/x234/067'
 >>> parse_tile_path("tile/1/001.p/17")
 Tile(level=1, number=1, width=17)
->>> partial_tiles(70_000)
-[Tile(level=0, number=273, width=112), Tile(level=1, number=1, width=17), Tile(level=2, number=0, width=1)]
+>>> for tile in partial_tiles(70_000):
+...     print(tile)
+Tile(level=0, number=273, width=112)
+Tile(level=1, number=1, width=17)
+Tile(level=2, number=0, width=1)
 >>> sum(1 for _ in completed_tiles(0, 70_000))
 274
-"""  # noqa: E501 - the output of an executed example
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.errors import MunimentError
 from ledger.folder import Folder
 from ledger.tlog.encoding import encode

@@ -19,7 +19,8 @@ from domain.ledger import DraftVoided
 from domain.party import PartyRegistered
 from domain.values import Event
 from ledger import acts
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.clock import SystemClock
 from ledger.collecting import Collected, Terms, collect
 from ledger.folder import Folder, key_file_name

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from domain.values import later
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.clock import SystemClock
 from ledger.errors import (
     KeyAccessError,
@@ -27,13 +28,15 @@ from ledger.errors import (
 from ledger.folder import Folder
 from ledger.signing import now
 from ledger.stored import verify_folder
-from ledger.tlog.checkpoint import Checkpoint
+from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
+from ledger.tlog.note import Note
 from tests.ledger.ledgers import (
     Firm,
     add_person,
     buyer,
     collect_files,
     dump,
+    found_firm,
     passphrase,
     signed_by,
     small_act,
@@ -271,14 +274,49 @@ def test_a_restored_older_folder_is_refused_by_the_pin_outside(firm: Firm) -> No
     refused_to_write(firm)
 
 
-def test_a_lost_or_garbled_outside_pin_leaves_the_one_in_the_folder(
-    firm: Firm, state_home: Path
-) -> None:
+def test_a_lost_outside_pin_leaves_the_one_in_the_folder(firm: Firm, state_home: Path) -> None:
+    older = older_and_newer(firm)
+    (pin,) = (state_home / "muniment" / "pins").iterdir()
+    pin.unlink()
+    shutil.copy(older, firm.path / "ledger.db")
+    refused_to_write(firm)
+
+
+def test_a_garbled_pin_is_no_missing_pin(firm: Firm, state_home: Path) -> None:
     older = older_and_newer(firm)
     (pin,) = (state_home / "muniment" / "pins").iterdir()
     pin.write_bytes(b"garbage")
+    (firm.path / "trust" / "pin").unlink()
     shutil.copy(older, firm.path / "ledger.db")
-    refused_to_write(firm)
+    with pytest.raises(VerificationError, match="cannot be read: pins/"):
+        firm.open()
+    report = verify_folder(Folder(firm.path))
+    assert report.verdict == "invalid"
+    assert "pin_unreadable" in {finding.code for finding in report.findings}
+
+
+def test_a_database_of_another_ledger_is_not_extended(
+    firm: Firm, firm_template: Firm, tmp_path: Path
+) -> None:
+    other = found_firm(tmp_path / "other")
+    shutil.copy(other.path / "ledger.db", firm.path / "ledger.db")
+    with pytest.raises(VerificationError, match="is not the ledger that trust"):
+        firm.open()
+
+
+def test_a_stored_checkpoint_that_nobody_signed_is_signed_anew(
+    ledger: Ledger, admin: Acting
+) -> None:
+    ledger.act(admin, [small_act()])
+    size, _ = ledger.seen()
+    forged = (
+        Checkpoint(ledger.origin, size, b"x" * 32).format()
+        + b"\n"
+        + (Note.parse(ledger.last_checkpoint() or b"").signatures[0].format().encode())
+    )
+    ledger.log.add_checkpoint(size, forged)
+    opened = open_checkpoint(ledger.sign_checkpoint(), [ledger.folder.pinned_key()])
+    assert opened.checkpoint.root == ledger.seen()[1]
 
 
 def test_a_fork_of_the_same_length_is_refused(

@@ -13,7 +13,8 @@ import pytest
 from domain.ledger import DraftVoided
 from domain.values import later
 from ledger import acts, drafts, rebuild
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.drafts import MAX_DRAFT_BYTES, Draft
 from ledger.errors import (
     ConflictError,

@@ -7,7 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from ledger import rebuild
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.clock import SystemClock
 from ledger.errors import ConflictError, MunimentError, RefusedError
 from ledger.recorder import CustodyRecorder, Submission

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.errors import ProofError, UsageError
 from ledger.tlog.checkpoint import open_checkpoint
 from ledger.tlog.merkle import leaf_hash, verify_inclusion

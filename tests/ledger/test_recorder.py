@@ -15,7 +15,8 @@ from domain.judging import Case, Signer, Statement, World
 from domain.ledger import LedgerKeyRotated, rotated_by_old_and_new
 from domain.values import Key
 from ledger import acts, rebuild
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.errors import ConflictError, MunimentError, NoteError, RefusedError
 from ledger.evidence import b64url, check_signers, possession_message
 from ledger.founding import enrolment

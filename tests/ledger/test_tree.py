@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ledger import rebuild
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
 from ledger.tlog.merkle import (
     Frontier,

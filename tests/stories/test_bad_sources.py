@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 
 from ledger import sources
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.collecting import Collected, Failed, Outcome, Terms, Unchanged, collect
 from ledger.sources import SourceFault
 from ledger.stored import verify_folder
@@ -176,7 +177,6 @@ def test_what_changes_while_it_is_read_is_not_taken(
     changing(monkeypatch, "乙.txt", act)
     outcomes = run(source)
     assert (named(outcomes), taken(outcomes)) == ({"乙.txt": "changed_while_read"}, ["甲.txt"])
-    monkeypatch.undo()
 
 
 def test_a_disk_that_fails_in_the_middle_is_named(
@@ -332,17 +332,17 @@ def test_of_ten_thousand_files_three_cannot_be_read(
     for number in range(10_000):
         (folder / f"{number:05d}.txt").write_bytes(b"%d" % number)
     bad = {f"{number:05d}.txt" for number in (7, 4_999, 9_999)}
-    forbid(monkeypatch, {os.fsencode(folder / name) for name in bad})
-    outcomes = run(folder)
+    with monkeypatch.context() as patch:
+        forbid(patch, {os.fsencode(folder / name) for name in bad})
+        outcomes = run(folder)
+        events = ledger.recorder.max_notification_id()
+        again = run(folder)
     assert named(outcomes) == dict.fromkeys(bad, "not_readable")
     assert len(taken(outcomes)) == 9_997
-    events = ledger.recorder.max_notification_id()
-    again = run(folder)
     assert named(again) == dict.fromkeys(bad, "not_readable")
     assert taken(again) == []
     assert sum(o.count for o in again if isinstance(o, Unchanged)) == 9_997
     assert ledger.recorder.max_notification_id() == events
-    monkeypatch.undo()
     assert sorted(taken(run(folder))) == sorted(bad), "what was not readable is taken up later"
 
 
@@ -436,10 +436,10 @@ def test_a_table_that_changes_in_the_middle_is_named_and_taken_up_later(
                     file.write(b"y")
             yield number, cells
 
-    monkeypatch.setattr(sources, "rows", moving)
-    outcomes = run(table, rows=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(sources, "rows", moving)
+        outcomes = run(table, rows=True)
     assert named(outcomes) == {"表.csv": "changed_while_read"}
-    monkeypatch.undo()
     again = run(table, rows=True)
     known = sum(o.count for o in again if isinstance(o, Unchanged))
     assert known == len(taken(outcomes))

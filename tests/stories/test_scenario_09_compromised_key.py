@@ -8,7 +8,8 @@ import pytest
 
 from domain.values import later
 from ledger import acts
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.errors import RefusedError
 from ledger.folder import Folder
 from ledger.founding import enrolment

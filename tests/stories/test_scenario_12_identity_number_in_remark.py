@@ -9,7 +9,8 @@ import pytest
 
 from domain.record import RecordCorrected, RetentionAssigned
 from ledger import acts
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.errors import MunimentError, RefusedError
 from ledger.signing import Proposal
 from tests.ledger.ledgers import Firm, collect_files

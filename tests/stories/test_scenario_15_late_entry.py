@@ -8,7 +8,8 @@ import pytest
 
 from domain.values import later
 from ledger import acts
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.errors import RefusedError
 from ledger.signing import now
 from ledger.stored import verify_folder

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ledger import acts, drafts
-from ledger.application import Acting, Ledger
+from ledger.acting import Acting
+from ledger.application import Ledger
 from ledger.errors import RefusedError
 from ledger.stored import verify_folder
 from tests.ledger.ledgers import collect_files
