@@ -21,7 +21,7 @@ from domain.actor import (
 )
 from domain.holding import HoldingLost, HoldingMoved, HoldingReturned, HoldingState
 from domain.judging import refuse
-from domain.ledger import DraftVoided
+from domain.ledger import DraftVoided, LedgerKeyRotated
 from domain.party import PartyRegistered
 from domain.record import (
     RecordArchived,
@@ -120,6 +120,12 @@ def enrol_key(ledger: Ledger, actor: str, key: Key) -> Proposal:
 def rotate_key(actor: str, old_key: str, key: Key, reason: str) -> Proposal:
     """密钥更换: `old_key` is a key id in hex."""
     return Proposal(ActorKeyRotated, actor, {"old_key": old_key, "key": key, "reason": reason})
+
+
+def rotate_ledger_key(ledger: Ledger, key: Key) -> Proposal:
+    """账本密钥更换: the old checkpoint key and the new one sign as proofs of possession."""
+    fields = {"old_key": ledger.checkpoint_key(), "key": key}
+    return Proposal(LedgerKeyRotated, ledger.ledger_id, fields)
 
 
 def revoke_key(actor: str, key_id: str, reason: str) -> Proposal:

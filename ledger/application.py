@@ -453,11 +453,14 @@ class Ledger(Application[UUID]):
         stored = self.last_checkpoint()
         if stored is not None and self._opened(stored) == checkpoint:
             return bytes(stored)
-        active = [k.key.id for k in self._checkpoint_keys() if k.active]
-        key = self.private_key(self.ledger_id, "checkpoint", active[-1])
+        key = self.private_key(self.ledger_id, "checkpoint", self.checkpoint_key())
         note = Note(checkpoint.format(), (sign_checkpoint(checkpoint, key),)).format()
         self.log.add_checkpoint(size, note)
         return note
+
+    def checkpoint_key(self) -> str:
+        """The id, in hex, of the key that signs checkpoints now."""
+        return [k.key.id for k in self._checkpoint_keys() if k.active][-1]
 
     def _checkpoint_keys(self) -> list[KeyState]:
         ledger = self.state(self.ledger_id)

@@ -13,7 +13,7 @@ from hashlib import sha256
 from itertools import chain, islice
 from typing import Any, Final, NamedTuple, cast
 
-from domain.ledger import LedgerInitialized, PolicyAdopted
+from domain.ledger import PolicyAdopted
 from domain.values import Event
 from ledger.errors import EncodingError
 from ledger.evidence import decode_event
@@ -21,12 +21,13 @@ from ledger.findings import Findings
 from ledger.growth import split
 from ledger.keyhistory import IDENTITY, KeyHistory
 from ledger.notecheck import Commit, NoteCheck, majority
+from ledger.permission import Judge, opened_ledger
 from ledger.reading import Reader
-from ledger.rows import CommitRow, DamagedError, EventRow, SealedRow
+from ledger.rows import CommitRow, DamagedError, EventRow, SealedRow, Source
 from ledger.tlog.commit import POSSESSION, CommitNote
 from ledger.tlog.merkle import leaf_hash, tree_root
 
-_WATCHED: Final[frozenset[type]] = frozenset({*IDENTITY, PolicyAdopted})
+_WATCHED: Final[frozenset[type]] = IDENTITY
 """What later entries are checked with; every class that enrols a key is among them."""
 
 
@@ -60,16 +61,16 @@ class EntryCheck:
         findings: Findings,
         keys: KeyHistory,
         origin: str,
-        events: Iterator[EventRow],
-        sealed: Iterator[SealedRow],
+        source: Source,
     ) -> None:
         self._findings = findings
         self._keys = keys
         self._notes = NoteCheck(findings, keys, origin)
         self._reader = Reader(_WATCHED)
-        self._event_rows = events
-        self._sealed_rows = sealed
-        self._sealed_next: SealedRow | None = next(sealed, None)
+        self._source = source
+        self._event_rows: Iterator[EventRow] = iter(())
+        self._sealed_rows: Iterator[SealedRow] = iter(())
+        self._sealed_next: SealedRow | None = None
         self.events = 0
         """How many positions lie behind."""
         self.policies: dict[str, tuple[int, str]] = {}
@@ -78,6 +79,7 @@ class EntryCheck:
         """The last entry that each holder signed."""
         self.complete = True
         """Whether every entry so far could be read, so that nobody's last one was missed."""
+        self._judge = Judge(keys, source, self.signers)
 
     def check(self, index: int, row: CommitRow) -> Checked:
         """Check entry `index` with its events."""
@@ -91,11 +93,13 @@ class EntryCheck:
         trusted = _trusted(commit, leaves)
         events = self._decode(commit, rows, trusted)
         sound = self._notes.check(commit, events)
+        permitted = self._permitted(commit, events, sound=sound)
         self.complete = self.complete and sound
         self._leaves(commit, rows, leaves, trusted, sound=sound)
         self._columns(commit, rows, events, sound=sound)
         self._sealed(commit, events)
-        self._remember(commit, events, sound=sound)
+        if permitted is not False:
+            self._remember(commit, events, sound=sound, permitted=bool(permitted))
         return Checked(commit.note, sound, self._notes.verified)
 
     @property
@@ -103,9 +107,15 @@ class EntryCheck:
         """The accepted time of the last entry that could be read."""
         return self._notes.accepted
 
-    def resume(self, position: int, accepted: str) -> None:
-        """Go on after an entry that was verified before: its last position, its accepted time."""
-        self.events = position
+    def begin(self, first: int) -> None:
+        """Go on with the rows from a position on."""
+        self._event_rows = self._source.events(first)
+        self._sealed_rows = self._source.sealed(first)
+        self._sealed_next = next(self._sealed_rows, None)
+        self.events = max(first, 1) - 1
+
+    def resume(self, accepted: str) -> None:
+        """Go on after an entry that was verified before, accepted at this time."""
         self._notes.accepted = accepted
 
     def skip(self, index: int, following: CommitRow) -> None:
@@ -275,18 +285,22 @@ class EntryCheck:
         )  # fmt: skip
 
     def _authors(self, commit: Commit, note: CommitNote, events: Sequence[Event | None]) -> None:
-        actors = [signer for signer in note.signers if signer.capacity != POSSESSION]
-        holders = {self._keys.holder_of(signer.name) for signer in actors}
-        for holder in holders:
+        actors = {
+            (self._keys.holder_of(signer.name), signer.capacity)
+            for signer in note.signers
+            if signer.capacity != POSSESSION
+        }
+        for holder, _ in actors:
             self.signers[holder] = commit.index
-        authors = {event.by for event in events if event is not None}
-        if authors <= holders:
+        authors = {(event.by, event.role) for event in events if event is not None}
+        if authors <= actors:
             return
         for position, event in enumerate(events, commit.first):
-            if event is not None and event.by not in holders:
+            if event is not None and (event.by, event.role) not in actors:
                 self._findings.add(
                     "author_did_not_sign", "event", position=position, stream=event.stream,
-                    actual=event.by, cause="the event's author is not among the commit's signers",
+                    actual=event.by,
+                    cause="the event's author is not among the commit's signers in its role",
                 )  # fmt: skip
 
     # What hangs on the events
@@ -325,20 +339,40 @@ class EntryCheck:
             cause="no event names this ciphertext",
         )  # fmt: skip
 
-    def _remember(self, commit: Commit, events: Sequence[Event | None], *, sound: bool) -> None:
+    def _permitted(
+        self, commit: Commit, events: Sequence[Event | None], *, sound: bool
+    ) -> bool | None:
+        """Whether a commit's identity events were permitted; None if that cannot be said."""
+        if _WATCHED.isdisjoint(map(type, events)):
+            return None
+        if commit.index == 0 and (ledger := opened_ledger(events)):
+            self._keys.begin(ledger)
+        known = [event for event in events if event is not None and type(event) in _WATCHED]
+        if commit.entry is None or not sound or (commit.index == 0 and None in events):
+            return None
+        refusals = self._judge.judge(commit.index, commit.entry, known)
+        for refusal in refusals or ():
+            self._findings.add(
+                "not_permitted", "event", position=commit.first, stream=known[0].stream,
+                actual=refusal.detail, cause=f"{refusal.rule} {refusal.code} ({refusal.detail})",
+            )  # fmt: skip
+        return None if refusals is None else not refusals
+
+    def _remember(
+        self, commit: Commit, events: Sequence[Event | None], *, sound: bool, permitted: bool
+    ) -> None:
         """Fold what later entries depend on; an unsigned commit says nothing about keys."""
         if _WATCHED.isdisjoint(map(type, events)):
             return
         for position, event in enumerate(events, commit.first):
             if isinstance(event, PolicyAdopted):
                 self.policies[event.digest] = (position, event.stream)
-            elif event is not None and type(event) in IDENTITY:
+            if event is not None and type(event) in IDENTITY:
                 if commit.entry is None or not sound:
                     self._keys.damaged.add(event.stream[-36:])
                     continue
-                if isinstance(event, LedgerInitialized):
-                    self._keys.begin(event.stream)
-                self._keys.fold((position, commit.index, commit.entry.accepted, event))
+                recorded = (position, commit.index, commit.entry.accepted, event)
+                self._keys.fold(recorded, permitted=permitted)
 
 
 def _typed(rows: _Rows) -> _Rows:

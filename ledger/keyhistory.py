@@ -4,28 +4,37 @@ Keys are those before the commit: what an entry enrols may sign from the next on
 ends may still sign in it. Entry 0 alone leans on itself. A key is found by the name and key id of
 a signer line; the name says whose it is: the ledger's origin, or `<origin>/a/<actor>`.
 
-The history is folded by the domain's own evolvers from the events about identity. An event that
-was changed is left out, and its stream remembered: what follows from its absence is no finding.
+The history is folded by the domain's own evolvers from the events about identity: those that keys,
+roles and what they lean on follow from. Callers fold what was permitted (`ledger.permission`). An
+event that was changed is left out, and its stream remembered: what follows from its absence is no
+finding.
 """
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from domain import TOPICS
 from domain.actor import (
     ActorKeyCompromised,
-    ActorKeyEnrolled,
     ActorKeyRevoked,
-    ActorKeyRotated,
     ActorRegistered,
     ActorState,
 )
+from domain.engagement import EngagementOpened
 from domain.judging import State, evolve
 from domain.keys import KeyState
-from domain.ledger import LedgerInitialized, LedgerKeyRotated, LedgerState
+from domain.ledger import (
+    DraftVoided,
+    LedgerInitialized,
+    LedgerKeyRotated,
+    LedgerState,
+    PolicyAdopted,
+)
+from domain.party import PartyRegistered
 from domain.values import Event
 from ledger.errors import NoteError
 from ledger.evidence import unb64url
@@ -34,12 +43,15 @@ from ledger.tlog.note import ED25519 as NOTE_ED25519
 from ledger.tlog.note import VerifierKey, key_id
 
 IDENTITY: Final = frozenset(
-    {
-        ActorRegistered, ActorKeyEnrolled, ActorKeyRotated, ActorKeyRevoked, ActorKeyCompromised,
-        LedgerInitialized, LedgerKeyRotated,
-    }
+    kind
+    for topic, kind in TOPICS.items()
+    if topic.partition(".")[0] in {"ledger", "policy", "party", "actor", "engagement", "draft"}
+)
+"""The event classes that keys, roles and what they lean on follow from."""
+
+_BEGIN: Final = (
+    LedgerInitialized, ActorRegistered, PartyRegistered, EngagementOpened, PolicyAdopted,
 )  # fmt: skip
-"""The event classes that keys follow from."""
 
 Recorded = tuple[int, int, str, Event]
 """An event with its position, its entry and the entry's accepted time."""
@@ -71,18 +83,17 @@ class _Use:
 class KeyHistory:
     """Keys and their holders, advanced event by event."""
 
-    def __init__(
-        self,
-        origin: str,
-        findings: Findings,
-        load: Callable[[str], Iterable[Recorded]] | None = None,
-    ) -> None:
-        """`load`: reads the earlier events of a holder, where verification begins later on."""
+    def __init__(self, origin: str, findings: Findings) -> None:
         self._origin = origin
         self._prefix = f"{origin}/a/"
         self._findings = findings
-        self._load = load
-        self._states: dict[str, State] = {}
+        self.states: dict[str, State] = {}
+        """The folds of streams about identity, but for those of voided drafts."""
+        self.publics: set[str] = set()
+        """Every public key enrolled."""
+        self.voided: set[str] = set()
+        """The commit ids of voided drafts."""
+        self._successors: list[tuple[str, str]] = []
         self._ledger = ""
         self._found: dict[tuple[str, bytes], KnownKey] = {}
         self._uses: dict[tuple[str, str], _Use] = {}
@@ -128,23 +139,43 @@ class KeyHistory:
             use = self._uses[key.holder, key.state.key.id] = _Use()
         use.add(entry, position)
 
-    def fold(self, recorded: Recorded) -> None:
-        """Advance by one event about identity; others change nothing."""
+    def fold(self, recorded: Recorded, *, permitted: bool) -> None:
+        """Advance by one event about identity; others change nothing.
+
+        `permitted`: it was judged; False where that could not be said.
+        """
         position, entry, accepted, event = recorded
         if type(event) not in IDENTITY:
             return
         stream = event.stream
-        state = self._states.get(stream) or self._state(stream)
-        if isinstance(event, LedgerInitialized | ActorRegistered):
+        if isinstance(event, DraftVoided):
+            self.voided.add(event.commit)
+            return
+        self.publics.update(key.public for key in getattr(event, "enrolled_keys", ()))
+        state = self.states.get(stream)
+        if isinstance(event, _BEGIN):
             state = None
-        elif state is None:  # its beginning is damaged, which was reported
+        elif type(state) is not (
+            LedgerState if isinstance(event, LedgerKeyRotated) else ActorState
+        ):  # its beginning is damaged, which was reported
             state = _stub(event)
-        self._states[stream] = evolve(state, event, entry, accepted)
+        self.states[stream] = evolve(state, event, entry, accepted)
         self._found.clear()
+        if isinstance(event, LedgerKeyRotated) and permitted:
+            self._successors.append((event.old_key, event.key.id))
         if isinstance(event, ActorKeyRevoked | ActorKeyCompromised):
             self._ended.setdefault((stream, event.key), position)
         if isinstance(event, ActorKeyCompromised):
             self._dispute(stream, event, entry)
+
+    def reached_from(self, trust: VerifierKey) -> set[VerifierKey]:
+        """`trust`, and the checkpoint keys that follow it by permitted rotations, each proved."""
+        keys = {key.key_id.hex(): key for key, _ in self.ledger_keys()}
+        reached = {trust}
+        for old, new in self._successors:
+            if keys.get(old) in reached and new in keys:
+                reached.add(keys[new])
+        return reached
 
     def ledger_keys(self) -> Iterator[tuple[VerifierKey, KeyState]]:
         """The ledger's own checkpoint keys, in the order in which they were enrolled."""
@@ -155,28 +186,34 @@ class KeyHistory:
                 with suppress(NoteError):  # a key that no verifier may trust
                     yield VerifierKey.of(key.key.name, NOTE_ED25519, public), key
 
-    def finish(self) -> None:
-        """Report the keys that signed and were revoked later: one finding a key."""
-        for (holder, identity), use in self._uses.items():
-            state = self._state(holder)
-            key = state.keys.get(identity) if state else None
-            if key is not None and key.condition == "revoked":
-                self._findings.add(
-                    "key_revoked", "key", position=self._ended.get((holder, identity)),
-                    stream=holder, actual=identity,
-                    cause=f"revoked by entry {key.until} after it had signed {use.count} entries",
-                )  # fmt: skip
+    def finish(self, begun: int = 0) -> None:
+        """Report the keys that signed and were revoked later: one finding a key.
+
+        `begun`: the entries before this one were not all read. A key that could have signed there
+        counts as one that did, and one reported as compromised gets a finding for all of them.
+        """
+        for holder, state in self.states.items():
+            for identity, key in state.keys.items() if isinstance(state, ActorState) else ():
+                use = self._uses.get((holder, identity))
+                earlier = key.key.purpose == "act" and key.since + 1 < begun
+                position = self._ended.get((holder, identity))
+                if key.condition == "revoked" and (use or earlier):
+                    many = f"{use.count if use else 0} entries" if not begun else "entries"
+                    self._findings.add(
+                        "key_revoked", "key", position=position, stream=holder, actual=identity,
+                        cause=f"revoked by entry {key.until} after it had signed {many}",
+                    )  # fmt: skip
+                elif key.condition == "compromised" and earlier:
+                    self._findings.add(
+                        "key_compromised", "key", position=position, stream=holder,
+                        actual=identity,
+                        cause=f"reported by entry {key.until} as compromised since "
+                        f"{key.suspected_since}: what it signed before entry {begun}, which was "
+                        "not read again, is disputed",
+                    )  # fmt: skip
 
     def _state(self, holder: str) -> ActorState | LedgerState | None:
-        state = self._states.get(holder)
-        if state is None and self._load and holder:
-            load, self._load = self._load, None  # folding must not ask again
-            try:
-                for recorded in load(holder):
-                    self.fold(recorded)
-            finally:
-                self._load = load
-            state = self._states.get(holder)
+        state = self.states.get(holder)
         return state if isinstance(state, ActorState | LedgerState) else None
 
     def _dispute(self, holder: str, event: ActorKeyCompromised, entry: int) -> None:

@@ -214,7 +214,8 @@ def rows(found: Found) -> Iterator[tuple[int, list[str]]]:
     csv.field_size_limit(_MAX_CELL)
     digest = sha256()
     with opened(found.path) as file:
-        text = TextIOWrapper(_Hashing(file, digest), encoding=found.encoding, newline="")  # type: ignore[type-var]
+        hashing = _Hashing(file, digest)
+        text = TextIOWrapper(hashing, found.encoding, newline="")  # type: ignore[type-var]
         reader = csv.reader(text, delimiter=delimiter, strict=True)
         number = 0
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from ledger.cli.language import N_, _, plural
 from ledger.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from ledger.findings import Report
@@ -84,12 +86,21 @@ def verify(call: Call, since: Path | None, trust: Path | None) -> int:
     folder = call.folder
     folder.check()
     key = VerifierKey.parse(_read(trust).decode("utf-8").strip()) if trust else None
-    report = verify_folder(folder, since=_read(since) if since else None, trust=key)
+    report = verify_folder(
+        folder, since=_read(since) if since else None, trust=key, progress=_progress(call)
+    )
     if call.as_json:
         click.echo(msgspec.json.encode(report))
     else:
         _show(report)
     return 0 if report.verdict in PASSING else FAILED
+
+
+def _progress(call: Call) -> Callable[[int], None] | None:
+    """Says how many events have been checked, where somebody is looking."""
+    if call.quiet or call.as_json or not sys.stderr.isatty():
+        return None
+    return lambda events: click.echo(f"\r{events} …", nl=False, err=True)
 
 
 def _read(path: Path) -> bytes:

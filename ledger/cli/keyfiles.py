@@ -1,4 +1,4 @@
-"""New keys of an actor on their way into the ledger: written first, removed if they are refused.
+"""New keys of an actor or of the ledger: written first, removed if their enrolment is refused.
 
 The file is on the disk before the commit that enrols it, so that no enrolled key is ever lost
 between the two; a refused act leaves no file behind.
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from ledger.application import Ledger
     from ledger.privatekey import Kind, PrivateKey, Purpose
 
-KINDS: Final[dict[str, str]] = {"act": "ed25519", "seal": "p256", "cosign": "ed25519"}
-"""Which kind of key serves an actor for which purpose."""
+KINDS: Final[dict[str, str]] = {
+    "act": "ed25519", "seal": "p256", "cosign": "ed25519", "checkpoint": "ed25519",
+}  # fmt: skip
+"""Which kind of key serves which purpose."""
 
 
 class NewKeys:
@@ -40,7 +42,8 @@ class NewKeys:
         self._ledger = ledger
         self._holder = holder
         self._passphrase = passphrase
-        name = f"{ledger.origin}/a/{holder}"
+        own = holder == ledger.ledger_id
+        name = ledger.origin if own else f"{ledger.origin}/a/{holder}"
         self._keys = [_made(purpose, name) for purpose in purposes]
         self.enrolments: list[Key] = [enrolment(key, ledger.seen()) for key in self._keys]
         self.files: list[Path] = []

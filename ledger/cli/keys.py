@@ -70,7 +70,7 @@ def list_keys(call: Call, *, whose: str | None, style: str | None) -> None:
 @key.command(
     "rotate",
     help=N_(
-        "Replace your own key by a new one; both sign.\n\n"
+        "Replace your own key, or the ledger's, by a new one; both sign.\n\n"
         "The new key is written into identity/ under the passphrase of the old one, unless a new "
         "one is given. The old file is kept: what it signed is still checked by its public key."
     ),
@@ -85,13 +85,23 @@ def list_keys(call: Call, *, whose: str | None, style: str | None) -> None:
 @option(
     "--reason", type=CODE("RevocationReason"), default="rotated", show_default=True, help=N_("Why.")
 )
+@option("--of-ledger", is_flag=True, help=N_("The ledger's key, which signs checkpoints."))
 @_NEW_PASSPHRASE
 @act_options
 @pass_call
 def rotate(
-    call: Call, *, purpose: str, reason: str, new_passphrase_file: str | None, how: How
+    call: Call,
+    *,
+    purpose: str,
+    reason: str,
+    of_ledger: bool,
+    new_passphrase_file: str | None,
+    how: How,
 ) -> None:
-    """Record `actor.key_rotated`."""
+    """Record `actor.key_rotated`, or `ledger.key_rotated`."""
+    if of_ledger:
+        _rotate_ledger_key(call, new_passphrase_file, how)
+        return
     from ledger.acts import actor_state, rotate_key
     from ledger.cli.passphrases import new_passphrase
     from ledger.errors import KeyAccessError
@@ -106,6 +116,22 @@ def rotate(
             new = keys.enrolments[0]
             proposal = rotate_key(acting.actor, old.key.id, new, reason)
             receipt = how.record(ledger, acting, [proposal], keys.possession)
+    how.tell(call, receipt, key=new.id)
+    keys.tell(call)
+
+
+def _rotate_ledger_key(call: Call, new_passphrase_file: str | None, how: How) -> None:
+    from ledger.acts import rotate_ledger_key
+    from ledger.cli.passphrases import new_passphrase
+
+    with call.writing() as ledger:
+        old = ledger.private_key(ledger.ledger_id, "checkpoint", ledger.checkpoint_key())
+        secret = new_passphrase(new_passphrase_file, call.passphrases("ledger"))
+        with NewKeys(ledger, ledger.ledger_id, ("checkpoint",), secret) as keys:
+            new = keys.enrolments[0]
+            possession = [old, *keys.possession]
+            acting = call.acting(ledger)
+            receipt = how.record(ledger, acting, [rotate_ledger_key(ledger, new)], possession)
     how.tell(call, receipt, key=new.id)
     keys.tell(call)
 

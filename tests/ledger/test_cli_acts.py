@@ -157,6 +157,14 @@ def test_a_rotated_key_signs_and_the_old_one_does_not(desk: Desk) -> None:
     desk.did("key", "rotate", "--purpose", "seal")
 
 
+def test_the_ledgers_key_is_rotated_and_the_pinned_one_still_verifies(desk: Desk) -> None:
+    before = desk.did("checkpoint")
+    desk.did("key", "rotate", "--of-ledger")
+    after = desk.did("checkpoint")
+    assert before.splitlines()[-1].split()[2][:5] != after.splitlines()[-1].split()[2][:5]
+    assert json.loads(desk.did("verify", "--json"))["verdict"] == "valid"
+
+
 def test_a_revoked_key_is_named_by_its_id_alone(desk: Desk) -> None:
     key = next(
         row["id"]

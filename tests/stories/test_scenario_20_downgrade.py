@@ -51,8 +51,8 @@ def test_a_draft_that_an_approver_signs_downgrades(
     others = [(second_person.actor, "approver")]
     draft = drafts.make_draft(ledger, admin, events, ciphertexts, others)
     drafts.submit(ledger, drafts.add_signature(draft, second_person.key))
-    state = ledger.state(record)
-    assert (state.level, state.sensitivity) == ("general_2", "general_pi")  # type: ignore[union-attr]
+    state = acts.record_state(ledger, record)
+    assert (state.level, state.sensitivity) == ("general_2", "general_pi")
     assert verify_folder(ledger.folder).verdict == "valid"
 
 
