@@ -115,7 +115,9 @@ class EntryCheck:
         self.events = max(first, 1) - 1
 
     def resume(self, accepted: str) -> None:
-        """Go on after an entry that was verified before, accepted at this time."""
+        """Leave off after an entry that was verified before, accepted at this time."""
+        self._event_rows, self._sealed_rows = iter(()), iter(())
+        self._sealed_next = None
         self._notes.accepted = accepted
 
     def skip(self, index: int, following: CommitRow) -> None:

@@ -59,6 +59,12 @@ class Source(TreeSource, Protocol):
     def tiles(self) -> Iterator[tuple[int, int]]:
         """Level and number of every stored tile."""
 
+    def counted(self, first: int, entry: int) -> tuple[int, int, int]:
+        """How many events lie below a position, and entries below one; the lowest position.
+
+        The lowest is 1 where there is no event.
+        """
+
     def packs(self) -> Iterator[tuple[bytes, bytes]]:
         """Digest and bytes of every kept policy pack."""
 

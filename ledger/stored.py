@@ -167,6 +167,16 @@ class StoredSource:
         """Level and number."""
         return self._rows((int, int), "SELECT level, number FROM tiles")
 
+    def counted(self, first: int, entry: int) -> tuple[int, int, int]:
+        """All are counted from an index, and what is new is taken off."""
+        sql = (
+            "SELECT (SELECT count(*) FROM events) - (SELECT count(*) FROM events WHERE "
+            "position >= ?), (SELECT count(*) FROM commits) - (SELECT count(*) FROM commits WHERE "
+            "entry >= ?), ifnull((SELECT min(position) FROM events), 1)"
+        )
+        events, entries, lowest = self._run(sql, first, entry)[0]
+        return events, entries, lowest
+
     def packs(self) -> Iterator[tuple[bytes, bytes]]:
         """Digest and bytes."""
         return self._rows((bytes, bytes), "SELECT digest, data FROM packs")

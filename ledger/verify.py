@@ -1,18 +1,23 @@
 """Is it genuine: does a ledger hold exactly what was signed, in the order in which it was accepted.
 
 Rows come in as iterators (`Source`), so that a database, a bundle or a segment is judged alike,
-and memory stays flat. Whether an act was *permitted* is another question (`domain.commit`). What
-must be given is the ledger key that the reader trusts; nothing is trusted on first use.
+and memory stays flat. Whether an act was *permitted* is another question (`domain.commit`), save
+for acts about identity: keys and roles decide who said everything else, so commits with events of
+`ledger`, `policy`, `party`, `actor`, `engagement` and `draft` are judged as when they were recorded
+(`ledger.permission`), and what was not permitted enrols and ends nothing. What must be given is the
+ledger key that the reader trusts; nothing is trusted on first use.
 
     1  the head is there
-    2  the pinned checkpoint, where verification starts from one: signed by the trusted key, and
-       its tree is a prefix of this one; else everything is verified, and it counts as a pin
+    2  the pinned checkpoint, where verification starts from one: signed by the trusted key or one
+       that follows it by proved rotations, and its tree is a prefix of this one; else everything
+       is verified, and it counts as a pin; events about identity before it are opened and judged
     3  every entry, in order:
        3a  its bytes are a canonical entry; its note is for this ledger
        3b  its events are there at dense positions, have the signed root, are canonical and typed
        3c  everybody whom the note names signed, with a key that could sign then; nobody else
        3d  the accepted time does not go back
-       3e  the columns of its rows say what the bytes say; every author signed
+       3e  the columns of its rows say what the bytes say; every author signed, in its role;
+           events about identity were permitted
        3f  every sealed payload that its events name is there and is the one they name
        3g  `seen` is a state that this tree had
        3h  its hash is the one that the tiles keep
@@ -33,18 +38,16 @@ from contextlib import suppress
 from hashlib import sha256
 
 from domain.keys import KeyState
-from domain.ledger import LedgerInitialized, LedgerKeyRotated
+from ledger.earlier import Earlier
 from ledger.entrycheck import EntryCheck
 from ledger.errors import DataError, NoteError, ProofError
-from ledger.evidence import decode_event
 from ledger.findings import Findings, Report
-from ledger.growth import Derived, Growth, split
-from ledger.keyhistory import KeyHistory, Recorded
+from ledger.growth import Derived, Growth
+from ledger.keyhistory import KeyHistory
 from ledger.rows import BEGINNING, CheckpointRow, DamagedError, HeadRow, Source
-from ledger.tlog import ed25519
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint, verify_line
 from ledger.tlog.commit import CommitNote, Entry
-from ledger.tlog.merkle import leaf_hash, tree_root, verify_inclusion
+from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import Note, VerifierKey
 from ledger.tlog.tiles import TILE_HEIGHT
 
@@ -61,10 +64,15 @@ def verify(
     """Verify everything, or what is new since a pinned checkpoint.
 
     `trust`: the ledger's key as the reader knows it; `pins`: states known to have been seen;
-    `since`: a checkpoint note, trusted as the end of what was verified before (the events before
-    it are not read again, but for those about the keys that signed since); `cosigners`: keys of
-    others that may have signed stored checkpoints; `progress` is told the number of events.
-    Raises `NoteError` if `since` is no checkpoint of this ledger that the trusted key signed.
+    `since`: a checkpoint note, the end of what was verified before. What lies before it is trusted
+    to be as that verification found it, except for entry 0 and the events about identity that are
+    found by the streams of those who signed or are named: these are opened and judged again, rows
+    are counted, and streams found have no gaps. Not looked for: changed records, and an event about
+    identity that was hidden by changing other unsigned rows (columns, `signers`) to match.
+    A key that ended and could have signed before is reported as if it had.
+    `cosigners`: keys of others that may have signed stored checkpoints; `progress` is told the
+    number of events. Raises `NoteError` if `since` is no checkpoint of this ledger signed by
+    `trust` or by a key that it leads to, each signed for by the one before.
     """
     return _Verification(source, trust, [*pins], [*cosigners], progress).run(since)
 
@@ -85,6 +93,7 @@ class _Verification:
         self._progress = progress
         self._findings = Findings()
         self._keys = KeyHistory(trust.name, self._findings)
+        self._entries = EntryCheck(self._findings, self._keys, trust.name, source)
         self._begun = 0  # entries and events that were verified before
         self._skipped = 0
         self._commits = 0
@@ -98,7 +107,8 @@ class _Verification:
                 self._findings.add("head_missing", "head", cause="the head is not one row")
             start = self._start(since, head) if since is not None else None  # step 2
             growth = Growth(self._source, self._findings, start)
-            entries = self._entries(start)
+            entries = self._entries
+            entries.begin(self._skipped + 1 if start else BEGINNING)
             try:
                 self._grow(growth, entries)  # steps 3 and 4
             except DamagedError:
@@ -110,6 +120,7 @@ class _Verification:
             self._tiles(growth.size)
             self._head(growth, entries, head)  # step 6
             self._kept(entries)  # step 7
+            self._counted()
             for position in self._source.version_faults(self._skipped + 1):  # step 8
                 self._findings.add(
                     "version_gap", "event", position=position,
@@ -121,7 +132,7 @@ class _Verification:
                 "database_damaged", "file", position=events + 1 if events else None,
                 cause=error.message,
             )  # fmt: skip
-        self._keys.finish()
+        self._keys.finish(self._begun)
         return Report(
             self._findings.verdict,
             events - self._skipped,
@@ -144,87 +155,39 @@ class _Verification:
             last = self._source.position_of(claimed.size)
             self._begun = claimed.size
             self._skipped = head.events if head and last is None else (last or 1) - 1
-            self._old = tree
-            self._keys = KeyHistory(self._trust.name, self._findings, self._earlier)
-            self._find_ledger()
-        known = {self._trust, *(key for key, _ in self._keys.ledger_keys())}
-        pinned = open_checkpoint(since, known, self._trust.name).checkpoint
+            self._earlier(tree)
+        pinned = open_checkpoint(
+            since, self._keys.reached_from(self._trust), self._trust.name
+        ).checkpoint
         self._remember(pinned)
         if tree is None:
             self._pins.append(pinned)
         return tree
 
-    def _find_ledger(self) -> None:
-        with suppress(DataError, StopIteration):
-            first = decode_event(next(self._source.events(1))[5])
-            if isinstance(first, LedgerInitialized):
-                self._keys.begin(first.stream)
+    def _earlier(self, tree: Derived) -> None:
+        first = self._skipped + 1
+        Earlier(self._source, self._findings, self._keys, tree, first).replay(self._entries)
+        before = self._source.entries(tree.size - 1, tree.size)
+        accepted = self._entries.accepted
+        with suppress(DataError, IndexError):
+            accepted = Entry.parse(before[0]).accepted
+        self._entries.resume(accepted)
 
-    def _earlier(self, holder: str) -> Iterator[Recorded]:
-        """The events of a key's holder before the pinned checkpoint, each shown to lie in it."""
-        try:
-            identity = bytes.fromhex(holder[-36:].replace("-", ""))
-        except ValueError:
+    def _counted(self) -> None:
+        """Before the pinned checkpoint, nothing was taken away."""
+        if not self._begun:
             return
-        for position, _, _, _, entry, state in self._source.stream(identity):
-            if entry is None or entry >= self._begun:
-                return
-            accepted = self._included(entry, position, state)
-            if accepted is None:
-                self._findings.add(
-                    "event_changed", "event", position=position, stream=holder,
-                    actual=leaf_hash(state), cause="not in the entry that its row names",
-                )  # fmt: skip
-                self._keys.damaged.add(holder[-36:])
-            else:
-                event = decode_event(state)
-                if isinstance(event, LedgerKeyRotated) and not self._handed_over(entry, event):
-                    return
-                yield position, entry, accepted, event
-
-    def _handed_over(self, entry: int, event: LedgerKeyRotated) -> bool:
-        """Whether the ledger key before, already known, signed for the one that replaces it."""
-        commit = Entry.parse(self._source.entries(entry, entry + 1)[0]).commit
-        for line in commit.signatures:
-            if (line.name, line.key_id.hex()) == (self._trust.name, event.old_key):
-                old = self._keys.find(line.name, line.key_id)
-                with suppress(NoteError):
-                    ed25519.verify(old.public if old else b"", line.signature, commit.note.text())
-                    return True
-        self._findings.add(
-            "rotation_not_signed", "key", stream=event.stream, expected=event.old_key,
-            cause="the old ledger key did not sign",
-        )  # fmt: skip
-        return False
-
-    def _included(self, entry: int, position: int, state: bytes) -> str | None:
-        """The accepted time of the entry if the event lies in it and it in the pinned tree."""
-        row = next(self._source.commits(entry), None)
-        try:
-            if row is None or row[0] != entry:
-                return None
-            parsed = Entry.parse(row[4])
-            leaves = split(row[5]) or [parsed.commit.note.root]
-            at = position - row[1]
-            proof = self._old.inclusion(entry)
-            verify_inclusion(entry, self._old.size, leaf_hash(row[4]), proof, self._old.root())
-            decode_event(state)
-        except DataError:
-            return None
-        inside = 0 <= at < len(leaves) and leaves[at] == leaf_hash(state)
-        return parsed.accepted if inside and tree_root(leaves) == parsed.commit.note.root else None
-
-    def _entries(self, start: Derived | None) -> EntryCheck:
-        first = self._skipped + 1 if start else BEGINNING
-        entries = EntryCheck(
-            self._findings, self._keys, self._trust.name,
-            self._source.events(first), self._source.sealed(first),
-        )  # fmt: skip
-        if start:
-            before = self._source.entries(start.size - 1, start.size)
-            with suppress(DataError, IndexError):
-                entries.resume(self._skipped, Entry.parse(before[0]).accepted)
-        return entries
+        events, entries, lowest = self._source.counted(self._skipped + 1, self._begun)
+        if events != self._skipped or lowest < 1:
+            self._findings.add(
+                "event_missing", "event", expected=self._skipped, actual=events,
+                cause="there are not as many events before the pinned checkpoint as there were",
+            )  # fmt: skip
+        if entries != self._begun:
+            self._findings.add(
+                "entry_missing", "entry", expected=self._begun, actual=entries,
+                cause="there are not as many entries before the pinned checkpoint as there were",
+            )  # fmt: skip
 
     # Steps 3 and 4: entry by entry
 
@@ -423,7 +386,7 @@ class _Verification:
                 for h, e in entries.signers.items() if _has_identity(h)}  # fmt: skip
         for holder, entry in self._source.signers():
             name, expected = last.pop(holder, ("", None))
-            if expected is None and self._begun and 0 <= entry < self._begun:
+            if 0 <= entry < self._begun and (expected is None or expected < self._begun):
                 continue
             if entry != expected:
                 self._signer(name or holder.hex(), expected, entry)
