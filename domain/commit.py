@@ -148,7 +148,7 @@ def _cosigners(case: Case, events: Sequence[Event]) -> Iterator[Refusal]:
 def _statement(case: Case, events: Sequence[Event]) -> Iterator[Refusal]:
     """`seen`, `until` and the shape of joint commits (DESIGN 4.2)."""
     said, limits, source = case.statement, case.policy.limits, case.world.source
-    if source.commit_voided(said.commit):
+    if any(source.commit_voided(said.commit, signer.holder) for signer in said.actors):
         yield refuse("I-06", "draft_voided", said.commit)
     if (said.seen == 0) != (said.entry == 0) or said.seen > said.entry:
         yield refuse("I-04", "seen_out_of_range")

@@ -114,8 +114,8 @@ class Source(Protocol):
     def public_key_enrolled(self, public: str) -> bool:
         """Whether this public key has ever been enrolled in this ledger, for any purpose."""
 
-    def commit_voided(self, commit: str) -> bool:
-        """Whether an event has voided the draft with this commit id."""
+    def commit_voided(self, commit: str, by: str) -> bool:
+        """Whether this actor has voided the draft with this commit id."""
 
     def last_entry_of(self, holder: str) -> int | None:
         """The index of the last entry that a holder signed in a capacity that counts."""
@@ -139,7 +139,7 @@ class World:
         self._states: dict[str, State | None] = {}
         self._before: dict[str, State | None] = {}
         self._keys: set[str] = set()
-        self._voided: set[str] = set()
+        self._voided: set[tuple[str, str]] = set()
 
     def preload(self, streams: Iterable[str]) -> None:
         """Load the named streams in one go; those that do not exist are remembered as absent."""
@@ -168,9 +168,9 @@ class World:
         """Whether a public key is enrolled already, earlier in this commit included."""
         return public in self._keys or self.source.public_key_enrolled(public)
 
-    def commit_voided(self, commit: str) -> bool:
-        """Whether a draft is void already, earlier in this commit included."""
-        return commit in self._voided or self.source.commit_voided(commit)
+    def commit_voided(self, commit: str, by: str) -> bool:
+        """Whether an actor has voided a draft already, earlier in this commit included."""
+        return (commit, by) in self._voided or self.source.commit_voided(commit, by)
 
     def states(self) -> Iterator[tuple[str, State]]:
         """Every stream held that exists, with its state now."""
@@ -192,7 +192,8 @@ class World:
             if stream not in self._before:
                 self._before[stream] = _copy(old)
             self._keys.update(key.public for key in getattr(event, "enrolled_keys", ()))
-            self._voided.update(filter(None, [getattr(event, "voided_commit", None)]))
+            if (commit := getattr(event, "voided_commit", None)) is not None:
+                self._voided.add((commit, event.by))
         self._states[stream] = evolve(old, event, entry, accepted)
 
 

@@ -208,7 +208,7 @@ def pack_is_known(case: Case, event: PolicyAdopted) -> Iterator[Refusal]:
 @rule(DraftVoided)
 def voided_once(case: Case, event: DraftVoided) -> Iterator[Refusal]:
     """Voiding twice says nothing new, and a commit that voids itself says nothing at all."""
-    if event.version != 1 or case.world.commit_voided(event.commit):
+    if event.version != 1 or case.world.commit_voided(event.commit, event.by):
         yield refuse("I-06", "draft_already_voided", event.stream)
     if event.commit == case.statement.commit:
         yield refuse("I-06", "draft_voids_itself", event.stream)

@@ -8,7 +8,6 @@ transaction, in `ledger.recorder`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
@@ -39,7 +38,7 @@ from ledger.keystore import Keystore
 from ledger.privatekey import PrivateKey
 from ledger.recorder import CustodyRecorder, Receipt, Submission
 from ledger.schema import CHECKPOINTS, COMMITS, WriterLock, check_format, engine_for
-from ledger.sealing import open_sealed, seal
+from ledger.sealing import open_sealed
 from ledger.seams import CanonicalMapper, LedgerFactory
 from ledger.signing import (
     Cosigner,
@@ -49,6 +48,7 @@ from ledger.signing import (
     encode_all,
     new_salts,
     now,
+    seal_fields,
     sign_all,
 )
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
@@ -492,12 +492,3 @@ class Ledger(Application[UUID]):
         with self.engine.connect() as connection:
             hashes = StoredTree(connection).inclusion(entry, head.size)
         return TlogProof(entry, tuple(hashes), bytes(note)).format()
-
-
-def seal_fields(
-    origin: str, event_id: str, fields: Mapping[str, str], key_id: str, key: bytes
-) -> tuple[Any, bytes]:
-    """Seal texts with fresh randomness: the reference for the event, and the ciphertext."""
-    random = os.urandom(44)
-    sealed = seal(origin, event_id, fields, key_id, key, random[:32], random[32:])
-    return sealed.ref, sealed.ciphertext

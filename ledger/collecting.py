@@ -27,12 +27,12 @@ from domain.record import RecordCollected
 from domain.values import Event, SealedRef
 from ledger import sources
 from ledger.acting import Acting
-from ledger.application import Ledger, seal_fields
+from ledger.application import Ledger
 from ledger.errors import MunimentError, VerificationError
 from ledger.evidence import decode_event
 from ledger.recorder import Receipt
 from ledger.sealing import commitments_root, derived_seed
-from ledger.signing import new_ids, new_salts, now
+from ledger.signing import new_ids, new_salts, now, seal_fields
 from ledger.sources import Found, SourceFault
 from projections.view import fetch, key_of, marked
 

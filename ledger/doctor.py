@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ledger.errors import MunimentError
 from ledger.folder import Folder
-from ledger.schema import WriterLock, check_format, engine_for, trigger_names
+from ledger.schema import WriterLock, check_format, engine_for, foreign_objects, trigger_names
 from ledger.signing import now
 from ledger.tree import StoredTree
 
@@ -98,6 +98,14 @@ def _database(folder: Folder) -> Iterator[Check]:
 def _triggers(connection: sa.Connection) -> Check:
     found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
     missing = sorted(trigger_names() - {row[0] for row in found})
+    if foreign := foreign_objects(connection):
+        return Check(
+            "triggers",
+            "failed",
+            "something in the database is not as Muniment makes it: {names}",
+            {"names": ", ".join(foreign)},
+            "somebody has opened the database for changes: muniment verify",
+        )
     if missing:
         return Check(
             "triggers",

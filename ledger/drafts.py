@@ -33,14 +33,14 @@ from domain.actor import ActorState
 from domain.ledger import LedgerState
 from domain.values import Event, later
 from ledger.acting import Acting
-from ledger.application import Ledger, seal_fields
+from ledger.application import Ledger
 from ledger.errors import ConflictError, NoteError, UsageError, VerificationError
 from ledger.evidence import check_events, enrolled_keys, key_id_of, unb64url
 from ledger.folder import write_atomically
 from ledger.privatekey import PrivateKey, encrypt_to
 from ledger.recorder import Receipt, Submission
 from ledger.sealing import open_sealed
-from ledger.signing import Cosigner, commit_note, encode_all, new_salts, now
+from ledger.signing import Cosigner, commit_note, encode_all, new_salts, now, seal_fields
 from ledger.tlog import ed25519
 from ledger.tlog.commit import CommitNote, SignedCommit, sign
 from ledger.tlog.note import SignatureLine

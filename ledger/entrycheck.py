@@ -9,19 +9,21 @@ have the signed root, the stored leaf hashes tell which of them was changed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from itertools import chain, islice
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, cast
 
 from domain.ledger import PolicyAdopted
 from domain.values import Event
 from ledger.errors import EncodingError
 from ledger.evidence import decode_event
-from ledger.findings import Findings
+from ledger.findings import Findings, Part
 from ledger.growth import split
 from ledger.keyhistory import IDENTITY, KeyHistory
 from ledger.notecheck import Commit, NoteCheck, majority
-from ledger.permission import Judge, opened_ledger
+from ledger.permission import ON_TIME, Judge, opened_ledger
 from ledger.reading import Reader
 from ledger.rows import CommitRow, DamagedError, EventRow, SealedRow, Source
 from ledger.tlog.commit import POSSESSION, CommitNote
@@ -29,6 +31,9 @@ from ledger.tlog.merkle import leaf_hash, tree_root
 
 _WATCHED: Final[frozenset[type]] = IDENTITY
 """What later entries are checked with; every class that enrols a key is among them."""
+
+
+_AUTHOR: Final = attrgetter("by", "role")
 
 
 class _Rows(NamedTuple):
@@ -93,12 +98,13 @@ class EntryCheck:
         trusted = _trusted(commit, leaves)
         events = self._decode(commit, rows, trusted)
         sound = self._notes.check(commit, events)
-        permitted = self._permitted(commit, events, sound=sound)
+        watched = not _WATCHED.isdisjoint(map(type, events))
+        permitted = self._permitted(commit, events, sound=sound) if watched else None
         self.complete = self.complete and sound
         self._leaves(commit, rows, leaves, trusted, sound=sound)
         self._columns(commit, rows, events, sound=sound)
         self._sealed(commit, events)
-        if permitted is not False:
+        if watched and permitted is not False:
             self._remember(commit, events, sound=sound, permitted=bool(permitted))
         return Checked(commit.note, sound, self._notes.verified)
 
@@ -294,9 +300,9 @@ class EntryCheck:
         }
         for holder, _ in actors:
             self.signers[holder] = commit.index
-        authors = {(event.by, event.role) for event in events if event is not None}
-        if authors <= actors:
-            return
+        with suppress(AttributeError):  # None in the place of a damaged event
+            if actors.issuperset(map(_AUTHOR, events)):
+                return
         for position, event in enumerate(events, commit.first):
             if event is not None and (event.by, event.role) not in actors:
                 self._findings.add(
@@ -345,8 +351,6 @@ class EntryCheck:
         self, commit: Commit, events: Sequence[Event | None], *, sound: bool
     ) -> bool | None:
         """Whether a commit's identity events were permitted; None if that cannot be said."""
-        if _WATCHED.isdisjoint(map(type, events)):
-            return None
         if commit.index == 0 and (ledger := opened_ledger(events)):
             self._keys.begin(ledger)
         known = [event for event in events if event is not None and type(event) in _WATCHED]
@@ -354,18 +358,19 @@ class EntryCheck:
             return None
         refusals = self._judge.judge(commit.index, commit.entry, known)
         for refusal in refusals or ():
+            part: Part = "entry" if refusal.detail in ON_TIME else "event"
             self._findings.add(
-                "not_permitted", "event", position=commit.first, stream=known[0].stream,
+                "not_permitted", part, position=commit.first, stream=known[0].stream,
                 actual=refusal.detail, cause=f"{refusal.rule} {refusal.code} ({refusal.detail})",
             )  # fmt: skip
-        return None if refusals is None else not refusals
+        if refusals is None or (refusals and {r.detail for r in refusals} <= ON_TIME):
+            return None
+        return not refusals
 
     def _remember(
         self, commit: Commit, events: Sequence[Event | None], *, sound: bool, permitted: bool
     ) -> None:
         """Fold what later entries depend on; an unsigned commit says nothing about keys."""
-        if _WATCHED.isdisjoint(map(type, events)):
-            return
         for position, event in enumerate(events, commit.first):
             if isinstance(event, PolicyAdopted):
                 self.policies[event.digest] = (position, event.stream)

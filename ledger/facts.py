@@ -140,9 +140,9 @@ class LedgerFacts:
         """Whether a public key was ever enrolled; see `domain.judging.Source`."""
         return people.public_key_enrolled(self._connection, public)
 
-    def commit_voided(self, commit: str) -> bool:
-        """Whether a draft was voided; see `domain.judging.Source`."""
-        return people.commit_voided(self._connection, commit)
+    def commit_voided(self, commit: str, by: str) -> bool:
+        """Whether an actor voided a draft; see `domain.judging.Source`."""
+        return bool(by) and people.commit_voided(self._connection, commit, by)
 
     def last_entry_of(self, holder: str) -> int | None:
         """The last entry that a holder signed; see `domain.judging.Source`."""

@@ -24,7 +24,7 @@ from domain.policy import PolicyError, parse_policy
 from domain.values import Event, Key
 from ledger import VERSION
 from ledger.acting import Passphrases
-from ledger.application import Ledger, seal_fields
+from ledger.application import Ledger
 from ledger.clock import SystemClock
 from ledger.errors import MunimentError, NoteError, UsageError
 from ledger.evidence import b64url, key_id_of, possession_message
@@ -41,7 +41,16 @@ from ledger.migrations import upgrade
 from ledger.privatekey import PrivateKey, generate
 from ledger.recorder import CustodyRecorder, Submission
 from ledger.schema import HEAD, engine_for, transaction
-from ledger.signing import Cosigner, commit_note, encode_all, new_ids, new_salts, now, sign_all
+from ledger.signing import (
+    Cosigner,
+    commit_note,
+    encode_all,
+    new_ids,
+    new_salts,
+    now,
+    seal_fields,
+    sign_all,
+)
 from ledger.tlog.checkpoint import check_origin
 from ledger.tlog.merkle import EMPTY_ROOT
 from ledger.tlog.note import ED25519, VerifierKey

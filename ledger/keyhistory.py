@@ -91,8 +91,8 @@ class KeyHistory:
         """The folds of streams about identity, but for those of voided drafts."""
         self.publics: set[str] = set()
         """Every public key enrolled."""
-        self.voided: set[str] = set()
-        """The commit ids of voided drafts."""
+        self.voided: set[tuple[str, str]] = set()
+        """The commit ids of voided drafts, with who voided them."""
         self._successors: list[tuple[str, str]] = []
         self._ledger = ""
         self._found: dict[tuple[str, bytes], KnownKey] = {}
@@ -149,7 +149,7 @@ class KeyHistory:
             return
         stream = event.stream
         if isinstance(event, DraftVoided):
-            self.voided.add(event.commit)
+            self.voided.add((event.commit, event.by))
             return
         self.publics.update(key.public for key in getattr(event, "enrolled_keys", ()))
         state = self.states.get(stream)

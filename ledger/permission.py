@@ -10,8 +10,10 @@ adopted: never from a projection. Whether acts on records were permitted is a qu
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from hashlib import sha256
+from typing import Final
 
 from domain.commit import judge_commit
 from domain.judging import Refusal, Signer, State, Statement, World, refuse
@@ -19,12 +21,19 @@ from domain.ledger import LedgerInitialized, PolicyAdopted
 from domain.opening import opening_flaws
 from domain.policy import Policy, PolicyError, parse_policy
 from domain.values import Event
-from ledger.errors import ProofError
+from ledger.errors import DataError, ProofError
 from ledger.keyhistory import KeyHistory
 from ledger.rows import Source
 from ledger.tlog.commit import Entry
 
-_TIME = slice(9, 33)  # `accepted <time>`
+ON_TIME: Final = frozenset(
+    {
+        "seen_too_old", "draft_expired", "until_too_far", "claimed_time_in_future",
+        "late_without_reason", "suspected_since_in_future",
+    }
+)  # fmt: skip
+"""Refusals that turn on accepted times, which the ledger says and no signer: they tell of a changed
+or lying clock, and not of somebody who did what they may not."""
 
 
 class Judge:
@@ -66,7 +75,7 @@ class Judge:
             refusals = judge_commit(World(self), self._policy, statement, events)
         except ProofError:
             return None
-        if refusals and index == 0:
+        if index == 0 and {refusal.detail for refusal in refusals} - ON_TIME:
             self._opened = False
         return None if refusals and self._excused() else refusals
 
@@ -105,19 +114,20 @@ class Judge:
         """Whether an event folded so far enrols this public key."""
         return public in self._keys.publics
 
-    def commit_voided(self, commit: str) -> bool:
+    def commit_voided(self, commit: str, by: str) -> bool:
         """Whether an event folded so far voids this draft."""
-        return commit in self._keys.voided
+        return (commit, by) in self._keys.voided
 
     def last_entry_of(self, holder: str) -> int | None:
         """The last entry that a holder signed."""
         return self._signers.get(holder)
 
     def accepted_at(self, entry: int) -> str:
-        """The accepted time of an entry. Raises `ProofError` if it is missing."""
-        for data in self._source.entries(entry, entry + 1):
-            return data[_TIME].decode("ascii", "replace")
-        msg = "an entry is missing"
+        """The accepted time of an entry. Raises `ProofError` if it cannot be read."""
+        with suppress(DataError):
+            for data in self._source.entries(entry, entry + 1):
+                return Entry.parse(data).accepted
+        msg = "an entry is missing or malformed"
         raise ProofError(msg)
 
 

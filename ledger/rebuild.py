@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -105,7 +106,11 @@ def signers(log: Connection) -> list[dict[str, object]]:
 
 def check(log: Connection, *, limit: int = 20) -> list[Difference]:
     """Where the live projections differ from what the events say; empty if nowhere."""
-    engine = sa.create_engine("sqlite://", isolation_level="AUTOCOMMIT")
+    # An empty name is a temporary database of SQLite's own, which spills to disk: flat memory.
+    engine = sa.create_engine(
+        "sqlite://", creator=lambda: sqlite3.connect("", isolation_level=None),
+        isolation_level="AUTOCOMMIT", poolclass=sa.pool.StaticPool,
+    )  # fmt: skip
     try:
         with engine.connect() as scratch:
             METADATA.create_all(scratch)

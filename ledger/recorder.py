@@ -239,6 +239,11 @@ class CustodyRecorder(EventRecorder):
         events, _ = check_events(signed.note, submission.states)  # no answer for other events
         return Receipt(index, first, entry.accepted, events, repeated=True)
 
+    def entry_of(self, commit: str) -> int | None:
+        """The index of the entry that recorded a commit (32 hex digits), if one did."""
+        rows = self._fetch("SELECT entry FROM commits WHERE id = {}", bytes.fromhex(commit))
+        return int(rows[0][0]) if rows else None
+
     def _fetch(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return fetch(self.writer, marked(self.writer, sql), values)
 

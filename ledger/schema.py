@@ -16,8 +16,9 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from hashlib import sha256
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger.errors import LockedError, MunimentError, NewerFormatError, NoLedgerError
+from projections import METADATA as PROJECTIONS
 from projections.view import execute
 
 FORMAT = "0001"
@@ -121,20 +123,45 @@ def trigger_names() -> set[str]:
     return {f"{table}_no_{verb}" for table in APPEND_ONLY for verb in ("update", "delete")}
 
 
-def triggers(dialect: str) -> list[str]:
-    """The DDL of the refusing triggers.
+OBJECTS: Mapping[str, str] = {
+    "checkpoints": "419cabbba5409a6024f1cbd0f0d28ba3",
+    "commits": "5afd90369c5ed830af84f4feb720c7e1",
+    "events": "c8671b393712670f924712ffbcca76df",
+    "head": "be29f90a3163ec94ab01bacb848aa982",
+    "packs": "548c0772d675034bbb777f9488781c3b",
+    "sealed": "f33af0170f1438379ea708b189645faf",
+    "signers": "b564d455aa92f56ca40cea7d010d8e6f",
+    "tiles": "38cfa1b4cf2173fbf2466331c37bdca6",
+    "tokens": "ee2c8a49fb89dc520067cff15c76974a",
+    "checkpoints_no_delete": "7bd594094c8cbba24a87be9e04400db5",
+    "checkpoints_no_update": "9cce5d1f6921cf03537077da4011a8b7",
+    "commits_no_delete": "f3a2291028c3ef1e23bc6d193e51ed50",
+    "commits_no_update": "1e566cfff298ada31c66c8e1a47b11ef",
+    "events_no_delete": "a6970298d6da349f77ae2ad51b57e884",
+    "events_no_update": "7b7029f0ec2d49e85387d5dc4ccd7609",
+    "packs_no_delete": "6ccb00aa3d17db5edce87fb6c4b7603c",
+    "packs_no_update": "0e1cc2cde521934063a9b704937a3f35",
+    "tiles_no_delete": "c6f85c8db967b41e0c71190a0a448348",
+    "tiles_no_update": "47816ff310e624d04c61ec1f6be1bbb1",
+}
+"""Tables and triggers of the log as the migrations make them: SHA-256 of their SQL, cut to 32."""
 
-    SQLite only: PostgreSQL comes with its own roles and functions.
+
+def foreign_objects(connection: Connection) -> list[str]:
+    """What stands in the database that Muniment did not put there, or put there otherwise.
+
+    A view in the place of a table, a trigger of somebody else's, a table made anew: the names, in
+    order. What `projections` and Alembic keep is theirs to make; a missing trigger is `doctor`'s.
     """
-    if dialect != "sqlite":
-        msg = f"no append-only triggers for {dialect}"
-        raise NotImplementedError(msg)
-    return [
-        f"CREATE TRIGGER {table}_no_{verb} BEFORE {verb.upper()} ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-        for table in APPEND_ONLY
-        for verb in ("update", "delete")
-    ]
+    derived = {*PROJECTIONS.tables, "alembic_version"}
+    rows = connection.exec_driver_sql("SELECT type, name, tbl_name, sql FROM sqlite_master")
+    return sorted(
+        str(name)
+        for kind, name, table, sql in rows
+        if not (kind in ("table", "index") and table in derived)
+        and sql is not None
+        and OBJECTS.get(name) != sha256(str(sql).encode("utf-8")).hexdigest()[:32]
+    )
 
 
 def _configure_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

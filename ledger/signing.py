@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from domain.values import Event, timestamp
+from domain.values import Event, SealedRef, timestamp
 from ledger import VERSION
 from ledger.evidence import b64url
 from ledger.privatekey import PrivateKey
+from ledger.sealing import seal
 from ledger.tlog.commit import CommitNote, SignedCommit, SignerLine, sign
 from ledger.tlog.encoding import encode
 from ledger.tlog.merkle import leaf_hash, tree_root
@@ -122,3 +123,12 @@ def sign_all(note: CommitNote, keys: Iterable[PrivateKey]) -> SignedCommit:
 def encode_all(events: Sequence[Event]) -> list[bytes]:
     """The canonical bytes of each event."""
     return [encode(event) for event in events]
+
+
+def seal_fields(
+    origin: str, event_id: str, fields: Mapping[str, str], key_id: str, key: bytes
+) -> tuple[SealedRef, bytes]:
+    """Seal texts with fresh randomness: the reference for the event, and the ciphertext."""
+    random = os.urandom(44)
+    sealed = seal(origin, event_id, fields, key_id, key, random[:32], random[32:])
+    return sealed.ref, sealed.ciphertext

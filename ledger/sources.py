@@ -50,9 +50,10 @@ class Found(NamedTuple):
 def shown(path: bytes) -> str:
     """A path as text that can be printed, sealed and read back by a person.
 
-    Bytes that are not UTF-8, and control characters, are written as escapes.
+    Bytes that are not UTF-8, control characters and backslashes are written as escapes, so that no
+    two names look alike.
     """
-    text = path.decode("utf-8", "backslashreplace")
+    text = path.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -50,7 +50,7 @@ _ENGAGEMENT = _adding(engagements, "engagement", "kind", "transfer_mode", "opene
 _POLICY = _adding(
     policies, "policy", "position", "pack", "pack_version", "digest", "effective_from"
 )
-_VOIDED = _adding(voided, "commit", "position")
+_VOIDED = _adding(voided, "commit", "voider", "position")
 _ENROL = _adding(keys, "name", "id", "holder", "purpose", "kind", "public", "since")
 _GRANT = _adding(
     roles, "granted_position", "granted_entry", "actor", "role", "scope", "valid_from", "valid_to"
@@ -102,8 +102,10 @@ _IS_ENROLLED = Prepared(
     ("wanted",), lambda _: sa.select(keys.c.id).where(keys.c.public == sa.bindparam("wanted"))
 )
 _IS_VOIDED = Prepared(
-    ("wanted",),
-    lambda _: sa.select(voided.c.position).where(voided.c.commit == sa.bindparam("wanted")),
+    ("wanted", "by"),
+    lambda _: sa.select(voided.c.position).where(
+        voided.c.commit == sa.bindparam("wanted"), voided.c.voider == sa.bindparam("by")
+    ),
 )
 
 _Write = tuple[Prepared, tuple[Any, ...]]
@@ -160,7 +162,7 @@ def _policy(event: PolicyAdopted, position: int, _: int) -> list[_Write]:
 
 
 def _draft(event: DraftVoided, position: int, _: int) -> list[_Write]:
-    return [(_VOIDED, (bytes.fromhex(event.commit), position))]
+    return [(_VOIDED, (bytes.fromhex(event.commit), key_of(event.by), position))]
 
 
 _WRITES: dict[type[Event], Callable[[Any, int, int], list[_Write]]] = {
@@ -201,9 +203,9 @@ def public_key_enrolled(connection: sa.Connection, public: str) -> bool:
     return bool(_IS_ENROLLED.fetch(connection, (public,)))
 
 
-def commit_voided(connection: sa.Connection, commit: str) -> bool:
-    """Whether an event has voided the draft with this commit id (32 hex digits)."""
-    return bool(_IS_VOIDED.fetch(connection, (bytes.fromhex(commit),)))
+def commit_voided(connection: sa.Connection, commit: str, by: str) -> bool:
+    """Whether an actor has voided the draft with this commit id (32 hex digits)."""
+    return bool(_IS_VOIDED.fetch(connection, (bytes.fromhex(commit), key_of(by))))
 
 
 class RoleHeld(Struct, frozen=True):

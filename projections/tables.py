@@ -170,8 +170,10 @@ voided = sa.Table(
     "voided",
     METADATA,
     sa.Column("commit", sa.LargeBinary(16), primary_key=True),
+    _key("voider", "actor", primary_key=True),
     _number("position"),
 )
+"""Which actor has voided which draft; it counts where that actor is one of the draft's signers."""
 
 engagements = sa.Table(
     "engagements",

@@ -80,19 +80,19 @@ def checkpoint(call: Call) -> None:
 @pass_call
 def verify(call: Call, since: Path | None, trust: Path | None) -> int:
     """Verify; the exit code is the verdict."""
-    from ledger.stored import verify_folder
+    from ledger.inspection import inspect
     from ledger.tlog.note import VerifierKey
 
     folder = call.folder
     folder.check()
     key = VerifierKey.parse(_read(trust).decode("utf-8").strip()) if trust else None
-    report = verify_folder(
+    report = inspect(
         folder, since=_read(since) if since else None, trust=key, progress=_progress(call)
     )
     if call.as_json:
         click.echo(msgspec.json.encode(report))
     else:
-        _show(report)
+        _show(report, partly=since is not None)
     return 0 if report.verdict in PASSING else FAILED
 
 
@@ -111,7 +111,7 @@ def _read(path: Path) -> bytes:
         raise UsageError("the file cannot be read ({cause})", cause=error.strerror) from None
 
 
-def _show(report: Report) -> None:
+def _show(report: Report, *, partly: bool) -> None:
     checked = plural("{events} event in {commits} commits", "{events} events in {commits} commits",
                      report.events)  # fmt: skip
     click.echo(checked.format(events=report.events, commits=report.commits))
@@ -130,6 +130,12 @@ def _show(report: Report) -> None:
         if finding.actual is not None:
             click.echo(f"  {_('actual')}: {printable(str(finding.actual))}")
     click.echo(_(VERDICTS[report.verdict]))
+    if partly:
+        click.echo(
+            _(
+                "What lies before the checkpoint given was not read again, except for keys and roles."
+            )
+        )
     if report.checkpoint and report.verdict in PASSING:
         click.echo(_("The newest signed state, to compare or read aloud:"))
         click.echo(report.checkpoint.split("\n\n")[0])

@@ -87,6 +87,8 @@ def collect(
     from ledger.collecting import Terms
     from ledger.collecting import collect as run
 
+    if not source.strip():
+        raise click.UsageError(_("--source is empty"))
     if notice and notice_exempt:
         raise click.UsageError(_("--notice and --notice-exempt exclude each other"))
     if shared_key and not rows:

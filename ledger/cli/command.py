@@ -88,7 +88,8 @@ class AnyPath(ParamType):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Path:  # noqa: ANN401
         """The path that the text names."""
-        del param, ctx
+        if not str(value):
+            self.fail(_("a path is empty"), param, ctx)
         return Path(value)
 
 

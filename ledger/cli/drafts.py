@@ -11,7 +11,7 @@ from ledger.cli.call import Call
 from ledger.cli.columns import printable
 from ledger.cli.command import PATH, argument, command, group, option, pass_call
 from ledger.cli.language import N_, _
-from ledger.errors import KeyAccessError
+from ledger.errors import KeyAccessError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,8 +141,13 @@ def void(call: Call, file: Path) -> None:
     from ledger.acts import void_draft
     from ledger.drafts import read_draft
 
-    commit = read_draft(file).commit_note.commit_id
+    note = read_draft(file).commit_note
+    commit = note.commit_id
     with call.writing() as ledger:
+        if note.origin != ledger.origin:
+            raise UsageError("the draft is for another ledger; nothing was recorded")
+        if ledger.log.entry_of(commit) is not None:
+            raise UsageError("the draft was recorded already; nothing was changed")
         receipt = ledger.act(call.acting(ledger), [void_draft(commit)])
     event = receipt.events[0].id
     _say(call, {"event": event, "position": receipt.first}, f"{receipt.first}  {event}")

@@ -13,7 +13,7 @@ from ledger.cli.call import Call
 from ledger.cli.ending import said
 from ledger.cli.language import _
 from ledger.cli.output import note
-from ledger.errors import MunimentError
+from ledger.errors import KeyAccessError, MunimentError
 
 if TYPE_CHECKING:
     from domain.values import Event
@@ -39,6 +39,7 @@ class Reader:
         self._ledger = ledger
         self._opens = call.passphrases.unattended
         self._names: dict[str, str | None] = {}
+        self._warned = False
 
     @property
     def opens(self) -> bool:
@@ -93,8 +94,17 @@ class Reader:
         keystore = self._ledger.keystore
         if keystore.state(event.sealed.key) != "present":
             return None
-        key = keystore.key(event.sealed.key)
+        try:
+            key = keystore.key(event.sealed.key)
+        except KeyAccessError as error:  # one damaged slot does not hide all other titles
+            self._warn(error)
+            return None
         return open_sealed(self._ledger.origin, event.id, event.sealed, bytes(ciphertext), key)
+
+    def _warn(self, error: MunimentError) -> None:
+        if not self._warned:
+            self._warned = True
+            note(self._call, _("warning: {cause}").format(cause=said(error)))
 
     def name_of(self, stream: str) -> str | None:
         """The sealed name with which an actor or party was registered."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -47,7 +48,12 @@ class How(NamedTuple):
         if self.draft is None:
             return ledger.act(acting, proposals, possession=possession, **options)
         from ledger.drafts import make_draft, write_draft
+        from ledger.errors import UsageError
 
+        if os.path.lexists(self.draft):
+            raise UsageError(
+                "the file that --draft names exists; nothing was changed", "name a new one"
+            )
         events, ciphertexts = ledger.build(acting, proposals, fresh_keys=True, **options)
         draft = make_draft(ledger, acting, events, ciphertexts, others, possession=possession)
         write_draft(self.draft, draft)

@@ -290,11 +290,17 @@ def test_a_draft_is_not_good_for_ever(firm: Firm) -> None:
 
 def test_a_voided_draft_is_not_accepted(firm: Firm) -> None:
     record = firm.collect()
-    firm.does(firm.li, "approver", void(firm.new("draft"), "ab" * 16))
+    firm.does(firm.wang, "collector", void(firm.new("draft"), "ab" * 16))
     assert firm.judge(firm.wang, "collector", classify(record), commit="ab" * 16) == [
         "draft_voided"
     ]
     firm.does(firm.wang, "collector", classify(record), commit="ac" * 16)
+
+
+def test_a_draft_voided_by_somebody_who_is_not_to_sign_it_stands(firm: Firm) -> None:
+    record = firm.collect()
+    firm.does(firm.li, "approver", void(firm.new("draft"), "ab" * 16))
+    firm.does(firm.wang, "collector", classify(record), commit="ab" * 16)
 
 
 def test_what_several_sign_is_about_one_thing(firm: Firm) -> None:

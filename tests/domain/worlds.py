@@ -102,7 +102,7 @@ class Ledger:
     def __init__(self) -> None:
         self.states: dict[str, State] = {}
         self.publics: set[str] = set()
-        self.voided: set[str] = set()
+        self.voided: set[tuple[str, str]] = set()
         self.signed: dict[str, int] = {}
         self.accepted: list[str] = []
         self.events: list[tuple[int, str, Event]] = []
@@ -114,8 +114,8 @@ class Ledger:
     def public_key_enrolled(self, public: str) -> bool:
         return public in self.publics
 
-    def commit_voided(self, commit: str) -> bool:
-        return commit in self.voided
+    def commit_voided(self, commit: str, by: str) -> bool:
+        return (commit, by) in self.voided
 
     def last_entry_of(self, holder: str) -> int | None:
         return self.signed.get(holder)
@@ -131,7 +131,7 @@ class Ledger:
             self.events.append((statement.entry, statement.accepted, event))
             self.publics.update(key.public for key in getattr(event, "enrolled_keys", ()))
             if isinstance(event, DraftVoided):
-                self.voided.add(event.commit)
+                self.voided.add((event.commit, event.by))
         self.signed.update({signer.holder: statement.entry for signer in statement.actors})
 
 

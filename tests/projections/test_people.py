@@ -205,8 +205,10 @@ def test_a_voided_draft_is_known_by_its_commit_id() -> None:
     history.begin()
     history.void("0a" * 16)
     with tables(history) as connection:
-        assert commit_voided(connection, "0a" * 16)
-        assert not commit_voided(connection, "0b" * 16)
+        voider = history.recorded[-1].event.by
+        assert commit_voided(connection, "0a" * 16, voider)
+        assert not commit_voided(connection, "0b" * 16, voider)
+        assert not commit_voided(connection, "0a" * 16, history.new("actor"))
 
 
 @pytest.mark.parametrize("size", [1, 2, 50])
