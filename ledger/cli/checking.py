@@ -132,9 +132,7 @@ def _show(report: Report, *, partly: bool) -> None:
     click.echo(_(VERDICTS[report.verdict]))
     if partly:
         click.echo(
-            _(
-                "What lies before the checkpoint given was not read again, except for keys and roles."
-            )
+            _("What lies before that checkpoint was not read again, except for keys and roles.")
         )
     if report.checkpoint and report.verdict in PASSING:
         click.echo(_("The newest signed state, to compare or read aloud:"))

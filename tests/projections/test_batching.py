@@ -21,7 +21,7 @@ from projections import METADATA, VIEWS
 from projections.comparison import Difference, differences, digest
 from projections.inventory import one, rows
 from projections.tables import inventory, inventory_counts, voided
-from projections.view import Prepared
+from projections.view import Prepared, id_of
 from tests.projections.histories import (
     History,
     empty_tables,
@@ -119,11 +119,11 @@ def test_a_changed_a_missing_and_an_extra_row_are_named() -> None:
         live.execute(sa.update(inventory).where(inventory.c.record == keys[a]).values(size=7))
         live.execute(sa.delete(inventory).where(inventory.c.record == keys[b]))
         again.execute(sa.delete(inventory).where(inventory.c.record == keys[c]))
-        live.execute(sa.insert(voided).values(commit=b"\1" * 16, position=9))
+        live.execute(sa.insert(voided).values(commit=b"\1" * 16, voider=b"\2" * 16, position=9))
 
         assert differences(live, again) == [
             Difference("inventory", a, "changed", ("size",)),
-            Difference("voided", "01" * 16, "extra"),
+            Difference("voided", f"{'01' * 16} {id_of('actor', bytes([2]) * 16)}", "extra"),
         ]
         assert differences(live, again, [inventory], limit=9)[1:] == [
             Difference("inventory", b, "missing"),
@@ -211,6 +211,8 @@ def test_parameters_are_put_where_the_statement_wants_them() -> None:
         ),
     )
     with empty_tables() as connection:
-        connection.execute(sa.insert(voided).values(commit=b"\1" * 16, position=1))
+        connection.execute(
+            sa.insert(voided).values(commit=b"\1" * 16, voider=b"\2" * 16, position=1)
+        )
         update.run(connection, [(b"\1" * 16, 5)])
         assert connection.execute(sa.select(voided.c.position)).scalar_one() == 5
