@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 MAX_EVENTS = 1_000
+ROWS_A_COMMIT = 996  # their leaf hashes and the note just fill two pages; 1,000 would open a third
 _TOKEN_BYTES = 16
 _PLACE_BYTES, _NUMBER_BYTES = 5, 4
 _QUERY = 500
@@ -248,7 +249,7 @@ class _Run:
             number = 0
             for number, cells in sources.rows(found):
                 batch.append((number, cells))
-                if len(batch) == MAX_EVENTS - 1:
+                if len(batch) == ROWS_A_COMMIT:
                     yield from self._row_batch(table, batch)
                     batch = []
             yield from self._row_batch(table, batch)
