@@ -129,7 +129,10 @@ def _show(report: Report, *, partly: bool) -> None:
             click.echo(f"  {_('expected')}: {printable(str(finding.expected))}")
         if finding.actual is not None:
             click.echo(f"  {_('actual')}: {printable(str(finding.actual))}")
-    click.echo(_(VERDICTS[report.verdict]))
+    if partly and report.verdict == "valid":
+        click.echo(_("valid: everything since that checkpoint is what was signed"))
+    else:
+        click.echo(_(VERDICTS[report.verdict]))
     if partly:
         click.echo(
             _("What lies before that checkpoint was not read again, except for keys and roles.")
