@@ -1,6 +1,6 @@
 """Judging a commit: who signed what, as whom, when, having seen how much; then each event.
 
-One function for the act, the recording transaction and replay (DESIGN 3). What cannot be false in
+One function for the recording transaction and for verification (DESIGN 3). What cannot be false in
 a well-formed note (digests, signatures, the root of `seen`) is checked in `ledger.verify`.
 """
 

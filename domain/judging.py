@@ -1,7 +1,7 @@
 """Decide, judge, evolve: how a rule says no, and how events become state.
 
-A rule judges a proposed *event*. The same functions run when an act decides, inside the recording
-transaction for every commit however it came, and in an auditor's replay, so that a modified
+A rule judges a proposed *event*. The same functions run inside the recording transaction, for every
+commit however it came, and in verification for what touches keys and roles, so that a modified
 client or an old draft gains nothing (DESIGN 3, "Judging"). Rules read events and what follows from
 events; never sealed data, a clock or a disk.
 

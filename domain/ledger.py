@@ -88,9 +88,9 @@ class PolicyAdopted(Event, frozen=True, kw_only=True, tag="policy.adopted"):
 
 
 class DraftVoided(Event, frozen=True, kw_only=True, tag="draft.voided"):
-    """草稿作废: a draft with this commit id will never be accepted.
+    """草稿作废: a draft with this commit id is not accepted any more.
 
-    The id is 128 random bits and travels only with the draft, so whoever can name it was shown it.
+    Anybody may say so; it counts where whoever said it is one of the draft's signers.
     """
 
     stream: DraftId

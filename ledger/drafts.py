@@ -9,8 +9,9 @@ keys sorted, bytes as base64), at most 32 MiB:
 `note` is the unsigned text of a commit note, `signatures` the note lines given so far. Sealed
 payloads travel as ciphertext; each data key is encrypted (HPKE, `ledger.privatekey`) to the
 ledger and to every signer that has a key of purpose `seal`, under the info
-`muniment/draft/v1 <commit id> <data key id>`, so that it opens no other draft. A draft has data
-keys of its own: whoever is to sign it learns nothing of what else its streams hold sealed.
+`muniment/draft/v1 <commit id> <data key id>`, so that it opens no other draft. The command line
+builds drafts under data keys of their own (`Ledger.build(fresh_keys=True)`): then whoever is to
+sign learns nothing of what else the streams hold sealed.
 Recipients are named by the key ids of their seal keys.
 
 A signer opens, checks every field against the commitments and the root, and signs a parsed commit
