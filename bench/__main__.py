@@ -13,14 +13,16 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Final, NamedTuple
 
-from bench import ours, peers
+from bench import growth, ours, peers
 from bench.measuring import (
+    FULL,
     HERE,
+    QUICK,
     WORK,
     Result,
     Run,
+    Size,
     flush_probe,
     flushes,
     folder,
@@ -35,21 +37,6 @@ from ledger.tlog.ed25519 import BACKEND
 
 AUDITCHAIN, EVENTSOURCING = "auditchain 0.3.0, signed", "eventsourcing 9.5, unsigned"
 CHAIN, ROWS = "SQLite chain + signature each", "SQLite rows only"
-
-
-class Size(NamedTuple):
-    """How much each measurement does."""
-
-    rounds: int
-    acts: int
-    slow_acts: int
-    rows: int
-    peer_rows: int
-    commits: int
-
-
-FULL: Final = Size(rounds=3, acts=400, slow_acts=200, rows=40_000, peer_rows=10_000, commits=2_000)
-QUICK: Final = Size(rounds=3, acts=100, slow_acts=60, rows=8_000, peer_rows=3_000, commits=400)
 
 
 def one_act(size: Size) -> Iterator[Result]:
@@ -257,7 +244,7 @@ def document(path: Path, page: Path) -> None:
 def main() -> None:
     """Measure everything once and write what was found."""
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="about a minute, less steady")
+    parser.add_argument("--quick", action="store_true", help="a minute and a half, less steady")
     parser.add_argument("--only", help="one promise, such as P3; results.json is left alone")
     parser.add_argument("--document", action="store_true", help="write the last results down")
     arguments = parser.parse_args()
@@ -273,6 +260,10 @@ def main() -> None:
         "P1": (one_act, one_act_slowed),
         "P2": (bulk,),
         "P3 P9 P11": (reading,),
+        "P4": (growth.incremental,),
+        "P6": (growth.evidence,),
+        "P7": (growth.offline,),
+        "P10": (growth.growing,),
         "P12": (starting,),
     }
     try:

@@ -1,7 +1,8 @@
 """How things are measured: side by side, interleaved, the median of at least three.
 
-A *run* is a function that does its work once and returns a rate (per second). The runs of one
-comparison take turns within each round, so that a slow minute of the machine hits them all.
+A *run* is a function that does its work once and returns a rate (per second) or how long it took.
+The runs of one comparison take turns within each round, so that a slow minute of the machine hits
+them all.
 Flushes are counted, and slowed to 2 ms each, with strace on a program of its own
 (`python -m bench.child`), because a disk's own flush time swings thirtyfold between runs.
 """
@@ -20,7 +21,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from statistics import median
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 WORK = HERE / "work"
@@ -30,6 +31,36 @@ _CALL = re.compile(r"\b(?:fdatasync|fsync)\(")
 _numbers = count()
 
 Run = Callable[[], float]
+
+
+class Size(NamedTuple):
+    """How much each measurement does.
+
+    `young`, `grown`: events of the two ledgers that are compared; `new`: events since a pinned
+    checkpoint; `appended`: rows added a round; `questions`: how often each is asked.
+    """
+
+    rounds: int
+    acts: int
+    slow_acts: int
+    rows: int
+    peer_rows: int
+    commits: int
+    young: int
+    grown: int
+    new: int
+    appended: int
+    questions: int
+
+
+FULL: Final = Size(
+    rounds=3, acts=400, slow_acts=200, rows=40_000, peer_rows=10_000, commits=2_000,
+    young=10_000, grown=1_000_000, new=10_000, appended=9_960, questions=500,
+)  # fmt: skip
+QUICK: Final = Size(
+    rounds=3, acts=100, slow_acts=60, rows=8_000, peer_rows=3_000, commits=400,
+    young=10_000, grown=50_000, new=2_000, appended=4_980, questions=100,
+)  # fmt: skip
 
 
 class Result(NamedTuple):
@@ -60,8 +91,12 @@ def result(
     least: float | None = None,
     most: float | None = None,
     ratio: float | None = None,
+    most_ratio: float | None = None,
 ) -> Result:
-    """A row and its target: `least`, `most` bound the value, `ratio` value / peer from below."""
+    """A row and its target.
+
+    `least`, `most` bound the value; `ratio`, `most_ratio` bound value / peer, the first from below.
+    """
     bounds: dict[str, bool] = {}
     if least is not None:
         bounds[f">= {least:,g}"] = value >= least
@@ -73,6 +108,8 @@ def result(
         (name, peer_value), actual = peer, value / peer[1]
         if ratio is not None:
             bounds[f">= {ratio:g} x peer"] = actual >= ratio
+        if most_ratio is not None:
+            bounds[f"<= {most_ratio:g} x peer"] = actual <= most_ratio
     return Result(
         promise, measure, value, unit, name, peer_value, actual,
         " and ".join(bounds), all(bounds.values()) if bounds else None,
@@ -85,7 +122,7 @@ def skipped(promise: str, measure: str, why: str, target: str = "") -> Result:
 
 
 def interleaved(runs: Mapping[str, Run], rounds: int) -> dict[str, float]:
-    """The median rate of each run; in every round each takes its turn."""
+    """The median of what each run returns; in every round each takes its turn."""
     rates: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(rounds):
         for name, run in runs.items():

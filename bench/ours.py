@@ -23,7 +23,8 @@ from projections.view import fetch
 
 ORIGIN = "bench.example/ledger"
 CATEGORY, BASIS = "transaction.order", "pipl_13_2_contract"
-_AXES = {
+CHEAP = Argon2Cost(8, 1, 1)
+AXES = {
     "categories": [CATEGORY],
     "level": "general_2",
     "sensitivity": "general_pi",
@@ -35,11 +36,16 @@ def passphrase(holder: str) -> bytes:  # noqa: ARG001  the same for everybody
     return b"a passphrase of no value"
 
 
-def found(path: Path) -> str:
-    """A new ledger with cheap key files; returns its first actor."""
-    os.environ["XDG_STATE_HOME"] = str(WORK / "state")  # pins of thrown-away ledgers stay here
+def keep_pins_here() -> None:
+    """Let the pins of thrown-away ledgers lie beside them, in this program and those it starts."""
+    os.environ["XDG_STATE_HOME"] = str(WORK / "state")
+
+
+def found(path: Path, cost: Argon2Cost = CHEAP) -> str:
+    """A new ledger; returns its first actor. `cost`: of opening its key files."""
+    keep_pins_here()
     founding = Founding(ORIGIN, "洁净保洁", "王管理")
-    return found_ledger(path, founding, passphrase, kdf=Argon2Cost(8, 1, 1)).actor
+    return found_ledger(path, founding, passphrase, kdf=cost).actor
 
 
 def table(path: Path, rows: int) -> Path:
@@ -81,7 +87,7 @@ def classifying(times: int) -> float:
 
         def work() -> int:
             for record in records:
-                ledger.act(acting, [acts.classify(ledger, record, _AXES)])
+                ledger.act(acting, [acts.classify(ledger, record, AXES)])
             return len(records)
 
         return rate(work)
@@ -113,7 +119,7 @@ class Filled:
             source = table(path / "customers.csv", events)
             records = fill(ledger, acting, source, shared_key=shared_key or single)
             for record in records if single else ():
-                ledger.act(acting, [acts.classify(ledger, record, _AXES)])
+                ledger.act(acting, [acts.classify(ledger, record, AXES)])
 
     def verified(self, *, commits: bool = False) -> tuple[float, float]:
         """Events (or commits) a second of full verification: by the clock, by processor time."""

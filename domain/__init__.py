@@ -11,10 +11,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from domain import actor, engagement, holding, ledger, party, record
+from domain import (
+    access,
+    actor,
+    backup,
+    destruction,
+    digitization,
+    disposal,
+    engagement,
+    handover,
+    hold,
+    holding,
+    ledger,
+    party,
+    record,
+    restriction,
+)
 from domain.values import Event, topic_of
 
-_MODULES = (ledger, party, actor, engagement, record, holding)
+_MODULES = (
+    ledger, party, actor, engagement, record, digitization, restriction, holding, access, backup,
+    handover, hold, destruction, disposal,
+)  # fmt: skip
 
 TOPICS: Mapping[str, type[Event]] = {
     topic_of(kind): kind

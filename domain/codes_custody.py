@@ -95,6 +95,14 @@ DestructionTechnique = Literal[
     "return_to_owner",
 ]
 
+DestructionGround = Literal[
+    "retention_expired", "purpose_achieved", "statute_orders_deletion", "redundant_copy", "other"
+]
+ItemOutcome = Literal["destroyed", "failed", "unknown"]
+VerificationMethod = Literal["read_back", "sample", "device_log", "visual"]
+VerificationResult = Literal["pass", "fail", "unknown"]
+CertificateVerdict = Literal["destroyed", "partial"]
+
 TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
     "AccessPurpose": (
         "访问目的",
@@ -255,6 +263,53 @@ TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
             ("db_delete_vacuum", "数据库删除并回收", "DB delete + vacuum"),
             ("cloud_delete", "云端删除", "Provider deletion"),
             ("return_to_owner", "返还", "Return to owner"),
+        ),
+    ),
+    "DestructionGround": (
+        "销毁依据",
+        "Ground for destruction",
+        (
+            ("retention_expired", "保管期限届满", "Retention period over"),
+            ("purpose_achieved", "目的已实现", "Purpose achieved"),
+            ("statute_orders_deletion", "法律要求删除", "A statute orders deletion"),
+            ("redundant_copy", "多余副本", "Redundant copy"),
+            ("other", "其他", "Other"),
+        ),
+    ),
+    "ItemOutcome": (
+        "逐件执行结果",
+        "Outcome for one item",
+        (
+            ("destroyed", "已销毁", "Destroyed"),
+            ("failed", "失败", "Failed"),
+            ("unknown", "不明", "Unknown"),
+        ),
+    ),
+    "VerificationMethod": (
+        "核验方法",
+        "Method of verification",
+        (
+            ("read_back", "全部回读", "Read back, every item"),
+            ("sample", "抽样回读", "Read back, a sample"),
+            ("device_log", "设备日志", "Device log"),
+            ("visual", "目视检查", "Visual inspection"),
+        ),
+    ),
+    "VerificationResult": (
+        "核验结果",
+        "Result of verification",
+        (
+            ("pass", "通过", "Pass"),
+            ("fail", "未通过", "Fail"),
+            ("unknown", "无法核验", "Cannot be verified"),
+        ),
+    ),
+    "CertificateVerdict": (
+        "销毁结论",
+        "Verdict of a certificate",
+        (
+            ("destroyed", "已销毁", "Destroyed"),
+            ("partial", "部分销毁", "Partly destroyed"),
         ),
     ),
 }

@@ -15,7 +15,17 @@ from msgspec import UNSET, UnsetType
 
 from domain.actor import ActorState
 from domain.engagement import EngagementState
-from domain.judging import Case, Refusal, Signer, State, Statement, World, refuse, rules_for
+from domain.judging import (
+    Case,
+    Refusal,
+    Signer,
+    State,
+    Statement,
+    World,
+    closing_rules_for,
+    refuse,
+    rules_for,
+)
 from domain.keys import KeyState
 from domain.ledger import LedgerState
 from domain.opening import leave_behind, opening_flaws
@@ -23,8 +33,22 @@ from domain.policy import Policy
 from domain.privacy import looks_personal
 from domain.values import Event, later, malformed, moment
 
-_TIME_FIELDS = ("departed_at", "arrived_at", "discovered_at", "suspected_since")
-_CODE_FIELDS = ("rules", "pack", "pack_version", "software", "origin")
+_TIME_FIELDS = (
+    "departed_at", "arrived_at", "discovered_at", "suspected_since", "started_at", "ended_at",
+    "begins", "ends", "period_from", "period_to", "released_at", "received_at", "effective_at",
+)  # fmt: skip
+_STREAM_FIELDS = (
+    "party",
+    "custodian",
+    "record",
+    "holding",
+    "made_from",
+    "from_party",
+    "to_party",
+    "grant",
+    "actor",
+)
+_CODE_FIELDS = ("rules", "rule", "pack", "pack_version", "software", "origin")
 
 
 def judge_commit(
@@ -43,7 +67,10 @@ def judge_commit(
         leave_behind(world, events, statement.accepted)
     world.preload(_streams_named(statement, events))
     usual: set[_Usual] = set()
-    refusals = [*_signers(case, events), *_cosigners(case, events), *_statement(case, events)]
+    refusals = [
+        *_signers(case, events), *_cosigners(case, events), *_statement(case, events),
+        *_alone(events),
+    ]  # fmt: skip
     for event in events:
         if refusals:
             break
@@ -54,6 +81,11 @@ def judge_commit(
             refusals.extend(judge(case, event))
         if not refusals:
             world.advance(event, statement.entry, statement.accepted)
+    if not refusals:
+        ended = {(e.stream, type(e)): e for e in events if closing_rules_for(type(e))}
+        for event in ended.values():
+            for judge in closing_rules_for(type(event)):
+                refusals.extend(judge(case, event))
     return refusals
 
 
@@ -61,6 +93,7 @@ def _streams_named(statement: Statement, events: Sequence[Event]) -> set[str]:
     named = {signer.holder for signer in statement.signers if signer.holder}
     for event in events:
         named.update(_streams_of(type(event))(event))
+        named.update(event.mentions)
     named.discard(cast("str", UNSET))  # what an absent optional field reads as
     return named
 
@@ -69,8 +102,7 @@ def _streams_named(statement: Statement, events: Sequence[Event]) -> set[str]:
 def _streams_of(kind: type[Event]) -> Callable[[Event], tuple[str, ...]]:
     """Reads the streams that an event of this class names."""
     return attrgetter(
-        "stream", "by", "engagement",
-        *_fields(kind, ("party", "custodian", "record", "holding", "made_from", "to_party")),
+        "stream", "by", "engagement", *_fields(kind, _STREAM_FIELDS),
     )  # fmt: skip
 
 
@@ -173,6 +205,12 @@ def _statement(case: Case, events: Sequence[Event]) -> Iterator[Refusal]:
         yield refuse("I-04", "until_too_far", said.commit)
     if joint and said.entry and len({event.stream for event in events}) != 1:
         yield refuse("I-09", "joint_commit_writes_one_stream")
+
+
+def _alone(events: Sequence[Event]) -> Iterator[Refusal]:
+    """Cases are judged by what was there before the commit, so nothing else happens in it."""
+    if any(event.ALONE for event in events) and len({event.stream for event in events}) != 1:
+        yield refuse("I-09", "case_writes_one_stream")
 
 
 def _envelope(case: Case, event: Event, usual: set[_Usual]) -> list[Refusal]:

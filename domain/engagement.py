@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, UnsetType, field
 
 from domain.codes import TransferMode
 from domain.judging import Case, Refusal, State, evolves, refuse, rule
@@ -27,10 +27,12 @@ class EngagementOpened(Event, frozen=True, kw_only=True, tag="engagement.opened"
 
 
 class EngagementState(State):
-    """An engagement; `open` while acts may name it."""
+    """An engagement; `open` while acts may name it; `holds`: active ones on all of it."""
 
     kind: str
     open: bool = True
+    holds: set[str] = field(default_factory=set)
+    reviewed_until: str = ""
 
 
 @evolves(EngagementOpened)

@@ -13,7 +13,9 @@ from msgspec import UNSET, UnsetType
 
 from domain.actor import ActorState
 from domain.codes import BackupMedium, MediumForm
-from domain.judging import Case, Refusal, State, evolves, refuse, rule
+from domain.copies import HoldingState, RecordLike, claimed, holds_on, original, over
+from domain.guards import against_sharing
+from domain.judging import Case, Refusal, State, affects, evolves, refuse, rule
 from domain.party import PartyState
 from domain.values import Count, Event, HoldingId, PartyId, RecordId, Time
 
@@ -24,8 +26,8 @@ class HoldingCreated(Event, frozen=True, kw_only=True, tag="holding.created"):
     """副本建立: a copy exists. Sealed: `location`, `content` (its SHA-256), `seed` for row series.
 
     The holding in which a record is collected comes first and names no `record`: the record (or
-    each row of it) names the holding. A further copy names its `record` and what it was
-    `made_from`.
+    each row of it) names the holding. A further copy names its `record`, what it was `made_from`,
+    or both; without `record` it holds whatever the copy that it was made from holds.
     """
 
     ROLES: ClassVar[frozenset[str]] = KEEPERS
@@ -39,6 +41,13 @@ class HoldingCreated(Event, frozen=True, kw_only=True, tag="holding.created"):
     encrypted: bool
     record: RecordId | UnsetType = UNSET
     made_from: HoldingId | UnsetType = UNSET
+
+    @property
+    def mentions(self) -> tuple[str, ...]:
+        """The record that it names, and the copy that it was made from."""
+        if self.record is UNSET and self.made_from is UNSET:  # nearly every one that is collected
+            return ()
+        return tuple(i for i in (self.record, self.made_from) if i is not UNSET)
 
 
 class HoldingMoved(Event, frozen=True, kw_only=True, tag="holding.moved"):
@@ -74,27 +83,23 @@ class HoldingLost(Event, frozen=True, kw_only=True, tag="holding.lost"):
     discovered_at: Time
 
 
-class HoldingState(State):
-    """A copy: whose it is, what it is on, and whether it is still there."""
-
-    custodian: str
-    form: str
-    medium: str
-    record: str | None
-    condition: str = "present"
-
-    @property
-    def there(self) -> bool:
-        """Whether acts on this copy are still possible."""
-        return self.condition in ("present", "in_transit", "received")
-
-
 @evolves(HoldingCreated)
 def _created(_: None, event: HoldingCreated, __: int, ___: str) -> HoldingState:
-    record = None if event.record is UNSET else event.record
     return HoldingState(
-        event.stream, event.version, event.custodian, event.form, event.medium, record
+        event.stream,
+        event.version,
+        event.custodian,
+        event.form,
+        event.medium,
+        None if event.record is UNSET else event.record,
+        made_from=None if event.made_from is UNSET else event.made_from,
     )
+
+
+@affects(HoldingCreated)
+def _copied(state: State, event: HoldingCreated) -> None:
+    if isinstance(state, HoldingState | RecordLike):
+        state.copies.append(event.stream)
 
 
 @evolves(HoldingMoved)
@@ -132,16 +137,17 @@ def created_by_its_custodian(case: Case, event: HoldingCreated) -> Iterator[Refu
 
 @rule(HoldingCreated)
 def copies_have_an_origin(case: Case, event: HoldingCreated) -> Iterator[Refusal]:
-    """A further copy names a record and a holding of it that is still there."""
-    if event.record is UNSET:
-        if event.made_from is not UNSET:
-            yield refuse("I-00", "copy_names_no_record", event.stream)
-        return
-    record = case.world.state(event.record, RecordLike)
-    if record is None:
-        yield refuse("I-00", "unknown_record", event.record)
-    elif record.over:
-        yield refuse("I-03", "record_is_over", event.record)
+    """A further copy is of a record that is not over, and of a copy of it that is still there.
+
+    A whole copy is made of an original, so that what lies in it is found in one step.
+    """
+    record = None
+    if event.record is not UNSET:
+        record = case.world.state(event.record, RecordLike)
+        if record is None:
+            yield refuse("I-00", "unknown_record", event.record)
+        elif over(case, record):
+            yield refuse("I-03", "record_is_over", event.record)
     if event.made_from is UNSET:
         return
     source = case.world.state(event.made_from, HoldingState)
@@ -150,24 +156,16 @@ def copies_have_an_origin(case: Case, event: HoldingCreated) -> Iterator[Refusal
         return
     if not source.there:
         yield refuse("I-03", f"holding_is_{source.condition}", event.made_from)
-    if record is not None and not record.lies_in(source):
+    if record is not None and not record.lies_in(original(case, source)):
         yield refuse("I-00", "holding_of_another_record", event.made_from)
+    if record is None and source.record is not None:
+        yield refuse("I-00", "copy_names_no_record", event.made_from)
+    if record is None and source.made_from is not None:
+        yield refuse("I-00", "copy_of_a_copy", event.made_from)
     if source.custodian not in _parties(case):
         yield refuse("I-01", "source_custodian_must_sign", source.custodian)
-
-
-class RecordLike(State):
-    """What a holding needs to know of its record; `domain.record.RecordState` extends it.
-
-    `holdings`: the copies that its content was taken from, by collection and by corrections.
-    """
-
-    over: bool = False
-    holdings: tuple[str, ...] = ()
-
-    def lies_in(self, holding: HoldingState) -> bool:
-        """Whether a holding is a copy of this record."""
-        return holding.record == self.stream or holding.stream in self.holdings
+    if source.custodian != event.custodian:
+        yield from against_sharing(case, source)
 
 
 @rule(HoldingMoved, HoldingReturned, HoldingLost)
@@ -197,9 +195,26 @@ def _parties(case: Case) -> set[str]:
     return {actor.party for actor in actors if actor is not None}
 
 
+@rule(HoldingMoved, HoldingReturned)
+def not_out_of_a_case(case: Case, event: HoldingMoved | HoldingReturned) -> Iterator[Refusal]:
+    """What a handover or a destruction lists keeps its custodian until that is over (I-21).
+
+    What is on hold is not returned: it would be out of the reach of whoever asked for the hold.
+    """
+    state = case.world.state(event.stream, HoldingState)
+    stays = isinstance(event, HoldingMoved) and event.custodian is UNSET
+    if state is None or stays:
+        return
+    for case_stream in (state.handover, state.destruction):
+        if claimed(case, state, case_stream) is not None:
+            yield refuse("I-21", "copy_is_in_a_case", str(case_stream))
+    if isinstance(event, HoldingReturned) and (found := holds_on(case, state)):
+        yield refuse("I-28", "hold_in_force", *found)
+
+
 @rule(HoldingMoved)
 def both_ends_sign_a_move(case: Case, event: HoldingMoved) -> Iterator[Refusal]:
-    """A change of custodian is signed by both; arrival is not before departure."""
+    """A change of custodian is signed by both, and what goes is ready to be given to others."""
     if event.arrived_at < event.departed_at:
         yield refuse("I-04", "arrived_before_departed", event.stream)
     state = case.world.state(event.stream, HoldingState)
@@ -209,6 +224,7 @@ def both_ends_sign_a_move(case: Case, event: HoldingMoved) -> Iterator[Refusal]:
         yield refuse("I-09", "unknown_party", event.custodian)
     elif event.custodian not in _parties(case):
         yield refuse("I-01", "receiving_custodian_must_sign", event.custodian)
+    yield from against_sharing(case, state)
 
 
 @rule(HoldingReturned)

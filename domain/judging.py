@@ -6,14 +6,16 @@ client or an old draft gains nothing (DESIGN 3, "Judging"). Rules read events an
 events; never sealed data, a clock or a disk.
 
 An aggregate's file registers its rules with `@rule(EventClass)` and its fold with
-`@evolves(EventClass)`. `World` holds the folds that a commit touches: filled before the commit is
-judged, advanced event by event while it is.
+`@evolves(EventClass)`. An event that names other streams (`Event.mentions`) may change their state
+too, by `@affects(EventClass)`: custody passes with one confirmation over many copies. `World`
+holds the folds that a commit touches: filled before the commit is judged, advanced event by event
+while it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from msgspec import Struct
 
@@ -52,7 +54,20 @@ RULE_CODES: Mapping[str, str] = {
     "I-10": "collect_needs_basis",
     "I-11": "classify_before_use",
     "I-12": "retention_before_archive",
+    "I-13": "transfer_needs_nda",
+    "I-15": "access_needs_grant_and_purpose",
+    "I-16": "review_cadence",
     "I-18": "verify_before_archive",
+    "I-21": "list_is_frozen",
+    "I-23": "dual_signature",
+    "I-26": "retention_blocks_destruction",
+    "I-27": "two_person_approval",
+    "I-28": "hold_blocks_destruction",
+    "I-29": "crypto_erase_preconditions",
+    "I-30": "no_certificate_without_pass",
+    "I-33": "restricted_means_restricted",
+    "I-35": "all_copies",
+    "I-36": "original_paper_guard",
 }
 
 
@@ -105,6 +120,45 @@ class State(Struct):
     version: int
 
 
+class Contents(Struct, frozen=True):
+    """What lies in one collected copy: a file's record, or all rows of a table.
+
+    `records`: how many; `examples`: one of each kind, where records are of one kind if all codes
+    that a rule asks for are the same (notice, engagement, classification, restriction, the rules
+    of retention assigned), so that judging the examples is judging all; `min_until`: the last day
+    on which the longest kept one must be kept (None: no minimum); `permanent`: one is kept for
+    ever; `holds`: active holds on any of them; `engagements`: those they were collected under.
+    """
+
+    records: int = 0
+    examples: tuple[str, ...] = ()
+    min_until: str | None = None
+    permanent: bool = False
+    holds: tuple[str, ...] = ()
+    engagements: tuple[str, ...] = ()
+
+
+class Keys(Struct, frozen=True):
+    """The data keys that texts about a copy are sealed under.
+
+    `copy`: those of the copy's own events; `records`: those of the events of records in it;
+    `streams`: the copy and those records.
+    """
+
+    copy: frozenset[str] = frozenset()
+    records: frozenset[str] = frozenset()
+    streams: frozenset[str] = frozenset()
+
+
+class Accesses(Struct, frozen=True):
+    """The register of accesses over a span of accepted time: counts, and who accessed."""
+
+    allowed: int = 0
+    denied: int = 0
+    break_glass: int = 0
+    actors: frozenset[str] = frozenset()
+
+
 class Source(Protocol):
     """Where a `World` gets what it does not hold yet: a ledger's database, a bundle, a test."""
 
@@ -123,8 +177,21 @@ class Source(Protocol):
     def accepted_at(self, entry: int) -> str:
         """The accepted time of an entry."""
 
+    def contents(self, holding: str) -> Contents:
+        """What was collected in a copy, or lies in it by a correction, before this commit."""
+
+    def keys(self, holding: str) -> Keys:
+        """The data keys that a copy and what lies in it are sealed under, before this commit."""
+
+    def keys_elsewhere(self, keys: frozenset[str], streams: frozenset[str]) -> frozenset[str]:
+        """Those of `keys` that events of other streams than `streams` are sealed under, too."""
+
+    def accesses(self, engagement: str, first: str, last: str) -> Accesses:
+        """Accesses under an engagement accepted from `first` up to, and without, `last`."""
+
 
 _S = TypeVar("_S", bound=State)
+_T = TypeVar("_T")
 
 
 class World:
@@ -140,6 +207,8 @@ class World:
         self._before: dict[str, State | None] = {}
         self._keys: set[str] = set()
         self._voided: set[tuple[str, str]] = set()
+        self._contents: dict[str, Contents] = {}
+        self._found: dict[object, object] = {}
 
     def preload(self, streams: Iterable[str]) -> None:
         """Load the named streams in one go; those that do not exist are remembered as absent."""
@@ -172,6 +241,18 @@ class World:
         """Whether an actor has voided a draft already, earlier in this commit included."""
         return (commit, by) in self._voided or self.source.commit_voided(commit, by)
 
+    def contents(self, holding: str) -> Contents:
+        """What lies in a collected copy, as it was before the commit being judged."""
+        if holding not in self._contents:
+            self._contents[holding] = self.source.contents(holding)
+        return self._contents[holding]
+
+    def once(self, name: object, find: Callable[[], _T]) -> _T:
+        """What `find` gives, looked up once while a commit is judged; `name` says what it is."""
+        if name not in self._found:
+            self._found[name] = find()
+        return cast("_T", self._found[name])
+
     def states(self) -> Iterator[tuple[str, State]]:
         """Every stream held that exists, with its state now."""
         return ((stream, state) for stream, state in self._states.items() if state is not None)
@@ -179,13 +260,15 @@ class World:
     def begin_commit(self) -> None:
         """Forget what `before` kept of the previous commit."""
         self._before.clear()
+        self._contents.clear()
+        self._found.clear()
 
     def adopt_as_before(self, other: World) -> None:
         """Answer `before` with the states of another world (entry 0 is judged against itself)."""
         self._before = dict(other._states)
 
     def advance(self, event: Event, entry: int, accepted: str) -> None:
-        """Fold one event into its stream."""
+        """Fold one event into its stream, and into those held that it mentions."""
         stream = event.stream
         old = self._states.get(stream)
         if type(event) in _FREEZE_BEFORE:
@@ -195,6 +278,10 @@ class World:
             if (commit := getattr(event, "voided_commit", None)) is not None:
                 self._voided.add((commit, event.by))
         self._states[stream] = evolve(old, event, entry, accepted)
+        if type(event) in _AFFECTORS:
+            for other in event.mentions:
+                if (state := self._states.get(other)) is not None:
+                    affect(state, event)
 
 
 def _copy(state: State | None) -> State | None:
@@ -213,9 +300,12 @@ class Case(Struct, frozen=True):
 
 Rule = Callable[[Case, Any], Iterator[Refusal]]
 Evolver = Callable[[Any, Any, int, str], State]
+Affector = Callable[[Any, Any], None]
 
 _RULES: dict[type[Event], list[Rule]] = {}
+_CLOSING: dict[type[Event], list[Rule]] = {}
 _EVOLVERS: dict[type[Event], Evolver] = {}
+_AFFECTORS: dict[type[Event], Affector] = {}
 _FREEZE_BEFORE: set[type[Event]] = set()
 
 
@@ -225,6 +315,20 @@ def rule(*kinds: type[Event]) -> Callable[[Rule], Rule]:
     def register(function: Rule) -> Rule:
         for kind in kinds:
             _RULES.setdefault(kind, []).append(function)
+        return function
+
+    return register
+
+
+def closes(kind: type[Event]) -> Callable[[Rule], Rule]:
+    """Register a rule for the end of a commit in which a stream has events of this class.
+
+    It is asked once a stream, with the last of them, and sees the state after the whole commit:
+    what must be whole is whole, whatever came after it.
+    """
+
+    def register(function: Rule) -> Rule:
+        _CLOSING.setdefault(kind, []).append(function)
         return function
 
     return register
@@ -246,6 +350,25 @@ def evolves(kind: type[Event], *, identity: bool = False) -> Callable[[Evolver],
     return register
 
 
+def affects(kind: type[Event]) -> Callable[[Affector], Affector]:
+    """Register what an event does to the streams that it mentions: `(their state, event)`.
+
+    The function is given the state of any mentioned stream, whatever its kind, and changes it.
+    """
+
+    def register(function: Affector) -> Affector:
+        _AFFECTORS[kind] = function
+        return function
+
+    return register
+
+
+def affect(state: State, event: Event) -> None:
+    """Change the state of a stream that an event of another stream mentions."""
+    if (affector := _AFFECTORS.get(type(event))) is not None:
+        affector(state, event)
+
+
 def evolve(state: State | None, event: Event, entry: int, accepted: str) -> State:
     """The state after one event.
 
@@ -254,6 +377,11 @@ def evolve(state: State | None, event: Event, entry: int, accepted: str) -> Stat
     new = _EVOLVERS[type(event)](state, event, entry, accepted)
     new.version = event.version
     return new
+
+
+def closing_rules_for(kind: type[Event]) -> list[Rule]:
+    """The rules for the end of a commit that has events of this class."""
+    return _CLOSING.get(kind, [])
 
 
 def rules_for(kind: type[Event]) -> list[Rule]:

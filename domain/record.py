@@ -8,7 +8,7 @@ archive by it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, NamedTuple
 
 from msgspec import UNSET, Meta, UnsetType, field
 
@@ -34,7 +34,7 @@ from domain.codes import (
     SensitivePiKind,
     Sensitivity,
 )
-from domain.holding import HoldingState, RecordLike
+from domain.copies import HoldingState, RecordLike, claimed, kept_by, over
 from domain.judging import Case, Refusal, evolves, refuse, rule
 from domain.retention import Traits
 from domain.values import Code, Count, Date, Event, EventId, HoldingId, Ordinal, RecordId
@@ -148,8 +148,22 @@ class RecordArchived(Event, frozen=True, kw_only=True, tag="record.archived"):
     stream: RecordId
 
 
+class Period(NamedTuple):
+    """What one assignment gave, and by which rules; days as in `RetentionAssigned`."""
+
+    min_until: str | None
+    max_until: str | None
+    permanent: bool
+    rules: tuple[str, ...]
+
+
 class RecordState(RecordLike, kw_only=True):
-    """A record as its events say."""
+    """A record as its events say.
+
+    `periods`: the latest assignment of retention by trigger; `digitized`: digital copies by the
+    paper copy that they were made from, `unreviewed` those that nobody else has looked at since;
+    `restricted`: the event that restricted it, None if it is not.
+    """
 
     category: str
     basis: str
@@ -163,10 +177,28 @@ class RecordState(RecordLike, kw_only=True):
     sensitive_kinds: tuple[SensitivePiKind, ...] = ()
     business_area: BusinessArea | None = None
     relationship: Relationship | None = None
-    retained: bool = False
+    periods: dict[str, Period] = field(default_factory=dict)
     retained_categories: frozenset[str] = frozenset()
     archived: bool = False
     notice_missing: bool = False
+    digitized: dict[str, str] = field(default_factory=dict)
+    unreviewed: set[str] = field(default_factory=set)
+    restricted: str | None = None
+
+    @property
+    def retained(self) -> bool:
+        """Whether a period has been assigned."""
+        return bool(self.periods)
+
+    @property
+    def permanent(self) -> bool:
+        """Whether an assignment keeps it for ever."""
+        return any(period.permanent for period in self.periods.values())
+
+    @property
+    def min_until(self) -> str | None:
+        """The last day on which it must be kept: the latest of all assignments."""
+        return max((p.min_until for p in self.periods.values() if p.min_until), default=None)
 
     @property
     def traits(self) -> Traits:
@@ -188,6 +220,7 @@ def _collected(_: None, event: RecordCollected, __: int, ___: str) -> RecordStat
         event.version,
         category=event.category,
         basis=event.basis,
+        engagement=event.engagement,
         collected_by={event.by},
         content_event=event.id,
         holdings=(event.holding,),
@@ -208,6 +241,8 @@ def _corrected(state: RecordState, event: RecordCorrected, _: int, __: str) -> R
 @evolves(RecordVerified)
 def _verified(state: RecordState, event: RecordVerified, _: int, __: str) -> RecordState:
     state.reviewed = event.result == "pass"
+    if state.reviewed:
+        state.unreviewed.clear()
     return state
 
 
@@ -225,10 +260,19 @@ def _classified(state: RecordState, event: _Classification, _: int, __: str) -> 
 
 
 @evolves(RetentionAssigned)
-def _retained(state: RecordState, _: RetentionAssigned, __: int, ___: str) -> RecordState:
-    state.retained = True
+def _retained(state: RecordState, event: RetentionAssigned, _: int, __: str) -> RecordState:
+    state.periods[event.trigger] = _period(event)
     state.retained_categories = frozenset(state.categories)
     return state
+
+
+def _period(event: RetentionAssigned) -> Period:
+    return Period(
+        None if event.min_until is UNSET else event.min_until,
+        None if event.max_until is UNSET else event.max_until,
+        event.permanent,
+        tuple(event.rules),
+    )
 
 
 @evolves(RecordArchived)
@@ -255,15 +299,25 @@ def collected_with_basis(_: Case, event: RecordCollected) -> Iterator[Refusal]:
 def content_lies_in_a_holding(
     case: Case, event: RecordCollected | RecordCorrected
 ) -> Iterator[Refusal]:
-    """What is collected lies somewhere: in a copy that is still there, and kept by one's party."""
+    """What is collected lies somewhere: in a copy that is still there, and kept by one's party.
+
+    Nothing is added to a copy made of another one, which holds what that one holds, nor to what
+    others have seen on a list.
+    """
     holding = case.world.state(event.holding, HoldingState)
     if holding is None:
         yield refuse("I-00", "unknown_holding", event.holding)
     else:
         if not holding.there:
             yield refuse("I-03", f"holding_is_{holding.condition}", event.holding)
-        if holding.record is not None and holding.record != event.stream:
+        copied = holding.record is None and holding.made_from is not None
+        if copied or holding.record not in (None, event.stream):
             yield refuse("I-00", "holding_of_another_record", event.holding)
+        if holding.copies:  # they would count as copies of what they never held
+            yield refuse("I-35", "holding_was_copied", event.holding)
+        for listed in (holding.handover, holding.destruction):
+            if claimed(case, holding, listed) is not None:
+                yield refuse("I-21", "copy_is_in_a_case", str(listed))
         actor = case.world.before(event.by, ActorState)
         if actor is not None and actor.party != holding.custodian:
             yield refuse("I-09", "not_the_actors_party", holding.custodian)
@@ -276,12 +330,16 @@ def content_lies_in_a_holding(
     RecordArchived,
 )  # fmt: skip
 def acts_on_a_living_record(case: Case, event: Event) -> Iterator[Refusal]:
-    """Nothing is done with a record that does not exist or is over (I-03)."""
+    """Nothing is done with a record that does not exist, is over (I-03), or is others' (I-09)."""
     state = case.world.state(event.stream, RecordState)
     if state is None:
         yield refuse("I-00", "unknown_record", event.stream)
-    elif state.over:
+        return
+    if over(case, state):
         yield refuse("I-03", "record_is_over", event.stream)
+    actor = case.world.before(event.by, ActorState)
+    if actor is not None and not kept_by(case, state, actor.party):
+        yield refuse("I-09", "not_the_actors_party", event.stream)
 
 
 @rule(RecordCorrected)
@@ -335,6 +393,18 @@ def classified_once(case: Case, event: RecordClassified) -> Iterator[Refusal]:
         yield refuse("I-06", "already_classified", state.classification)
 
 
+def approved(case: Case, event: Event) -> bool:
+    """Whether somebody else of the author's party signs as approver: persons, not keys."""
+    author = case.world.before(event.by, ActorState)
+    return any(
+        signer.capacity == "approver"
+        and signer.holder != event.by
+        and (actor := case.world.before(signer.holder, ActorState)) is not None
+        and (author is None or actor.party == author.party)
+        for signer in case.statement.actors
+    )
+
+
 @rule(RecordReclassified)
 def downgrade_needs_two(case: Case, event: RecordReclassified) -> Iterator[Refusal]:
     """A lower level or sensitivity needs an approver besides the classifier (I-07)."""
@@ -347,10 +417,7 @@ def downgrade_needs_two(case: Case, event: RecordReclassified) -> Iterator[Refus
     lower = _LEVELS.index(event.level) < _LEVELS.index(str(state.level)) or _SENSITIVITY.index(
         event.sensitivity
     ) < _SENSITIVITY.index(str(state.sensitivity))
-    approvers = {
-        s.holder for s in case.statement.actors if s.capacity == "approver" and s.holder != event.by
-    }
-    if lower and not approvers:
+    if lower and not approved(case, event):
         yield refuse("I-07", "downgrade_needs_second_person", event.stream)
 
 
@@ -386,6 +453,20 @@ def retention_follows_the_pack(case: Case, event: RetentionAssigned) -> Iterator
         applies = duty.basis == "duty" and duty.trigger in (None, event.trigger)
         if applies and duty.id not in event.rules and duty.id not in replaced:
             yield refuse("I-12", "duty_rule_left_out", duty.id)
+
+
+@rule(RetentionAssigned)
+def shortening_needs_two(case: Case, event: RetentionAssigned) -> Iterator[Refusal]:
+    """Whoever ends a period earlier than it was assigned needs an approver (I-07, I-26)."""
+    state = case.world.state(event.stream, RecordState)
+    old = state.periods.get(event.trigger) if state is not None else None
+    if old is None or approved(case, event):
+        return
+    new = _period(event)
+    if (old.permanent and not new.permanent) or (
+        old.min_until and not new.permanent and (new.min_until or "") < old.min_until
+    ):
+        yield refuse("I-07", "shortening_needs_second_person", event.stream)
 
 
 @rule(RecordArchived)

@@ -69,6 +69,12 @@ DocumentId = Annotated[str, Form(rf"document-{_UUID7}")]
 DraftId = Annotated[str, Form(rf"draft-{_UUID7}")]
 RecordId = Annotated[str, Form(rf"record-{_UUID7}")]
 HoldingId = Annotated[str, Form(rf"holding-{_UUID7}")]
+GrantId = Annotated[str, Form(rf"grant-{_UUID7}")]
+BackupId = Annotated[str, Form(rf"backup-{_UUID7}")]
+HandoverId = Annotated[str, Form(rf"handover-{_UUID7}")]
+HoldId = Annotated[str, Form(rf"hold-{_UUID7}")]
+DestructionCaseId = Annotated[str, Form(rf"destruction_case-{_UUID7}")]
+HeldId = Annotated[str, Form(rf"(?:record|holding|engagement)-{_UUID7}")]
 DataKeyId = Annotated[str, Form(rf"key-{_UUID7}")]
 EventId = Annotated[str, Form(rf"[a-z_]{{3,24}}-{_UUID7}/[1-9][0-9]{{0,15}}")]
 
@@ -84,6 +90,8 @@ Nonce = Annotated[str, Form(r"[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]")]
 Base64Url = Annotated[str, Form(r"[A-Za-z0-9_-]{2,4000}")]
 Origin = Annotated[str, Form(r"[a-z0-9.-]+(/[a-z0-9._-]+)*")]
 KeyId = Annotated[str, Form(r"[0-9a-f]{8}")]
+MAX_LISTED = 200
+"""So many ids one event lists at most; longer lists take several events of one commit."""
 Count = Annotated[int, Meta(ge=0, le=MAX_INTEGER)]
 Ordinal = Annotated[int, Meta(ge=1, le=MAX_INTEGER)]
 
@@ -130,6 +138,9 @@ class Event(
     ROLES: ClassVar[frozenset[str]] = frozenset()
     """The roles in which this event may be recorded; empty: any role that the actor holds."""
 
+    ALONE: ClassVar[bool] = False
+    """Whether the event stands only in commits that write nothing but its own stream."""
+
     v: Literal[1] = 1
     stream: StreamId
     version: Ordinal
@@ -147,6 +158,11 @@ class Event(
     def id(self) -> str:
         """`<stream>/<version>`: the event's id."""
         return f"{self.stream}/{self.version}"
+
+    @property
+    def mentions(self) -> tuple[str, ...]:
+        """Other streams whose history this event belongs to, and whose state it may change."""
+        return ()
 
     @property
     def originator_id(self) -> UUID:

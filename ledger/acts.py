@@ -19,7 +19,8 @@ from domain.actor import (
     RoleGranted,
     RoleRevoked,
 )
-from domain.holding import HoldingLost, HoldingMoved, HoldingReturned, HoldingState
+from domain.copies import HoldingState
+from domain.holding import HoldingLost, HoldingMoved, HoldingReturned
 from domain.judging import refuse
 from domain.ledger import DraftVoided, LedgerKeyRotated
 from domain.party import PartyRegistered

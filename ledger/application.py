@@ -36,6 +36,7 @@ from ledger.folder import Folder
 from ledger.keyfile import open_key
 from ledger.keystore import Keystore
 from ledger.privatekey import PrivateKey
+from ledger.rebuild import bring_up_to_date
 from ledger.recorder import CustodyRecorder, Receipt, Submission
 from ledger.schema import CHECKPOINTS, COMMITS, WriterLock, check_format, engine_for
 from ledger.sealing import open_sealed
@@ -98,6 +99,7 @@ class Ledger(Application[UUID]):
             self.engine = engine_for(folder.database, read_only=not writing)
             with self.engine.connect() as connection:
                 check_format(connection)
+                bring_up_to_date(connection, writing=writing)
             super().__init__()
             self._begin()
         except BaseException:

@@ -15,8 +15,10 @@ from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, cast
 
+from domain.destruction import DestructionExecuted
 from domain.ledger import PolicyAdopted
-from domain.values import Event
+from domain.values import Event, SealedRef
+from ledger.erasure import Erasure
 from ledger.errors import EncodingError
 from ledger.evidence import decode_event
 from ledger.findings import Findings, Part
@@ -71,7 +73,8 @@ class EntryCheck:
         self._findings = findings
         self._keys = keys
         self._notes = NoteCheck(findings, keys, origin)
-        self._reader = Reader(_WATCHED)
+        self._reader = Reader(_WATCHED | {DestructionExecuted})
+        self._erasure = Erasure()
         self._source = source
         self._event_rows: Iterator[EventRow] = iter(())
         self._sealed_rows: Iterator[SealedRow] = iter(())
@@ -98,12 +101,17 @@ class EntryCheck:
         trusted = _trusted(commit, leaves)
         events = self._decode(commit, rows, trusted)
         sound = self._notes.check(commit, events)
-        watched = not _WATCHED.isdisjoint(map(type, events))
+        kinds = set(map(type, events))
+        watched = not _WATCHED.isdisjoint(kinds)
         permitted = self._permitted(commit, events, sound=sound) if watched else None
         self.complete = self.complete and sound
         self._leaves(commit, rows, leaves, trusted, sound=sound)
         self._columns(commit, rows, events, sound=sound)
         self._sealed(commit, events)
+        if sound and DestructionExecuted in kinds:
+            for event in events:
+                if isinstance(event, DestructionExecuted):
+                    self._erasure.shredded(event.keys)
         if watched and permitted is not False:
             self._remember(commit, events, sound=sound, permitted=bool(permitted))
         return Checked(commit.note, sound, self._notes.verified)
@@ -148,6 +156,10 @@ class EntryCheck:
         while self._sealed_next is not None:
             self._sealed_unknown(self._sealed_next)
             self._sealed_next = next(self._sealed_rows, None)
+
+    def settle(self, first: int) -> None:
+        """Report payloads missing, or there, against what events from `first` on say."""
+        self._erasure.settle(self._source, first, self._findings)
 
     # The rows
 
@@ -314,7 +326,7 @@ class EntryCheck:
     # What hangs on the events
 
     def _sealed(self, commit: Commit, events: Sequence[Event | None]) -> None:
-        """Every ciphertext that an event names is there and is the one that it names."""
+        """Every ciphertext that an event names is the one that it names; missing ones are kept."""
         stored: dict[int, bytes] = {}
         while self._sealed_next is not None and self._sealed_next[0] <= self.events:
             if self._sealed_next[0] < commit.first:
@@ -324,19 +336,18 @@ class EntryCheck:
             self._sealed_next = next(self._sealed_rows, None)
         for position in [p for p, event in enumerate(events, commit.first) if event is None]:
             stored.pop(position, None)
-        named = [(p, e.stream, e.sealed.digest) for p, e in enumerate(events, commit.first)
+        named = [(p, e) for p, e in enumerate(events, commit.first)
                  if e is not None and e.sealed and e.sealed.digest]  # fmt: skip
-        for position, stream, digest in named:
+        for position, event in named:
+            sealed = cast("SealedRef", event.sealed)
             data = stored.pop(position, None)
             if data is None:
+                self._erasure.missing(position, sealed.key)
+            elif (actual := sha256(data).hexdigest()) != sealed.digest:
                 self._findings.add(
-                    "sealed_missing", "sealed", position=position, stream=stream, expected=digest,
-                    cause="the ciphertext is not stored, and no event says that it was erased",
-                )  # fmt: skip
-            elif (actual := sha256(data).hexdigest()) != digest:
-                self._findings.add(
-                    "sealed_changed", "sealed", position=position, stream=stream,
-                    expected=digest, actual=actual, cause="not the ciphertext that was signed",
+                    "sealed_changed", "sealed", position=position, stream=event.stream,
+                    expected=sealed.digest, actual=actual,
+                    cause="not the ciphertext that was signed",
                 )  # fmt: skip
         for row in stored.items():
             self._sealed_unknown(row)

@@ -10,18 +10,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from domain.actor import ActorState
 from domain.engagement import EngagementState
-from domain.judging import State, Statement, World, evolve
+from domain.judging import Accesses, Contents, Keys, State, Statement, World, affect, evolve
 from domain.ledger import LedgerInitialized, LedgerState, PolicyAdopted
 from domain.party import PartyState
 from domain.policy import Policy, parse_policy
 from domain.values import Key
+from ledger.erasure import data_key
 from ledger.errors import RefusedError, VerificationError
 from ledger.evidence import decode_event
-from projections import people
+from projections import access, custody, people
+from projections.contents import contents
 from projections.view import execute, fetch, id_of, key_of, marked
 
 if TYPE_CHECKING:
@@ -30,7 +33,12 @@ if TYPE_CHECKING:
 _KEPT = (ActorState, PartyState, EngagementState, LedgerState)
 _MOST_KEPT = 512
 _STREAMS_A_QUERY = 400
+_ROWS = 1000
 _FEW = 16
+_MENTIONED = (
+    "SELECT m.object, e.entry, e.state, e.position FROM mentions m "
+    "JOIN events e ON e.position = m.position WHERE m.object IN (#)"
+)
 _SIGNED = (
     "INSERT INTO signers (holder, entry) VALUES ({}, {}) "
     "ON CONFLICT (holder) DO UPDATE SET entry = excluded.entry"
@@ -113,15 +121,25 @@ class LedgerFacts:
             return {}
         marks = ", ".join(["{}"] * len(by_key))
         query = (
-            "SELECT stream, entry, state FROM events "  # noqa: S608  marks only
+            "SELECT stream, entry, state, position FROM events "  # noqa: S608  marks only
             f"WHERE stream IN ({marks}) ORDER BY stream, version"
         )
         rows = fetch(self._connection, marked(self._connection, query), tuple(by_key))
+        mentioned = fetch(
+            self._connection,
+            marked(self._connection, _MENTIONED.replace("#", marks)),
+            tuple(by_key),
+        )
+        if mentioned:
+            rows = sorted([*rows, *mentioned], key=itemgetter(0, 3))
         accepted = self._accepted({row[1] for row in rows})
         states: dict[str, State] = {}
-        for key, entry, raw in rows:
-            stream = by_key[bytes(key)]
-            states[stream] = evolve(states.get(stream), decode_event(raw), entry, accepted[entry])
+        for key, entry, raw, _ in rows:
+            stream, event = by_key[bytes(key)], decode_event(raw)
+            if event.stream == stream:
+                states[stream] = evolve(states.get(stream), event, entry, accepted[entry])
+            elif stream in states:
+                affect(states[stream], event)
         return {stream: state for stream, state in states.items() if state.stream == stream}
 
     def _accepted(self, entries: set[int]) -> dict[int, str]:
@@ -151,6 +169,52 @@ class LedgerFacts:
                 "SELECT entry FROM signers WHERE holder = {}", key_of(holder)
             )
         return self._last_entries[holder]
+
+    def contents(self, holding: str) -> Contents:
+        """What lies in a collected copy; see `domain.judging.Source`."""
+        return contents(self._connection, holding)
+
+    def accesses(self, engagement: str, first: str, last: str) -> Accesses:
+        """What the register of accesses says; see `domain.judging.Source`."""
+        return access.between(self._connection, engagement, first, last)
+
+    def keys(self, holding: str) -> Keys:
+        """The data keys that a copy and what lies in it are sealed under, as `Source` says."""
+        copy = key_of(holding)
+        records = custody.records_of(self._connection, copy)
+        return Keys(
+            self._keys_of([copy]),
+            self._keys_of(records),
+            frozenset([holding, *(id_of("record", record) for record in records)]),
+        )
+
+    def keys_elsewhere(self, keys: frozenset[str], streams: frozenset[str]) -> frozenset[str]:
+        """Which keys other streams are sealed under; goes through every event, as `Source` says."""
+        if not keys:
+            return frozenset()
+        known = set(map(key_of, streams))
+        found: set[str] = set()
+        rows = self._connection.exec_driver_sql("SELECT stream, state FROM events")
+        for part in rows.partitions(_ROWS):
+            found.update(
+                key
+                for stream, state in part
+                if (key := data_key(bytes(state))) in keys and bytes(stream) not in known
+            )
+        return frozenset(found)
+
+    def _keys_of(self, streams: Sequence[bytes]) -> frozenset[str]:
+        """The data keys of all events of some streams."""
+        found = set()
+        for start in range(0, len(streams), _STREAMS_A_QUERY):
+            part = tuple(streams[start : start + _STREAMS_A_QUERY])
+            marks = ", ".join(["{}"] * len(part))
+            query = f"SELECT state FROM events WHERE stream IN ({marks})"  # noqa: S608  marks only
+            for (raw,) in fetch(self._connection, marked(self._connection, query), part):
+                event = decode_event(raw)
+                if event.sealed:
+                    found.add(event.sealed.key)
+        return frozenset(found)
 
     def signed(self, statement: Statement) -> None:
         """Remember who signed the entry being recorded."""

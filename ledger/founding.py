@@ -39,6 +39,7 @@ from ledger.keyfile import STANDARD_COST, Argon2Cost, write_key
 from ledger.keystore import Keystore
 from ledger.migrations import upgrade
 from ledger.privatekey import PrivateKey, generate
+from ledger.rebuild import make_tables
 from ledger.recorder import CustodyRecorder, Submission
 from ledger.schema import HEAD, engine_for, transaction
 from ledger.signing import (
@@ -55,7 +56,6 @@ from ledger.tlog.checkpoint import check_origin
 from ledger.tlog.merkle import EMPTY_ROOT
 from ledger.tlog.note import ED25519, VerifierKey
 from ledger.tree import START
-from projections import METADATA as PROJECTIONS
 
 FIRST_ROLES = ("administrator", "collector", "custodian", "archivist")
 """What the first actor may do. Nobody reviews what they collected: `reviewer` is not among it."""
@@ -337,7 +337,7 @@ def _record(folder: Folder, submission: Submission) -> None:
     try:
         with engine.connect() as connection, transaction(connection):
             upgrade(connection)
-            PROJECTIONS.create_all(connection)
+            make_tables(connection)
             connection.execute(
                 sa.insert(HEAD).values(
                     id=1, entries=0, events=0, root=START.root, edge=b"", accepted=START.accepted

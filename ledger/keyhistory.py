@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from domain import TOPICS
+from domain.access import AccessReviewed
 from domain.actor import (
     ActorKeyCompromised,
     ActorKeyRevoked,
@@ -46,6 +47,7 @@ IDENTITY: Final = frozenset(
     kind
     for topic, kind in TOPICS.items()
     if topic.partition(".")[0] in {"ledger", "policy", "party", "actor", "engagement", "draft"}
+    and kind is not AccessReviewed  # stands on the register of accesses, which is not kept here
 )
 """The event classes that keys, roles and what they lean on follow from."""
 

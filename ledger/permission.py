@@ -16,7 +16,17 @@ from hashlib import sha256
 from typing import Final
 
 from domain.commit import judge_commit
-from domain.judging import Refusal, Signer, State, Statement, World, refuse
+from domain.judging import (
+    Accesses,
+    Contents,
+    Keys,
+    Refusal,
+    Signer,
+    State,
+    Statement,
+    World,
+    refuse,
+)
 from domain.ledger import LedgerInitialized, PolicyAdopted
 from domain.opening import opening_flaws
 from domain.policy import Policy, PolicyError, parse_policy
@@ -129,6 +139,24 @@ class Judge:
                 return Entry.parse(data).accepted
         msg = "an entry is missing or malformed"
         raise ProofError(msg)
+
+    # What no rule about identity asks for
+
+    def contents(self, holding: str) -> Contents:
+        """Copies are not followed here."""
+        raise NotImplementedError(holding)
+
+    def keys(self, holding: str) -> Keys:
+        """Nor what is sealed about them."""
+        raise NotImplementedError(holding)
+
+    def keys_elsewhere(self, keys: frozenset[str], streams: frozenset[str]) -> frozenset[str]:
+        """Nor what else is."""
+        raise NotImplementedError(keys, streams)
+
+    def accesses(self, engagement: str, first: str, last: str) -> Accesses:
+        """Nor who looked at what."""
+        raise NotImplementedError(engagement, first, last)
 
 
 def opened_ledger(events: Sequence[Event | None]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
@@ -12,7 +12,7 @@ from ledger.errors import MunimentError, VerificationError
 from ledger.evidence import decode_event
 from ledger.schema import SIGNERS, transaction
 from ledger.tlog.commit import POSSESSION, Entry
-from projections import METADATA, VIEWS
+from projections import METADATA, project
 from projections.comparison import Difference, differences
 from projections.view import Recorded, key_of
 
@@ -71,9 +71,33 @@ def rebuild_into(log: Connection, target: Connection, size: int = BATCH) -> int:
     """
     last = log.exec_driver_sql("SELECT events FROM head").scalar() or 0
     for batch in batches(log, last, size):
-        for view in VIEWS:
-            view.apply(target, batch)
+        project(target, batch)
     return int(last)
+
+
+LAYOUT: Final = 2
+"""The number of the projections' tables: raised with every change of them; 0 is before it was."""
+
+
+def make_tables(connection: Connection) -> None:
+    """Make the projections' tables, empty, and note their layout."""
+    METADATA.create_all(connection)
+    connection.exec_driver_sql(f"PRAGMA user_version = {LAYOUT}")
+
+
+def bring_up_to_date(connection: Connection, *, writing: bool) -> None:
+    """Make the projections anew if another version of Muniment made them.
+
+    Raises `MunimentError` where that is needed and nothing may be written.
+    """
+    if connection.exec_driver_sql("PRAGMA user_version").scalar() == LAYOUT:
+        return
+    if not connection.exec_driver_sql("SELECT count(*) FROM head").scalar():
+        return  # no ledger at all, which others say better
+    if not writing:
+        msg = "the tables were made by another version of Muniment"
+        raise MunimentError(msg, "muniment rebuild")
+    rebuild(connection)
 
 
 def rebuild(connection: Connection) -> int:
@@ -83,7 +107,7 @@ def rebuild(connection: Connection) -> int:
     """
     with transaction(connection):
         METADATA.drop_all(connection)
-        METADATA.create_all(connection)
+        make_tables(connection)
         connection.execute(sa.delete(SIGNERS))
         if rows := signers(connection):
             connection.execute(sa.insert(SIGNERS), rows)

@@ -26,18 +26,19 @@ from eventsourcing.persistence import (
 )
 
 from domain.commit import judge_commit
+from domain.destruction import DestructionExecuted
 from domain.judging import Signer, State, Statement, World
 from domain.ledger import PolicyAdopted
 from domain.values import Event, topic_of
 from ledger.errors import ConflictError, MunimentError, RefusedError, VerificationError
 from ledger.eventlog import ADD_EVENT, EventRecorder, adding
-from ledger.evidence import check_events, check_signers
+from ledger.evidence import check_events, check_signers, decode_event
 from ledger.facts import LedgerFacts
 from ledger.schema import COMMITS, PACKS, SEALED, TOKENS, transaction
 from ledger.tlog.commit import CommitNote, Entry, SignedCommit
 from ledger.tlog.merkle import leaf_hash
 from ledger.tree import Head, StoredTree
-from projections import VIEWS
+from projections import project
 from projections.view import Prepared, Recorded, execute, fetch, key_of, marked
 
 if TYPE_CHECKING:
@@ -59,7 +60,8 @@ class Submission(NamedTuple):
 
     `states`: the events' bytes; `ciphertexts`: sealed payloads by index of the event; `tokens`:
     (16-byte token, 16-byte stream) pairs for the erasable table; `packs`: the bytes of packs
-    that the events adopt.
+    that the events adopt; `erased`: positions of events whose sealed payloads go, because these
+    events say that their data keys were shredded.
     """
 
     signed: SignedCommit
@@ -67,6 +69,7 @@ class Submission(NamedTuple):
     ciphertexts: Mapping[int, bytes] = {}
     tokens: Sequence[tuple[bytes, bytes]] = ()
     packs: Sequence[bytes] = ()
+    erased: Sequence[int] = ()
 
 
 class Receipt(NamedTuple):
@@ -160,6 +163,21 @@ class CustodyRecorder(EventRecorder):
         self._notify()
         return receipt
 
+    def judge(self, submission: Submission) -> None:
+        """Judge a commit as `record` would now, and record nothing.
+
+        For acts whose effects come before their event. Raises as `record` does.
+        """
+        with self._lock:
+            head = self.refresh()
+            statement = self._statement(
+                submission.signed.note, head, self._clock(head.accepted), submission
+            )
+            try:
+                self._check(submission, statement)
+            finally:
+                self._forget()
+
     def add_checkpoint(self, size: int, note: bytes) -> None:
         """Store a signed checkpoint. Raises `MunimentError` when it cannot be written."""
         with self._lock:
@@ -218,8 +236,7 @@ class CustodyRecorder(EventRecorder):
             Recorded(position, head.entries, accepted, event)
             for position, event in enumerate(events, first)
         ]
-        for view in VIEWS:  # step 6
-            view.apply(self.writer, batch)
+        project(self.writer, batch)  # step 6
         self.tree.advance(leaf_hash(entry), len(events), accepted)  # step 7
         return Receipt(head.entries, first, accepted, events)
 
@@ -308,8 +325,24 @@ class CustodyRecorder(EventRecorder):
         _ADD_SEALED.run(connection, sealed)
         _ADD_TOKEN.run(connection, submission.tokens)
         _ADD_PACK.run(connection, [(sha256(data).digest(), data) for data in submission.packs])
+        self._erase(submission, events)
         self.facts.signed(statement)
         self._reread(first, submission, entry, head.entries)
+
+    def _erase(self, submission: Submission, events: Sequence[Event]) -> None:
+        """Delete the sealed payloads that are under keys which these events say were shredded."""
+        shredded = {key for e in events if isinstance(e, DestructionExecuted) for key in e.keys}
+        for position in submission.erased:
+            rows = self._fetch("SELECT state FROM events WHERE position = {}", position)
+            event = decode_event(rows[0][0]) if rows else None
+            if event is None or not event.sealed or event.sealed.key not in shredded:
+                msg = "a sealed payload is to go whose key is not shredded; nothing was recorded"
+                raise RefusedError(msg)
+            execute(
+                self.writer,
+                marked(self.writer, "DELETE FROM sealed WHERE position = {}"),
+                (position,),
+            )
 
     def _reread(self, first: int, submission: Submission, entry: bytes, index: int) -> None:
         """Never acknowledge what was not re-read."""

@@ -128,11 +128,12 @@ def opened(path: bytes) -> Iterator[BufferedReader[FileIO]]:
     except OSError as error:
         cause = "link" if os.path.islink(path) else cause_of(error)  # noqa: PTH114
         raise SourceFault(cause) from error
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode):
+        os.close(descriptor)
+        cause = "not_a_regular_file"
+        raise SourceFault(cause)
     with BufferedReader(FileIO(descriptor), CHUNK) as file:
-        before = os.fstat(descriptor)
-        if not stat.S_ISREG(before.st_mode):
-            cause = "not_a_regular_file"
-            raise SourceFault(cause)
         try:
             yield file
             after = os.fstat(descriptor)
@@ -141,6 +142,19 @@ def opened(path: bytes) -> Iterator[BufferedReader[FileIO]]:
         if _identity(before) != _identity(after):
             cause = "changed_while_read"
             raise SourceFault(cause)
+
+
+def chunks(file: BufferedReader[FileIO]) -> Iterator[bytes]:
+    """The content of an open file, piece by piece.
+
+    Raises `SourceFault` for one that grows: it could be written to faster than it is read.
+    """
+    left = os.fstat(file.fileno()).st_size
+    while chunk := file.read(CHUNK):
+        left -= len(chunk)
+        if left < 0:
+            raise SourceFault("changed_while_read")
+        yield chunk
 
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
@@ -153,7 +167,7 @@ def read(path: bytes) -> Found:
     with opened(path) as file:
         digest, size = sha256(), 0
         decoders: dict[str, codecs.IncrementalDecoder] | None = None
-        while chunk := file.read(CHUNK):
+        for chunk in chunks(file):
             digest.update(chunk)
             size += len(chunk)
             if table:

@@ -18,7 +18,9 @@ ledger key that the reader trusts; nothing is trusted on first use.
        3d  the accepted time does not go back
        3e  the columns of its rows say what the bytes say; every author signed, in its role;
            events about identity were permitted
-       3f  every sealed payload that its events name is there and is the one they name
+       3f  every sealed payload that its events name is the one they name; it is there, or its key
+           is among those that a destruction recorded anywhere says were shredded: then it is gone
+           (settled at the end)
        3g  `seen` is a state that this tree had
        3h  its hash is the one that the tiles keep
     4  every checkpoint and pin at the size reached: signed by the ledger's key in force, and of
@@ -70,8 +72,9 @@ def verify(
     `since`: a checkpoint note, the end of what was verified before. What lies before it is trusted
     to be as that verification found it, except for entry 0 and the events about identity that are
     found by the streams of those who signed or are named: these are opened and judged again, rows
-    are counted, and streams found have no gaps. Not looked for: changed records, and an event about
-    identity that was hidden by changing other unsigned rows (columns, `signers`) to match.
+    are counted, and streams found have no gaps. Not looked for: changed records, payloads that
+    should have gone with a key shredded since, and an event about identity that was hidden by
+    changing other unsigned rows (columns, `signers`) to match.
     A key that ended and could have signed before is reported as if it had.
     `cosigners`: keys of others that may have signed stored checkpoints; `progress` is told the
     number of events. Raises `NoteError` if `since` is no checkpoint of this ledger signed by
@@ -130,11 +133,14 @@ class _Verification:
                     cause="the version before it is not in the stream, or comes later",
                 )  # fmt: skip
             self._ledger_key()  # step 9
+            self._entries.settle(self._skipped + 1)  # step 3f
         except DamagedError as error:
             self._findings.add(
                 "database_damaged", "file", position=events + 1 if events else None,
                 cause=error.message,
             )  # fmt: skip
+            with suppress(DamagedError):
+                self._entries.settle(self._skipped + 1)
         self._keys.finish(self._begun)
         return Report(
             self._findings.verdict,

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from projections.tables import METADATA
+from projections.columns import METADATA
 from projections.view import id_of
 
 _ROWS_AT_ONCE = 1000

@@ -8,19 +8,30 @@ position, are the chain. Nothing is stored a record for this but what `inventory
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
 from msgspec import Struct
 
+from domain.backup import BackupExpired
+from domain.destruction import DestructionExecuted, DestructionFailed, DestructionVerified
+from domain.handover import (
+    HandoverCancelled,
+    HandoverConfirmed,
+    HandoverReceived,
+    HandoverReleased,
+)
 from domain.holding import HoldingCreated, HoldingLost, HoldingMoved, HoldingReturned
 from domain.record import RecordCorrected
-from projections.tables import corrections, holdings, inventory
+from domain.values import Event
+from projections.handovers import items_of
+from projections.mentions import mentioning
+from projections.past import AS_OF, Change, Highest, both, standing
+from projections.tables import corrections, holdings, holdings_highest, holdings_past, inventory
 from projections.view import (
     Prepared,
     Recorded,
-    id_of,
     key_of,
     readable,
     shared_key,
@@ -33,34 +44,56 @@ THERE: Final = ("present", "in_transit", "received")
 
 _CREATED = (
     "holding", "record", "custodian", "form", "medium", "size", "items", "encrypted", "made_from",
-    "created_position", "changed_position",
+    "created_position", "changed_position", "changed_entry",
 )  # fmt: skip
 _CREATE = Prepared(_CREATED, lambda insert: insert(holdings))
-_CHANGED = ("custodian", "medium", "condition")
-_CHANGE = Prepared(
-    ("key", *_CHANGED, "changed_position"),
-    lambda _: (
-        sa.update(holdings)
-        .where(holdings.c.holding == sa.bindparam("key"))
-        .values(
-            changed_position=sa.bindparam("changed_position"),
-            **{
-                name: sa.func.coalesce(
-                    sa.bindparam(name, type_=holdings.c[name].type), holdings.c[name]
-                )
-                for name in _CHANGED
-            },
-        )
-    ),
-)
-_CORRECT = Prepared(("record", "position", "holding"), lambda insert: insert(corrections))
+_CORRECT = Prepared(("record", "position", "entry", "holding"), lambda insert: insert(corrections))
+_HIGHEST = Highest(holdings_highest)
+
+TURNS: Final[frozenset[type[Event]]] = frozenset({
+    HoldingReturned, BackupExpired, DestructionExecuted, DestructionVerified, DestructionFailed,
+    HandoverReleased, HandoverReceived, HandoverCancelled,
+})  # fmt: skip
+"""The events that are the last of their batch: what follows from them is read from tables."""
+
+_MOVES: Final[Mapping[tuple[str, ...], Change]] = {
+    names: Change(holdings, "changed_position", *names)
+    for names in ((), ("custodian",), ("medium",), ("custodian", "medium"))
+}
+
+
+def _becoming(condition: str, *from_: str) -> Change:
+    """A change of condition, of those copies that are in one of these (or whatever they are)."""
+    is_one = (holdings.c.condition == sa.literal_column(f"'{code}'") for code in from_)
+    where = [sa.or_(*is_one)] if from_ else []
+    becomes: sa.ColumnClause[str] = sa.literal_column(f"'{condition}'")
+    return Change(holdings, "changed_position", where=where, condition=becomes)
+
+
+_UNDER_WAY: Final = ("in_transit", "received")
+_BECOMING: Final[Mapping[type[Event], Change]] = {
+    HoldingReturned: _becoming("returned"),
+    HoldingLost: _becoming("lost"),
+    BackupExpired: _becoming("destroyed"),
+    DestructionExecuted: _becoming("destroyed"),
+    DestructionVerified: _becoming("present", "destroyed"),
+    DestructionFailed: _becoming("present", "destroyed"),
+    HandoverReleased: _becoming("in_transit", *THERE),
+    HandoverReceived: _becoming("received", *THERE),
+    HandoverConfirmed: _becoming("present", *_UNDER_WAY),
+    HandoverCancelled: _becoming("present", *_UNDER_WAY),
+}
+"""What becomes of copies. What was lost on its way does not arrive, whatever a list says."""
 
 
 class Custody:
     """The view behind `muniment history` and the lists of copies."""
 
     name: str = "custody"
-    tables: tuple[sa.Table, ...] = (holdings, corrections)
+    tables: tuple[sa.Table, ...] = (holdings, holdings_past, holdings_highest, corrections)
+    kinds: frozenset[type[Event]] = frozenset({
+        HoldingCreated, HoldingMoved, RecordCorrected, *_BECOMING
+    })  # fmt: skip
 
     def apply(self, connection: sa.Connection, batch: Sequence[Recorded]) -> None:
         """Insert new copies, then let the batch's other events change them in their order.
@@ -68,56 +101,120 @@ class Custody:
         A copy's creation is its stream's first event, so nothing is changed before it is there.
         """
         created: list[tuple[Any, ...]] = []
-        changed: list[tuple[Any, ...]] = []
+        changing: list[Recorded] = []
         corrected: list[tuple[Any, ...]] = []
-        for position, _, _, event in batch:
+        for recorded in batch:
+            position, entry, _, event = recorded
             if type(event) is HoldingCreated:
-                created.append(_created(position, event))
-            elif type(event) is HoldingMoved:
-                custodian, medium = stored_key(event.custodian), stored(event.medium)
-                changed.append((key_of(event.stream), custodian, medium, None, position))
-            elif type(event) is HoldingReturned:
-                changed.append((key_of(event.stream), None, None, "returned", position))
-            elif type(event) is HoldingLost:
-                changed.append((key_of(event.stream), None, None, "lost", position))
+                created.append(_created(position, entry, event))
             elif type(event) is RecordCorrected:
-                corrected.append((key_of(event.stream), position, key_of(event.holding)))
+                key = key_of(event.stream)
+                corrected.append((key, position, entry, key_of(event.holding)))
+            elif type(event) in self.kinds:
+                changing.append(recorded)
         _CREATE.run(connection, created)
-        _CHANGE.run(connection, changed)
+        _HIGHEST.follow(connection, ((row[-1], row[0]) for row in created))
+        for recorded in changing:
+            _change(connection, recorded)
         _CORRECT.run(connection, corrected)
 
 
-def _created(position: int, event: HoldingCreated) -> tuple[Any, ...]:
+def _change(connection: sa.Connection, recorded: Recorded) -> None:
+    position, entry, _, event = recorded
+    if isinstance(event, HoldingMoved):
+        to = {"custodian": stored_key(event.custodian), "medium": stored(event.medium)}
+        new = {name: value for name, value in to.items() if value is not None}
+        row = (key_of(event.stream), position, *new.values())
+        _MOVES[tuple(new)].run(connection, entry, [row])
+        return
+    if isinstance(event, HandoverReleased | HandoverReceived | HandoverCancelled):
+        keys = items_of(connection, event.stream)
+    elif isinstance(event, HandoverConfirmed):
+        keys = list(map(key_of, event.items))
+        custodian = key_of(event.to_party)
+        rows = [(key, position, custodian) for key in keys]
+        _MOVES["custodian",].run(connection, entry, rows)
+    else:
+        keys = turned_copies(event)
+    _BECOMING[type(event)].run(connection, entry, [(key, position) for key in keys])
+
+
+def turned_copies(event: Event) -> list[bytes]:
+    """The keys of the copies that an event may take away (lost ones too) or bring back."""
+    if isinstance(event, HoldingReturned | HoldingLost):
+        return [key_of(event.stream)]
+    named: Sequence[str] = ()
+    if isinstance(event, BackupExpired | DestructionFailed):
+        named = event.items
+    elif isinstance(event, DestructionExecuted):
+        named = [r.holding for r in event.results if r.outcome == "destroyed"]
+    elif isinstance(event, DestructionVerified):
+        named = [r.holding for r in event.results if r.result == "fail"]
+    return list(map(key_of, named))
+
+
+def _created(position: int, entry: int, event: HoldingCreated) -> tuple[Any, ...]:
     return (
         key_of(event.stream), stored_key(event.record), shared_key(event.custodian), event.form,
         event.medium, event.size, event.items, int(event.encrypted), stored_key(event.made_from),
-        position, position,
+        position, position, entry,
     )  # fmt: skip
 
 
+_HOLDINGS = {then: standing(holdings, then=then) for then in (False, True)}
+
+
 def _concerns(
-    record: sa.ColumnElement[bytes], collected_in: sa.ColumnElement[bytes] | sa.ScalarSelect[bytes]
+    record: sa.ColumnElement[bytes],
+    collected_in: sa.ColumnElement[bytes] | sa.ScalarSelect[bytes],
+    *,
+    then: bool,
 ) -> sa.ColumnElement[bool]:
     """Whether a row of `holdings` is a copy of a record that was collected in a given copy."""
     corrected = sa.select(corrections.c.holding).where(corrections.c.record == record)
+    if then:
+        corrected = corrected.where(corrections.c.entry <= AS_OF)
     # Told what is its own: inside a query over records it must not bring a second `inventory`.
     corrected = corrected.correlate_except(corrections)
     return sa.or_(
         holdings.c.holding == collected_in,
         holdings.c.record == record,
         holdings.c.holding.in_(corrected),
+        sa.and_(holdings.c.made_from == collected_in, holdings.c.record.is_(None)),
+        sa.and_(holdings.c.made_from.in_(corrected), holdings.c.record.is_(None)),
     )
 
 
-def copies_there(
+def nothing_left(
     record: sa.ColumnElement[bytes], collected_in: sa.ColumnElement[bytes]
+) -> tuple[sa.ColumnElement[bool], sa.ColumnElement[bool]]:
+    """Conditions for queries over records: whether every copy is gone, and any was destroyed.
+
+    As `domain.copies.over`: gone is what was destroyed or returned; what is lost may be found.
+    """
+    copies = sa.select(holdings.c.holding).where(_concerns(record, collected_in, then=False))
+    is_gone, is_destroyed = (
+        sa.or_(*(holdings.c.condition == sa.literal_column(f"'{code}'") for code in codes))
+        for codes in (("destroyed", "returned"), ("destroyed",))
+    )
+    left, destroyed = (
+        copies.where(which).correlate_except(holdings, corrections).exists()
+        for which in (~is_gone, is_destroyed)
+    )
+    return ~left, destroyed
+
+
+def copies_there(
+    record: sa.ColumnElement[bytes], collected_in: sa.ColumnElement[bytes], *, then: bool
 ) -> sa.Label[int]:
-    """A column for queries over records: how many copies of each are still there."""
+    """A column for queries over records: how many copies of each are there (`then`: were)."""
+    kept = _HOLDINGS[then]
     return (
         sa.select(sa.func.count())
-        .select_from(holdings)
-        .where(_concerns(record, collected_in), holdings.c.condition.in_(THERE))
-        .correlate_except(holdings)
+        .select_from(kept.source)
+        .where(_concerns(record, collected_in, then=then), kept.stood)
+        .where(kept.columns["condition"].in_(THERE))
+        .correlate_except(holdings, holdings_past)
         .scalar_subquery()
         .label("holdings")
     )
@@ -138,6 +235,7 @@ class Copy(Struct, frozen=True, kw_only=True):
     condition: str
     created_position: int
     changed_position: int
+    changed_entry: int
 
     @property
     def there(self) -> bool:
@@ -145,30 +243,111 @@ class Copy(Struct, frozen=True, kw_only=True):
         return self.condition in THERE
 
 
-def copies(connection: sa.Connection, record: str) -> list[Copy]:
+def copies(connection: sa.Connection, record: str, *, entry: int | None = None) -> list[Copy]:
     """Every copy that concerns a record, gone ones included, in order of creation.
 
-    Empty for a record that was never collected.
+    `entry`: as of that entry, instead of now. Empty for a record that was never collected.
     """
-    return [
-        Copy(**readable(holdings, row))
-        for row in connection.execute(_COPIES, {"key": key_of(record)})
-    ]
+    asked = {"key": key_of(record), "as_of": entry}
+    return _read(connection, _COPIES[entry is not None], asked)
 
 
-def streams_of(connection: sa.Connection, record: str) -> list[str]:
-    """The streams whose events, by position, are the record's chain of custody: its own first."""
-    keys = connection.execute(_STREAMS, {"key": key_of(record)}).scalars()
-    return [record, *(id_of("holding", key) for key in keys)]
+def streams_of(connection: sa.Connection, record: str, *, entry: int | None = None) -> list[str]:
+    """The streams whose events, by position, are the record's chain of custody: its own first.
+
+    Its copies follow, then every case about any of them: grants, backups, holds, handovers,
+    destructions. `entry`: as of that entry, instead of now.
+    """
+    own = [record, *(copy.holding for copy in copies(connection, record, entry=entry))]
+    cases = mentioning(connection, own, entry)
+    return [*own, *(case for case in cases if case.partition("-")[0] in _CASES)]
 
 
-def _copies_of(key: sa.BindParameter[bytes]) -> sa.ColumnElement[bool]:
-    home = sa.select(inventory.c.holding).where(inventory.c.record == key).scalar_subquery()
-    return _concerns(key, home)
+_CASES: Final = ("grant", "backup", "hold", "handover", "destruction_case")
 
 
-_KEY: sa.BindParameter[bytes] = sa.bindparam("key", type_=sa.LargeBinary)
-_COPIES = sa.select(holdings).where(_copies_of(_KEY)).order_by(holdings.c.created_position)
-_STREAMS = (
-    sa.select(holdings.c.holding).where(_copies_of(_KEY)).order_by(holdings.c.created_position)
+def records_of(connection: sa.Connection, holding: bytes) -> list[bytes]:
+    """The keys of the records of which a copy is one, by its key."""
+    return list(connection.execute(RECORDS_IN, {"copy": home_of(connection, holding)}).scalars())
+
+
+def home_of(connection: sa.Connection, holding: bytes) -> bytes:
+    """The copy in which lies what a copy holds: the one it was made from whole, or itself."""
+    found = _HOME.fetch(connection, (holding,))
+    return found[0][0] if found else holding
+
+
+_HOME = Prepared(
+    ("key",),
+    lambda _: sa.select(holdings.c.made_from).where(
+        holdings.c.holding == sa.bindparam("key"),
+        holdings.c.record.is_(None),
+        holdings.c.made_from.is_not(None),
+    ),
 )
+
+
+_COPY: Final[sa.BindParameter[bytes]] = sa.bindparam("copy", type_=sa.LargeBinary)
+RECORDS_IN: Final = sa.union(
+    sa.select(inventory.c.record).where(inventory.c.holding == _COPY),
+    sa.select(corrections.c.record).where(corrections.c.holding == _COPY),
+    sa.select(holdings.c.record).where(holdings.c.holding == _COPY, holdings.c.record.is_not(None)),
+)
+"""The records in the copy `:copy`: collected or corrected in it, or named by it."""
+
+
+def one(connection: sa.Connection, holding: str, *, entry: int | None = None) -> Copy | None:
+    """One copy, or None if it was never registered (`entry`: by that entry)."""
+    query = _LISTED[entry is not None].where(holdings.c.holding == key_of(holding))
+    return next(iter(_read(connection, query, {"as_of": entry})), None)
+
+
+def listed(
+    connection: sa.Connection, *, limit: int, after: str | None = None, entry: int | None = None
+) -> list[Copy]:
+    """At most `limit` copies in order of their id, from the one after `after` on.
+
+    `entry`: as of that entry, instead of now.
+    """
+    query = _LISTED[entry is not None].order_by(holdings.c.holding).limit(limit)
+    if after is not None:
+        query = query.where(holdings.c.holding > key_of(after))
+    return _read(connection, query, {"as_of": entry})
+
+
+def count_there(connection: sa.Connection, *, entry: int | None = None) -> int:
+    """How many copies are there (`entry`: were, as of that entry)."""
+    return int(connection.execute(_THERE[entry is not None], {"as_of": entry}).scalar_one())
+
+
+def _read(
+    connection: sa.Connection, query: sa.Select[Any], asked: Mapping[str, object]
+) -> list[Copy]:
+    return [Copy(**readable(holdings, row)) for row in connection.execute(query, asked)]
+
+
+def _listed(then: bool) -> sa.Select[Any]:  # noqa: FBT001  the key of its twins
+    rows = _HOLDINGS[then].rows
+    return rows.where(holdings.c.holding <= _HIGHEST.then) if then else rows
+
+
+def _copies(then: bool) -> sa.Select[Any]:  # noqa: FBT001  the key of its twins
+    key: sa.BindParameter[bytes] = sa.bindparam("key", type_=sa.LargeBinary)
+    record = standing(inventory, then=then)
+    home = (
+        sa.select(inventory.c.holding)
+        .select_from(record.source)
+        .where(inventory.c.record == key, record.stood)
+        .scalar_subquery()
+    )
+    concerning = _HOLDINGS[then].rows.where(_concerns(key, home, then=then))
+    return concerning.order_by(holdings.c.created_position)
+
+
+def _there(then: bool) -> sa.Select[Any]:  # noqa: FBT001  the key of its twins
+    kept = _HOLDINGS[then]
+    counted = sa.select(sa.func.count()).select_from(kept.source)
+    return counted.where(kept.stood, kept.columns["condition"].in_(THERE))
+
+
+_LISTED, _COPIES, _THERE = both(_listed), both(_copies), both(_there)

@@ -8,8 +8,8 @@ Changes are few, so each event is written by itself, in order.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -27,16 +27,27 @@ from domain.engagement import EngagementOpened
 from domain.ledger import DraftVoided, LedgerInitialized, LedgerKeyRotated, PolicyAdopted
 from domain.party import PartyRegistered
 from domain.values import Event, Key
+from projections.past import AS_OF, standing, superseding
 from projections.tables import (
     actors,
     engagements,
     keys,
+    keys_past,
     parties,
     policies,
     roles,
     voided,
 )
-from projections.view import Prepared, Recorded, id_of, key_of, stored, stored_key
+from projections.view import (
+    Prepared,
+    Recorded,
+    id_of,
+    key_of,
+    readable,
+    register,
+    stored,
+    stored_key,
+)
 
 
 def _adding(table: sa.Table, *names: str) -> Prepared:
@@ -44,14 +55,16 @@ def _adding(table: sa.Table, *names: str) -> Prepared:
     return Prepared(names, lambda insert: insert(table).on_conflict_do_nothing())
 
 
-_PARTY = _adding(parties, "party", "kind", "party_role", "jurisdiction", "registered_position")
-_ACTOR = _adding(actors, "actor", "party", "function", "registered_position")
+_PARTY = _adding(parties, *parties.columns.keys())
+_ACTOR = _adding(actors, *actors.columns.keys())
 _ENGAGEMENT = _adding(engagements, "engagement", "kind", "transfer_mode", "opened_position")
 _POLICY = _adding(
     policies, "policy", "position", "pack", "pack_version", "digest", "effective_from"
 )
 _VOIDED = _adding(voided, "commit", "voider", "position")
-_ENROL = _adding(keys, "name", "id", "holder", "purpose", "kind", "public", "since")
+_ENROL = _adding(
+    keys, "name", "id", "holder", "purpose", "kind", "public", "since", "changed_entry"
+)
 _GRANT = _adding(
     roles, "granted_position", "granted_entry", "actor", "role", "scope", "valid_from", "valid_to"
 )
@@ -71,14 +84,17 @@ _REVOKE = Prepared(
     ),
 )
 _HELD = (keys.c.holder == sa.bindparam("of"), keys.c.id == sa.bindparam("key"))
+_ACTIVE = keys.c.condition == sa.literal_column("'active'")
 _END = Prepared(
-    ("of", "key", "condition", "until"),
+    ("of", "key", "condition", "until", "changed_entry"),
     lambda _: (
         sa.update(keys)
-        .where(*_HELD, keys.c.condition == sa.literal_column("'active'"))
-        .values(condition=sa.bindparam("condition"), until=sa.bindparam("until"))
+        .where(*_HELD, _ACTIVE)
+        .values({name: sa.bindparam(name) for name in ("condition", "until", "changed_entry")})
     ),
 )
+_BEFORE_END = superseding(keys, ("of", "key"), *_HELD, _ACTIVE)
+_BEFORE_COMPROMISE = superseding(keys, ("of", "key"), *_HELD)
 
 
 def _compromised_update(_: object) -> sa.Executable:
@@ -92,11 +108,12 @@ def _compromised_update(_: object) -> sa.Executable:
             condition=sa.literal_column("'compromised'"),
             until=sa.func.coalesce(keys.c.until, sa.bindparam("ended", type_=sa.BigInteger)),
             suspected_since=sa.case((earlier, since), else_=keys.c.suspected_since),
+            changed_entry=sa.bindparam("changed_entry"),
         )
     )
 
 
-_COMPROMISE = Prepared(("of", "key", "suspected", "ended"), _compromised_update)
+_COMPROMISE = Prepared(("of", "key", "suspected", "ended", "changed_entry"), _compromised_update)
 
 _IS_ENROLLED = Prepared(
     ("wanted",), lambda _: sa.select(keys.c.id).where(keys.c.public == sa.bindparam("wanted"))
@@ -112,16 +129,22 @@ _Write = tuple[Prepared, tuple[Any, ...]]
 
 
 def _enrol(holder: str, key: Key, entry: int) -> _Write:
-    return _ENROL, (key.name, key.id, holder, key.purpose, key.kind, key.public, entry)
+    return _ENROL, (key.name, key.id, holder, key.purpose, key.kind, key.public, entry, entry)
 
 
-def _party(event: PartyRegistered, position: int, _: int) -> list[_Write]:
-    row = (key_of(event.stream), event.kind, event.party_role, event.jurisdiction, position)
-    return [(_PARTY, row)]
+def _end(holder: str, key_id: str, condition: str, entry: int) -> list[_Write]:
+    ended = holder, key_id, condition, entry, entry
+    return [(_BEFORE_END, (holder, key_id, entry)), (_END, ended)]
 
 
-def _actor(event: ActorRegistered, position: int, _: int) -> list[_Write]:
-    return [(_ACTOR, (key_of(event.stream), key_of(event.party), event.function, position))]
+def _party(event: PartyRegistered, position: int, entry: int) -> list[_Write]:
+    kind = event.kind, event.party_role, event.jurisdiction
+    return [(_PARTY, (key_of(event.stream), *kind, position, entry))]
+
+
+def _actor(event: ActorRegistered, position: int, entry: int) -> list[_Write]:
+    party = key_of(event.party)
+    return [(_ACTOR, (key_of(event.stream), party, event.function, position, entry))]
 
 
 def _granted(event: RoleGranted, position: int, entry: int) -> list[_Write]:
@@ -139,16 +162,17 @@ def _keys_enrolled(event: ActorKeyEnrolled | LedgerInitialized, _: int, entry: i
 
 
 def _key_rotated(event: ActorKeyRotated | LedgerKeyRotated, _: int, entry: int) -> list[_Write]:
-    ended = (_END, (event.stream, event.old_key, "rotated", entry))
-    return [ended, _enrol(event.stream, event.key, entry)]
+    ended = _end(event.stream, event.old_key, "rotated", entry)
+    return [*ended, _enrol(event.stream, event.key, entry)]
 
 
 def _key_revoked(event: ActorKeyRevoked, _: int, entry: int) -> list[_Write]:
-    return [(_END, (event.stream, event.key, "revoked", entry))]
+    return _end(event.stream, event.key, "revoked", entry)
 
 
 def _key_compromised(event: ActorKeyCompromised, _: int, entry: int) -> list[_Write]:
-    return [(_COMPROMISE, (event.stream, event.key, event.suspected_since, entry))]
+    reported = event.stream, event.key, event.suspected_since, entry, entry
+    return [(_BEFORE_COMPROMISE, (event.stream, event.key, entry)), (_COMPROMISE, reported)]
 
 
 def _engagement(event: EngagementOpened, position: int, _: int) -> list[_Write]:
@@ -187,8 +211,9 @@ class People:
 
     name: str = "people"
     tables: tuple[sa.Table, ...] = (
-        parties, actors, roles, keys, voided, engagements, policies,
+        parties, actors, roles, keys, keys_past, voided, engagements, policies,
     )  # fmt: skip
+    kinds: frozenset[type[Event]] = frozenset(_WRITES)
 
     def apply(self, connection: sa.Connection, batch: Sequence[Recorded]) -> None:
         """Write each event that is about people, in order."""
@@ -206,6 +231,42 @@ def public_key_enrolled(connection: sa.Connection, public: str) -> bool:
 def commit_voided(connection: sa.Connection, commit: str, by: str) -> bool:
     """Whether an actor has voided the draft with this commit id (32 hex digits)."""
     return bool(_IS_VOIDED.fetch(connection, (bytes.fromhex(commit), key_of(by))))
+
+
+def listed(
+    connection: sa.Connection,
+    table: sa.Table,
+    *where: sa.ColumnElement[bool],
+    entry: int | None = None,
+) -> Iterator[dict[str, Any]]:
+    """The rows of `parties`, `actors`, `roles` or `keys` that `where` finds, by primary key.
+
+    `where`: conditions on what never changes. `entry`: as of that entry, instead of now: what it
+    registered, granted or enrolled is there, what later ones revoked stands.
+    """
+    if entry is None:
+        yield from register(connection, table, *where)
+        return
+    query = _THEN[table.name].where(*where).order_by(*table.primary_key)
+    for row in connection.execute(query, {"as_of": entry}):
+        yield readable(table, row)
+
+
+def _roles_then() -> sa.Select[Any]:
+    revoked = roles.c.revoked_entry <= AS_OF
+    columns = (
+        sa.case((revoked, column), else_=None) if column.name.startswith("revoked") else column
+        for column in roles.columns
+    )
+    return sa.select(*columns).where(roles.c.granted_entry <= AS_OF)
+
+
+_THEN: Final[Mapping[str, sa.Select[Any]]] = {
+    "parties": sa.select(parties).where(parties.c.registered_entry <= AS_OF),
+    "actors": sa.select(actors).where(actors.c.registered_entry <= AS_OF),
+    "roles": _roles_then(),
+    "keys": standing(keys, then=True).rows,
+}
 
 
 class RoleHeld(Struct, frozen=True):

@@ -3,8 +3,9 @@
 A view is given batches of recorded events in ledger order and a connection, and keeps its own
 tables. It has no clock, no disk, no sealed data and no memory between batches, so production, a
 rebuild and an auditor's replay from a bundle are the same code with the same input (DESIGN 3).
-However the events are cut into batches, the tables end up equal. A view never judges: an event
-about something that no earlier event brought in changes nothing.
+However the events are cut into batches, the tables end up equal (`projections.project` sees to
+what a view may ask of a batch). A view never judges: an event about something that no earlier event
+brought in changes nothing.
 
 Ids are stored as the 16 bytes of their UUID and converted here and nowhere else:
 
@@ -45,15 +46,20 @@ class Recorded(NamedTuple):
 
 
 class View(Protocol):
-    """One reading of the events: a name, the tables that hold it, and how they follow."""
+    """One reading of the events: a name, the tables that hold it, and how they follow.
+
+    `kinds`: the classes of events that it looks at; a batch without any of them changes nothing.
+    """
 
     name: str
     tables: tuple[sa.Table, ...]
+    kinds: frozenset[type[Event]]
 
     def apply(self, connection: sa.Connection, batch: Sequence[Recorded]) -> None:
         """Bring the tables from before the batch's first event to after its last one.
 
-        The events are those right after the last batch, in order of position.
+        The events are those right after the last batch, in order of position; one that takes
+        copies away or brings them back (`projections.custody.TURNS`) is the last of its batch.
         """
 
 
@@ -134,6 +140,15 @@ def execute(connection: sa.Connection, sql: str, values: Values = ()) -> int:
     return cursor.rowcount
 
 
+def _execute_many(connection: sa.Connection, sql: str, rows: Sequence[Values]) -> None:
+    """Run one statement once a row, as `execute` does."""
+    try:
+        _cursor(connection).executemany(sql, cast("Any", rows))
+    except Exception as error:
+        _raise_as_core(connection, sql, error)
+        raise
+
+
 def fetch(connection: sa.Connection, sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
     """All rows of one `SELECT`, run as `execute` does."""
     try:
@@ -188,8 +203,7 @@ class Prepared:
         if len(rows) == 1:
             execute(connection, sql, arrange(rows[0]) if arrange else rows[0])
         else:
-            ordered = list(map(arrange, rows)) if arrange else list(rows)
-            connection.exec_driver_sql(sql, ordered)
+            _execute_many(connection, sql, list(map(arrange, rows)) if arrange else rows)
 
     def fetch(self, connection: sa.Connection, row: tuple[Any, ...]) -> list[tuple[Any, ...]]:
         """The rows that a `SELECT` answers with."""

@@ -89,7 +89,7 @@ def report(error: MunimentError, *, machine: bool) -> int:
         _print_json(error.exit_code, said(error), remedy, fields)
         return error.exit_code
     click.echo(f"{click.style(_('Error:'), fg='red')} {said(error)}", err=True)
-    for sentence, remedy in means or [("", _filled(error.remedy_template, error))]:
+    for sentence, remedy in dict.fromkeys(means) or [("", _filled(error.remedy_template, error))]:
         for line in (sentence, f"{_('Next:')} {remedy}" if remedy else ""):
             if line:
                 click.echo(f"  {line}", err=True)
@@ -109,7 +109,9 @@ def said(error: MunimentError) -> str:
     refusals = getattr(error, "refusals", ())
     if refusals:
         text = _("not permitted, nothing was recorded")
-        return printable(": ".join([text, "; ".join(str(refusal) for refusal in refusals)]))
+        if getattr(error, "event", None):
+            text = _("not permitted; the refusal was recorded")
+        return printable(": ".join([text, "; ".join(dict.fromkeys(map(str, refusals)))]))
     return printable(_filled(error.template, error))
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
+from ledger.cli.asof import as_of_option, entry_of, not_yet
 from ledger.cli.call import Call
 from ledger.cli.command import argument, command, option, pass_call
 from ledger.cli.labels import field_label, finding_label, topic_label
@@ -60,18 +61,22 @@ _ENVELOPE = frozenset({
     ),
 )
 @argument("record", metavar="RECORD")
+@as_of_option
 @format_option
 @pass_call
-def history(call: Call, *, record: str, style: str | None) -> None:
+def history(call: Call, *, record: str, as_of: str | None, style: str | None) -> None:
     """Print the events by position."""
     from ledger.cli.ids import resolve
     from projections.custody import streams_of
 
     with call.reading() as ledger:
         found = resolve(ledger, "record", record)
+        entry = entry_of(call, ledger, as_of)
         with ledger.engine.connect() as connection:
-            streams = streams_of(connection, found)
-        rows = list(told(call, ledger, streams))
+            streams = streams_of(connection, found, entry=entry)
+        rows = list(told(call, ledger, streams, entry=entry))
+        if not rows:
+            raise not_yet("record")
         print_rows(call, rows, COLUMNS, style, KEYS)
     if style in (None, "table") and not call.as_json:
         _print_sealed(rows)
@@ -86,13 +91,18 @@ def _print_sealed(rows: Sequence[Mapping[str, Any]]) -> None:
             print_fields((f"  {field_label(p, language())}", t) for p, t in row["sealed"].items())
 
 
-def told(call: Call, ledger: Ledger, streams: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """The events of these streams by position, each with who said it, for whom, and findings."""
+def told(
+    call: Call, ledger: Ledger, streams: Sequence[str], *, entry: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """The events of these streams by position, each with who said it, for whom, and findings.
+
+    `entry`: only those up to this entry.
+    """
     from domain.actor import ActorState
     from ledger.facts import LedgerFacts
 
     reader = Reader(call, ledger)
-    events = reader.of_streams(streams)
+    events = [p for p in reader.of_streams(streams) if entry is None or p.entry <= entry]
     with ledger.engine.connect() as connection:
         facts = LedgerFacts(connection)
         actors = facts.load({placed.event.by for placed in events})
@@ -158,8 +168,9 @@ def findings_of(event: Event) -> list[str]:
     "--receipt", is_flag=True,
     help=N_("Of an event: print the proof that its entry is in the newest checkpoint."),
 )  # fmt: skip
+@as_of_option
 @pass_call
-def show(call: Call, *, wanted: str, receipt: bool) -> None:
+def show(call: Call, *, wanted: str, receipt: bool, as_of: str | None) -> None:
     """Print one event, the events of one stream, or an act's receipt."""
     from ledger.cli.ids import resolve_any
     from ledger.errors import UsageError
@@ -167,12 +178,14 @@ def show(call: Call, *, wanted: str, receipt: bool) -> None:
     stream, slash, version = wanted.partition("/")
     with call.reading() as ledger:
         found = resolve_any(ledger, stream)
-        rows = list(told(call, ledger, [found]))
+        rows = list(told(call, ledger, [found], entry=entry_of(call, ledger, as_of)))
         if slash:
             rows = [row for row in rows if row["event"] == f"{found}/{version}"]
             if not rows:
                 raise UsageError("there is no event of this number", "muniment show ID")
             rows[0]["commit"] = _commit(ledger, rows[0]["entry"])
+        elif not rows:
+            raise not_yet(found.partition("-")[0])
         if receipt:
             if not slash:
                 raise UsageError("a receipt is of one event", "muniment show ID/NUMBER --receipt")

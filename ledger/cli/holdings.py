@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from ledger.cli.asof import as_of_option, entry_of, not_yet
 from ledger.cli.call import Call
 from ledger.cli.command import CODE, PATH, TIME, argument, group, option, pass_call
 from ledger.cli.files import place_of, read_file
@@ -50,64 +51,68 @@ _AT_ONCE = 500
 @holding.command("list", help=N_("List the copies, gone ones included."))
 @option("--record", metavar="RECORD", help=N_("Only copies that concern this record."))
 @option("--state", type=CODE("HoldingState"), help=N_("Only copies in this state."))
+@as_of_option
 @format_option
 @pass_call
-def list_holdings(call: Call, *, record: str | None, state: str | None, style: str | None) -> None:
+def list_holdings(
+    call: Call, *, record: str | None, state: str | None, as_of: str | None, style: str | None
+) -> None:
     """Every copy, in order of its id; those of one record in order of creation."""
     with call.reading() as ledger:
-        rows = _of_record(ledger, record) if record else _all(ledger)
+        entry = entry_of(call, ledger, as_of)
+        rows = _of_record(ledger, record, entry) if record else _all(ledger, entry)
         chosen = (row for row in rows if state in (None, row["condition"]))
         print_rows(call, chosen, _COLUMNS, style, KEYS)
 
 
-def _of_record(ledger: Ledger, record: str) -> Iterator[dict[str, Any]]:
+def _of_record(ledger: Ledger, record: str, entry: int | None) -> Iterator[dict[str, Any]]:
     import msgspec
 
     from ledger.cli.ids import resolve
     from projections.custody import copies
 
     with ledger.engine.connect() as connection:
-        for copy in copies(connection, resolve(ledger, "record", record)):
+        for copy in copies(connection, resolve(ledger, "record", record), entry=entry):
             yield msgspec.to_builtins(copy)
 
 
-def _all(ledger: Ledger) -> Iterator[dict[str, Any]]:
+def _all(ledger: Ledger, entry: int | None) -> Iterator[dict[str, Any]]:
     """Every copy, read in portions: flat memory for any number."""
-    import sqlalchemy as sa
+    import msgspec
 
-    from projections import tables
-    from projections.view import readable
+    from projections.custody import listed
 
-    column, after = tables.holdings.c.holding, b""
+    after = None
     with ledger.engine.connect() as connection:
-        while True:
-            query = sa.select(tables.holdings).where(column > after).order_by(column)
-            rows = connection.execute(query.limit(_AT_ONCE)).all()
-            yield from (readable(tables.holdings, row) for row in rows)
-            if len(rows) < _AT_ONCE:
-                return
-            after = rows[-1].holding
+        while found := listed(connection, limit=_AT_ONCE, after=after, entry=entry):
+            yield from map(msgspec.to_builtins, found)
+            after = found[-1].holding
 
 
 @holding.command("show", help=N_("Show one copy, with what is sealed about it."))
 @_HOLDING
+@as_of_option
 @pass_call
-def show(call: Call, *, holding: str) -> None:
-    """One copy as it stands now."""
+def show(call: Call, *, holding: str, as_of: str | None) -> None:
+    """One copy as it stands now, or stood then."""
+    import msgspec
+
     from ledger.cli.ids import resolve
     from ledger.cli.reading import Reader
-    from projections import tables
-    from projections.view import key_of, register
+    from projections.custody import one
 
     with call.reading() as ledger:
         found = resolve(ledger, "holding", holding)
+        entry = entry_of(call, ledger, as_of)
         with ledger.engine.connect() as connection:
-            key = tables.holdings.c.holding == key_of(found)
-            row = next(register(connection, tables.holdings, key))
+            copy = one(connection, found, entry=entry)
+        if copy is None:
+            raise not_yet("holding")
         placed = Reader(call, ledger).of_streams([found])
-    locations = [p.sealed.get("to") or p.sealed.get("location") for p in placed if p.sealed]
-    known = [place for place in locations if place]
+    texts = [p.sealed for p in placed if p.sealed and (entry is None or p.entry <= entry)]
+    known = [place for text in texts if (place := text.get("to") or text.get("location"))]
     columns = (*_COLUMNS, Column("location", N_("place")))
+    row = {key: value for key, value in msgspec.to_builtins(copy).items() if key in KEYS}
     show_row(call, {**row, "location": known[-1] if known else None}, columns, [])
 
 

@@ -23,8 +23,16 @@ _FULL = re.compile(
     r"([a-z_]{3,24})-([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})"
 )
 _DIGITS = 32
-AGGREGATES = ("record", "holding", "actor", "party", "engagement", "policy")
+AGGREGATES = (
+    "record", "holding", "actor", "party", "engagement", "policy", "grant", "backup", "hold",
+    "handover", "destruction_case",
+)  # fmt: skip
 """What has a table of its own to look an id up in."""
+_LISTINGS = {
+    "record": "muniment inventory",
+    "grant": "muniment access grants",
+    "destruction_case": "muniment destroy list",
+}
 
 
 def resolve(ledger: Ledger, aggregate: str, text: str) -> str:
@@ -36,7 +44,7 @@ def resolve(ledger: Ledger, aggregate: str, text: str) -> str:
     found = _matches(ledger, aggregate, text)
     if len(found) == 1:
         return found[0]
-    listing = {"record": "muniment inventory"}.get(aggregate, f"muniment {aggregate} list")
+    listing = _LISTINGS.get(aggregate, f"muniment {aggregate} list")
     if not found:
         raise UsageError(
             "there is no {aggregate} of this id; nothing was changed", listing, aggregate=aggregate
@@ -102,7 +110,7 @@ def _conditions(
 
 
 def _column(aggregate: str) -> sa.ColumnElement[bytes]:
-    from projections import tables
+    from projections import access, backups, certificates, handovers, holds, tables
 
     names = {
         "record": tables.inventory.c.record,
@@ -111,5 +119,10 @@ def _column(aggregate: str) -> sa.ColumnElement[bytes]:
         "party": tables.parties.c.party,
         "engagement": tables.engagements.c.engagement,
         "policy": tables.policies.c.policy,
+        "grant": access.grants.c.grant,
+        "backup": backups.backups.c.backup,
+        "hold": holds.holds.c.hold,
+        "handover": handovers.handovers.c.handover,
+        "destruction_case": certificates.cases.c.case,
     }
     return names[aggregate]

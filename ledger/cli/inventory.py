@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 import msgspec
 
+from ledger.cli.asof import as_of_option, entry_of
 from ledger.cli.call import Call
 from ledger.cli.command import CODE, command, option, pass_call
 from ledger.cli.labels import finding_label
@@ -73,17 +74,26 @@ STATES: Final = ("registered", "classified", "verified", "archived")
 @option("--category", type=CODE("RecordCategory"), help=N_("Only this category and its parts."))
 @option("--state", type=click.Choice(STATES), help=N_("Only records in this state."))
 @option("--counts", is_flag=True, help=N_("Count them instead of listing them."))
+@as_of_option
 @format_option
 @pass_call
 def inventory(
-    call: Call, *, category: str | None, state: str | None, counts: bool, style: str | None
+    call: Call,
+    *,
+    category: str | None,
+    state: str | None,
+    counts: bool,
+    as_of: str | None,
+    style: str | None,
 ) -> None:
     """List or count the records."""
     with call.reading() as ledger:
+        entry = entry_of(call, ledger, as_of)
         if counts:
-            print_rows(call, list(_counted(ledger, category, state)), _COUNTS, style, COUNT_KEYS)
+            counted = list(_counted(ledger, category, state, entry))
+            print_rows(call, counted, _COUNTS, style, COUNT_KEYS)
             return
-        rows = record_rows(call, ledger, category, state)
+        rows = record_rows(call, ledger, category, state, entry=entry)
         columns = [c for c in COLUMNS if c.key != "title" or call.passphrases.unattended]
         print_rows(call, rows, columns, style, KEYS)
         if not call.passphrases.unattended and style is None and not call.as_json:
@@ -91,7 +101,12 @@ def inventory(
 
 
 def record_rows(
-    call: Call, ledger: Ledger, category: str | None, state: str | None
+    call: Call,
+    ledger: Ledger,
+    category: str | None,
+    state: str | None,
+    *,
+    entry: int | None = None,
 ) -> Iterator[dict[str, Any]]:
     """The rows of the inventory with titles, read in portions: flat memory for any number."""
     from projections.inventory import rows
@@ -100,7 +115,14 @@ def record_rows(
     after = None
     while True:
         with ledger.engine.connect() as connection:
-            found = rows(connection, category=category, state=state, limit=_AT_ONCE, after=after)
+            found = rows(
+                connection,
+                category=category,
+                state=state,
+                limit=_AT_ONCE,
+                after=after,
+                entry=entry,
+            )
         yield from titled(reader, found)
         if len(found) < _AT_ONCE:
             return
@@ -120,12 +142,14 @@ def titled(reader: Reader, rows: list[InventoryRow]) -> Iterator[dict[str, Any]]
         yield {"record": row.record, "title": title, **fields, "findings": list(row.findings)}
 
 
-def _counted(ledger: Ledger, category: str | None, state: str | None) -> Iterator[dict[str, Any]]:
+def _counted(
+    ledger: Ledger, category: str | None, state: str | None, entry: int | None
+) -> Iterator[dict[str, Any]]:
     from domain.codes import covers
     from projections.inventory import counts
 
     with ledger.engine.connect() as connection:
-        found = counts(connection)
+        found = counts(connection, entry=entry)
     for count in found:
         fits = category is None or covers(category, count.category)
         if fits and state in (None, count.state):

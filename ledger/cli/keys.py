@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from ledger.cli.asof import as_of_option, entry_of
 from ledger.cli.call import Call
 from ledger.cli.command import CODE, TIME, argument, group, option, pass_call
 from ledger.cli.keyfiles import NewKeys
@@ -51,19 +52,21 @@ _KEYS: Final = (
 
 @key.command("list", help=N_("List every key ever enrolled, the ledger's own among them."))
 @option("--actor", "whose", metavar="ACTOR", help=N_("Only the keys of this actor."))
+@as_of_option
 @format_option
 @pass_call
-def list_keys(call: Call, *, whose: str | None, style: str | None) -> None:
+def list_keys(call: Call, *, whose: str | None, as_of: str | None, style: str | None) -> None:
     """Every key, by name and id."""
     from ledger.cli.ids import resolve
     from projections import tables
-    from projections.view import register
+    from projections.people import listed
 
     with call.reading() as ledger:
         column = tables.keys.c.holder
         where = [column == resolve(ledger, "actor", whose)] if whose else []
+        entry = entry_of(call, ledger, as_of)
         with ledger.engine.connect() as connection:
-            rows = list(register(connection, tables.keys, *where))
+            rows = list(listed(connection, tables.keys, *where, entry=entry))
     print_rows(call, rows, _KEYS, style, KEYS)
 
 

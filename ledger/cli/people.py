@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
+from ledger.cli.asof import as_of_option, entry_of, not_yet
 from ledger.cli.call import Call
 from ledger.cli.command import CODE, argument, group, option, pass_call
 from ledger.cli.init import checked_text
@@ -94,39 +95,56 @@ _PARTIES: Final = (
 
 
 @party.command("list", help=N_("List the parties."))
+@as_of_option
 @format_option
 @pass_call
-def list_parties(call: Call, *, style: str | None) -> None:
+def list_parties(call: Call, *, as_of: str | None, style: str | None) -> None:
     """Every party, in order of its id."""
     with call.reading() as ledger:
-        print_rows(call, list(party_rows(call, ledger)), _PARTIES, style, PARTY_KEYS)
+        rows = list(party_rows(call, ledger, entry=entry_of(call, ledger, as_of)))
+        print_rows(call, rows, _PARTIES, style, PARTY_KEYS)
 
 
-def party_rows(call: Call, ledger: Ledger, party: str | None = None) -> Iterator[dict[str, Any]]:
-    """The parties (or one of them) with their names, where these can be opened."""
+def party_rows(
+    call: Call, ledger: Ledger, party: str | None = None, *, entry: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """The parties (or one of them) with their names, where these can be opened.
+
+    `entry`: as of that entry, instead of now.
+    """
     from ledger.cli.reading import Reader
     from projections import tables
-    from projections.view import key_of, register
+    from projections.people import listed
+    from projections.view import key_of
 
     reader = Reader(call, ledger)
     where = [tables.parties.c.party == key_of(party)] if party else []
     with ledger.engine.connect() as connection:
-        rows = list(register(connection, tables.parties, *where))
+        rows = list(listed(connection, tables.parties, *where, entry=entry))
     for row in rows:
-        yield {"party": row["party"], "name": reader.name_of(row["party"]), **row}
+        yield _only(PARTY_KEYS, {**row, "name": reader.name_of(row["party"])})
+
+
+def _only(keys: tuple[str, ...], row: dict[str, Any]) -> dict[str, Any]:
+    return {key: row[key] for key in keys}
 
 
 @party.command("show", help=N_("Show one party."))
 @argument("party", metavar="PARTY")
+@as_of_option
 @pass_call
-def show_party(call: Call, *, party: str) -> None:
+def show_party(call: Call, *, party: str, as_of: str | None) -> None:
     """One party and the actors that act for it."""
     from ledger.cli.ids import resolve
 
     with call.reading() as ledger:
         found = resolve(ledger, "party", party)
-        row = next(party_rows(call, ledger, found))
-        acting = [r["actor"] for r in actor_rows(call, ledger) if r["party"] == found]
+        entry = entry_of(call, ledger, as_of)
+        row = next(party_rows(call, ledger, found, entry=entry), None)
+        if row is None:
+            raise not_yet("party")
+        actors = actor_rows(call, ledger, entry=entry)
+        acting = [actor["actor"] for actor in actors if actor["party"] == found]
     show_row(call, {**row, "actors": acting}, _PARTIES, [("actors", N_("actors"))])
 
 
@@ -252,51 +270,68 @@ _ACTORS: Final = (
 
 
 @actor.command("list", help=N_("List the actors with the roles and keys they hold now."))
+@as_of_option
 @format_option
 @pass_call
-def list_actors(call: Call, *, style: str | None) -> None:
+def list_actors(call: Call, *, as_of: str | None, style: str | None) -> None:
     """Every actor, in order of its id."""
     with call.reading() as ledger:
-        print_rows(call, list(actor_rows(call, ledger)), _ACTORS, style, ACTOR_KEYS)
+        rows = list(actor_rows(call, ledger, entry=entry_of(call, ledger, as_of)))
+        print_rows(call, rows, _ACTORS, style, ACTOR_KEYS)
 
 
-def actor_rows(call: Call, ledger: Ledger, actor: str | None = None) -> Iterator[dict[str, Any]]:
-    """The actors (or one of them) with names where these can be opened, roles and active keys."""
+def actor_rows(
+    call: Call, ledger: Ledger, actor: str | None = None, *, entry: int | None = None
+) -> Iterator[dict[str, Any]]:
+    """The actors (or one of them) with names where these can be opened, roles and active keys.
+
+    `entry`: as of that entry, instead of now.
+    """
     from ledger.cli.reading import Reader
     from projections import tables
-    from projections.view import key_of, register
+    from projections.people import listed
+    from projections.view import key_of
 
     reader = Reader(call, ledger)
     where = [tables.actors.c.actor == key_of(actor)] if actor else []
     with ledger.engine.connect() as connection:
-        rows = list(register(connection, tables.actors, *where))
-        roles, keys = _held(connection)
+        rows = list(listed(connection, tables.actors, *where, entry=entry))
+        roles, keys = _held(connection, entry)
     for row in rows:
-        held = {"roles": roles.get(row["actor"], []), "keys": keys.get(row["actor"], [])}
-        yield {"actor": row["actor"], "name": reader.name_of(row["actor"]), **row, **held}
+        actor = row["actor"]
+        held = {"roles": roles.get(actor, []), "keys": keys.get(actor, [])}
+        yield _only(ACTOR_KEYS, {**row, **held, "name": reader.name_of(actor)})
 
 
-def _held(connection: sa.Connection) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+def _held(
+    connection: sa.Connection, entry: int | None
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     """Roles in force and ids of active keys, by holder."""
     from projections import tables
-    from projections.view import register
+    from projections.people import listed
 
     roles: dict[str, list[str]] = {}
-    for row in register(connection, tables.roles, tables.roles.c.revoked_position.is_(None)):
-        roles.setdefault(row["actor"], []).append(row["role"])
+    for row in listed(connection, tables.roles, entry=entry):
+        if row["revoked_position"] is None:
+            roles.setdefault(row["actor"], []).append(row["role"])
     keys: dict[str, list[str]] = {}
-    for row in register(connection, tables.keys, tables.keys.c.condition == "active"):
-        keys.setdefault(row["holder"], []).append(row["id"])
+    for row in listed(connection, tables.keys, entry=entry):
+        if row["condition"] == "active":
+            keys.setdefault(row["holder"], []).append(row["id"])
     return roles, keys
 
 
 @actor.command("show", help=N_("Show one actor."))
 @argument("actor", metavar="ACTOR")
+@as_of_option
 @pass_call
-def show_actor(call: Call, *, actor: str) -> None:
+def show_actor(call: Call, *, actor: str, as_of: str | None) -> None:
     """One actor, with roles and keys."""
     from ledger.cli.ids import resolve
 
     with call.reading() as ledger:
-        row = next(actor_rows(call, ledger, resolve(ledger, "actor", actor)))
+        found = resolve(ledger, "actor", actor)
+        row = next(actor_rows(call, ledger, found, entry=entry_of(call, ledger, as_of)), None)
+        if row is None:
+            raise not_yet("actor")
     show_row(call, row, _ACTORS, [])

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ledger.cli.language import N_, _
+from ledger.cli.refusals_cases import CASES
 
 _ROLES = N_("muniment role list ACTOR; an administrator: muniment role grant ACTOR ROLE")
 _KEYS = N_("muniment key list --actor ACTOR")
@@ -277,6 +278,7 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         N_("A rule's period starts with something else."), N_("muniment retention rules"),
     ),
     "no_such_day": (N_("There is no such day."), _AGAIN),
+    **CASES,
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from ledger.cli.call import Call
 from ledger.cli.command import CODE, DAY, group, option, pass_call
+from ledger.cli.due import due
 from ledger.cli.language import N_, language
 from ledger.cli.output import Column, coded, format_option, print_rows, several
 from ledger.cli.recording import How, act_options
@@ -15,6 +16,9 @@ from ledger.cli.records import RECORDS, named
 @group("retention", N_("How long records are kept: assign periods, list the pack's rules."))
 def retention() -> None:
     """Nothing by itself."""
+
+
+retention.add_command(due)
 
 
 @retention.command(

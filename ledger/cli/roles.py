@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from ledger.cli.asof import as_of_option, entry_of
 from ledger.cli.call import Call
 from ledger.cli.command import CODE, DAY, argument, group, option, pass_call
 from ledger.cli.language import N_
@@ -89,17 +90,20 @@ _COLUMNS: Final = (
 
 @role.command("list", help=N_("List the roles granted, and those revoked since."))
 @argument("actor", metavar="[ACTOR]", required=False)
+@as_of_option
 @format_option
 @pass_call
-def list_roles(call: Call, *, actor: str | None, style: str | None) -> None:
+def list_roles(call: Call, *, actor: str | None, as_of: str | None, style: str | None) -> None:
     """Every grant, in order of its position."""
     from ledger.cli.ids import resolve
     from projections import tables
-    from projections.view import key_of, register
+    from projections.people import listed
+    from projections.view import key_of
 
     with call.reading() as ledger:
         column = tables.roles.c.actor
         where = [column == key_of(resolve(ledger, "actor", actor))] if actor else []
+        entry = entry_of(call, ledger, as_of)
         with ledger.engine.connect() as connection:
-            rows = list(register(connection, tables.roles, *where))
+            rows = list(listed(connection, tables.roles, *where, entry=entry))
     print_rows(call, rows, _COLUMNS, style, KEYS)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ledger.cli.asof import as_of_option, moment_of
 from ledger.cli.call import Call
 from ledger.cli.command import command, pass_call
 from ledger.cli.labels import finding_label
@@ -17,14 +18,16 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from ledger.application import Ledger
+    from ledger.asof import Moment
 
 
 @command("status", N_("The ledger at a glance: its head, what it holds, what is wrong with it."))
+@as_of_option
 @pass_call
-def status(call: Call) -> None:
+def status(call: Call, *, as_of: str | None) -> None:
     """Print the head, the counters and the findings."""
     with call.reading() as ledger:
-        found = _status(ledger)
+        found = _status(ledger, moment_of(call, ledger, as_of))
     if call.as_json:
         print_json(found)
         return
@@ -48,59 +51,63 @@ def status(call: Call) -> None:
         click.echo(f"! {finding_label(code, language())}: {count}")
 
 
-def _status(ledger: Ledger) -> dict[str, Any]:
-    from ledger.tlog.checkpoint import Checkpoint
-    from ledger.tlog.note import Note
+def _status(ledger: Ledger, then: Moment | None) -> dict[str, Any]:
     from ledger.tree import StoredTree
+    from projections.custody import count_there
     from projections.inventory import counts
 
-    note = ledger.last_checkpoint()
     pack = ledger.policy().header
+    entry = then.entry if then else None
     with ledger.engine.connect() as connection:
-        head = StoredTree(connection).head
+        tree = StoredTree(connection)
+        head = tree.head
+        entries = then.entry + 1 if then else head.entries
         records: Counter[str] = Counter()
-        for count in counts(connection):
+        for count in counts(connection, entry=entry):
             records[count.state] += count.records
         return {
             "origin": ledger.origin,
             "ledger": ledger.ledger_id,
-            "entries": head.entries,
-            "events": head.events,
-            "root": head.root.hex(),
-            "accepted": head.accepted,
-            "checkpoint": Checkpoint.parse(Note.parse(bytes(note)).text).size if note else None,
+            "entries": entries,
+            "events": then.position if then else head.events,
+            "root": tree.root_at(entries).hex(),
+            "accepted": then.accepted if then else head.accepted,
+            "checkpoint": _checkpoint(connection, entries),
             "pack": {"id": pack.id, "version": pack.version},
             "records": dict(sorted(records.items())),
-            "copies": _copies(connection),
-            "findings": _findings(connection),
+            "copies": count_there(connection, entry=entry),
+            "findings": _findings(connection, entry),
         }
 
 
-def _copies(connection: sa.Connection) -> int:
+def _checkpoint(connection: sa.Connection, entries: int) -> int | None:
+    """How many entries the last checkpoint covers that was signed over no more than `entries`."""
+    from ledger.tlog.checkpoint import Checkpoint
+    from ledger.tlog.note import Note
+
+    note = connection.exec_driver_sql(
+        "SELECT note FROM checkpoints WHERE size <= ? ORDER BY id DESC LIMIT 1", (entries,)
+    ).scalar()
+    return Checkpoint.parse(Note.parse(bytes(note)).text).size if note else None
+
+
+def _findings(connection: sa.Connection, entry: int | None) -> dict[str, int]:
+    """How often each finding holds; only those that do."""
     import sqlalchemy as sa
 
-    from projections.custody import THERE
-    from projections.tables import holdings
-
-    query = sa.select(sa.func.count()).select_from(holdings)
-    return connection.execute(query.where(holdings.c.condition.in_(THERE))).scalar_one()
-
-
-def _findings(connection: sa.Connection) -> dict[str, int]:
-    """How often each finding holds now; only those that do."""
-    import sqlalchemy as sa
-
+    from projections.past import standing
     from projections.tables import holdings, inventory, keys
 
     questions = {
-        "notice_missing": (inventory, inventory.c.notice == "missing"),
-        "retention_conflict": (inventory, inventory.c.conflict != 0),
-        "copy_lost": (holdings, holdings.c.condition == "lost"),
-        "key_compromised": (keys, keys.c.condition == "compromised"),
+        "notice_missing": (inventory, "notice", "missing"),
+        "retention_conflict": (inventory, "conflict", 1),
+        "copy_lost": (holdings, "condition", "lost"),
+        "key_compromised": (keys, "condition", "compromised"),
     }
-    found = {
-        code: connection.execute(sa.select(sa.func.count()).select_from(table).where(where))
-        for code, (table, where) in questions.items()
-    }
-    numbers = {code: result.scalar_one() for code, result in found.items()}
+    numbers = {}
+    for code, (table, column, value) in questions.items():
+        kept = standing(table, then=entry is not None)
+        query = sa.select(sa.func.count()).select_from(kept.source)
+        query = query.where(kept.stood, kept.columns[column] == value)
+        numbers[code] = connection.execute(query, {"as_of": entry}).scalar_one()
     return {code: count for code, count in numbers.items() if count}

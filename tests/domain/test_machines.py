@@ -23,12 +23,12 @@ from hypothesis.stateful import (
 
 from domain.actor import ActorState
 from domain.commit import judge_commit
-from domain.judging import RULE_CODES, State, World, evolve
+from domain.judging import RULE_CODES, State, World
 from domain.record import _LEVELS, RecordCorrected, RecordVerified
 from domain.values import later
+from tests.domain.books import Ledger, fold
 from tests.domain.worlds import (
     Firm,
-    Ledger,
     Person,
     Said,
     archive,
@@ -86,7 +86,7 @@ class House(RuleBasedStateMachine):
         for entry, accepted, event in book.events:
             old = folded.get(event.stream)
             assert event.version == (old.version + 1 if old else 1), "a gap in the versions"
-            folded[event.stream] = evolve(old, event, entry, accepted)
+            fold(folded, event, entry, accepted)
         assert book.states == folded
 
     def teardown(self) -> None:
@@ -210,7 +210,7 @@ class HoldingMachine(House):
     def __init__(self) -> None:
         super().__init__()
         self.buyer = self.firm.hire("custodian", "collector", party=self.firm.another_firm())
-        self.record = self.firm.collect()
+        self.record = self.firm.ready()
         self.copies = [self.firm.holding_of(self.record)]
         self.keeper = {self.copies[0]: self.firm.party}
         self.gone: set[str] = set()

@@ -46,7 +46,10 @@ def test_a_copy_is_registered_by_its_custodians_people(firm: Firm, buyer: Person
 def test_a_further_copy_names_a_record_and_a_copy_of_it(firm: Firm) -> None:
     record = firm.collect()
     origin = firm.holding_of(record)
-    assert creating(firm, made_from=origin) == ["copy_names_no_record"]
+    whole, own = firm.holding(made_from=origin), firm.holding(record=record, made_from=origin)
+    assert creating(firm, made_from=whole) == ["copy_of_a_copy"]
+    assert creating(firm, made_from=own) == ["copy_names_no_record", "copy_of_a_copy"]
+    assert creating(firm, made_from=origin) == []
     assert creating(firm, record=firm.new("record")) == ["unknown_record"]
     assert creating(firm, record=record, made_from=firm.new("holding")) == ["unknown_holding"]
     assert creating(firm, record=record, made_from=origin) == []
@@ -71,7 +74,7 @@ def test_a_copy_is_made_from_a_copy_that_is_there(firm: Firm) -> None:
 
 
 def test_nobody_copies_from_another_party_behind_its_back(firm: Firm, buyer: Person) -> None:
-    record = firm.collect()
+    record = firm.ready()
     said = create_holding(
         firm.new("holding"), buyer.party, record=record, made_from=firm.holding_of(record)
     )

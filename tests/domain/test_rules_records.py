@@ -17,6 +17,7 @@ from tests.domain.worlds import (
     correct,
     create_holding,
     enrol,
+    give_back,
     lose,
     reclassify,
     retain,
@@ -198,7 +199,7 @@ def test_nothing_is_done_with_a_record_that_is_not_there(firm: Firm, who: str) -
 
 
 def test_nothing_is_done_with_a_record_that_is_over(firm: Firm) -> None:
-    """I-03. No act ends a record yet; the state is as a later family of acts will leave it."""
+    """I-03: the buyer has got back the only copy; what is left here is the history."""
     record = firm.ready()
     state = firm.record(record)
     copies = create_holding(firm.new("holding"), firm.party, record=record)
@@ -208,8 +209,11 @@ def test_nothing_is_done_with_a_record_that_is_over(firm: Firm) -> None:
         (firm.wang, "archivist", reclassify(state)), (firm.wang, "custodian", copies),
     ]  # fmt: skip
     assert [firm.judge(*act) for act in acts] == [[]] * len(acts)
-    state.over = True
-    assert [firm.judge(*act) for act in acts] == [["record_is_over"]] * len(acts)
+    buyer = firm.hire("custodian", party=firm.another_firm())
+    returned = give_back(firm.holding_of(record), buyer.party)
+    firm.does(firm.wang, "custodian", returned, beside=[(buyer, "custodian")])
+    for act in acts:
+        assert "record_is_over" in firm.judge(*act)
 
 
 # -- classifying: I-11, scenario 20 -----------------------------------------------------------

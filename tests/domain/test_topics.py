@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
 
 from domain import TOPICS
 from domain.codes import ENUMERATIONS
+from domain.destruction import Executed, Verified
 from domain.values import Event, Key, SealedRef
 
 VECTORS = Path(__file__).parent.parent / "vectors"
@@ -64,7 +66,16 @@ def schemas() -> list[str]:
         fields = schema(TOPICS[topic], topic)
         # `stream` stands in the envelope, and its kind in the topic.
         lines += [line for line in fields if line.split(" ")[1].rstrip(":?") not in own]
-    return [*lines, *schema(Key, "Key"), *schema(SealedRef, "SealedRef")]
+    parts = (Key, SealedRef, Executed, Verified)
+    return [*lines, *(line for part in parts for line in schema(part, part.__name__))]
+
+
+def test_every_structure_that_an_event_is_made_of_is_listed() -> None:
+    made_of: set[str] = set()
+    for kind in TOPICS.values():
+        for line in schema(kind, ""):
+            made_of.update(re.findall(r"\b[A-Z]\w+", line))
+    assert made_of - set(ENUMERATIONS) == {"Key", "SealedRef", "Executed", "Verified"}
 
 
 def test_topics_are_frozen() -> None:
@@ -76,7 +87,7 @@ def test_a_topic_is_its_aggregate_and_what_happened() -> None:
     for topic, kind in TOPICS.items():
         aggregate, _, happened = topic.partition(".")
         assert aggregate
-        assert happened.endswith(("ed", "lost")), "an event is a past"
+        assert happened.endswith(("ed", "lost", "frozen")), "an event is a past"
         assert kind.__struct_config__.tag == topic
 
 

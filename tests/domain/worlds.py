@@ -13,11 +13,10 @@ is folded, what it refuses changes nothing.
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from msgspec import UNSET
 
@@ -33,7 +32,7 @@ from domain.actor import (
 from domain.commit import judge_commit
 from domain.engagement import EngagementOpened
 from domain.holding import HoldingCreated, HoldingLost, HoldingMoved, HoldingReturned
-from domain.judging import Refusal, Signer, State, Statement, World
+from domain.judging import Refusal, Signer, Statement, World
 from domain.ledger import DraftVoided, LedgerInitialized, LedgerKeyRotated, PolicyAdopted
 from domain.party import PartyRegistered
 from domain.policy import Policy, parse_policy
@@ -49,6 +48,7 @@ from domain.record import (
 )
 from domain.retention import Assignment
 from domain.values import Event, Key, SealedRef, later
+from tests.domain.books import Ledger
 
 ORIGIN = "clean.example/ledger"
 START = "2026-11-21T09:00:00.000Z"
@@ -96,45 +96,6 @@ class Person:
         return person
 
 
-class Ledger:
-    """The `domain.judging.Source` of a ledger in memory; states go out as copies."""
-
-    def __init__(self) -> None:
-        self.states: dict[str, State] = {}
-        self.publics: set[str] = set()
-        self.voided: set[tuple[str, str]] = set()
-        self.signed: dict[str, int] = {}
-        self.accepted: list[str] = []
-        self.events: list[tuple[int, str, Event]] = []
-        self.commits: list[tuple[Statement, Sequence[Event]]] = []
-
-    def load(self, streams: Iterable[str]) -> dict[str, State]:
-        return {s: copy.deepcopy(self.states[s]) for s in streams if s in self.states}
-
-    def public_key_enrolled(self, public: str) -> bool:
-        return public in self.publics
-
-    def commit_voided(self, commit: str, by: str) -> bool:
-        return (commit, by) in self.voided
-
-    def last_entry_of(self, holder: str) -> int | None:
-        return self.signed.get(holder)
-
-    def accepted_at(self, entry: int) -> str:
-        return self.accepted[entry]
-
-    def record(self, world: World, statement: Statement, events: Sequence[Event]) -> None:
-        self.states.update(world.states())
-        self.accepted.append(statement.accepted)
-        self.commits.append((statement, events))
-        for event in events:
-            self.events.append((statement.entry, statement.accepted, event))
-            self.publics.update(key.public for key in getattr(event, "enrolled_keys", ()))
-            if isinstance(event, DraftVoided):
-                self.voided.add((event.commit, event.by))
-        self.signed.update({signer.holder: statement.entry for signer in statement.actors})
-
-
 class Firm:
     """The firm, its ledger and its people: Wang runs it, Li and Zhao review and approve."""
 
@@ -155,12 +116,12 @@ class Firm:
         self.seal_key = self.new_key(ORIGIN, "seal")
 
     @classmethod
-    def open(cls) -> Firm:
+    def open(cls) -> Self:
         """The firm with its ledger open and its three people registered."""
         firm = cls()
         firm.does(firm.wang, "administrator", *firm.opening(), possession=[firm.checkpoint_key])
-        firm.li = firm.hire("reviewer", "approver")
-        firm.zhao = firm.hire("reviewer", "approver", "dpo")
+        firm.li = firm.hire("reviewer", "approver", function="finance")
+        firm.zhao = firm.hire("reviewer", "approver", "dpo", function="legal")
         return firm
 
     # -- ids and keys
@@ -276,6 +237,8 @@ class Firm:
                 "stream": one.stream, "version": known + 1, "at": self.now, "by": who.actor,
                 "role": role, "engagement": self.routine, "salt": SALT, **one.fields, **envelope,
             }  # fmt: skip
+            for name in {"started_at", "ended_at"} & set(one.kind.__struct_fields__):
+                fields.setdefault(name, self.now)  # done just now, if nothing else is said
             events.append(one.kind(**fields))
         return events
 
@@ -284,11 +247,18 @@ class Firm:
 
     # -- everyday work
 
-    def hire(self, *roles: Any, party: str | None = None, by: Person | None = None) -> Person:
+    def hire(
+        self,
+        *roles: Any,
+        party: str | None = None,
+        by: Person | None = None,
+        function: Any = "service",
+    ) -> Person:
         """Register somebody with a first key and roles."""
         person = Person(self.new("actor"), party or self.party)
         person.keys.append(self.key_for(person))
-        said = [register(person), enrol(person, person.key), *(grant(person, r) for r in roles)]
+        known = register(person, function=function)
+        said = [known, enrol(person, person.key), *(grant(person, r) for r in roles)]
         self.does(by or self.wang, "administrator", *said, possession=[person.key])
         return person
 
@@ -306,10 +276,11 @@ class Firm:
         return copy_
 
     def collect(self, by: Person | None = None, **fields: Any) -> str:
-        """A file is collected: a copy and the record in it, in one commit."""
+        """A file or paper is collected: a copy and the record in it, in one commit."""
         by = by or self.wang
         copy_, record = self.new("holding"), self.new("record")
-        said = (create_holding(copy_, by.party), collect(record, copy_, **fields))
+        lies = create_holding(copy_, by.party, form=fields.get("form", "electronic_native"))
+        said = (lies, collect(record, copy_, **fields))
         self.does(by, "collector", *said)
         return record
 
@@ -323,12 +294,12 @@ class Firm:
         assert isinstance(state, RecordState)
         return state
 
-    def ready(self, **fields: Any) -> str:
-        """A record that can go to the archive: reviewed, classified, with a period."""
+    def ready(self, day: str = "2026-01-31", **fields: Any) -> str:
+        """A record that can go to the archive: reviewed, classified, with a period from a day."""
         record = self.collect(**fields)
         self.does(self.li, "reviewer", review(record))
         self.does(self.wang, "archivist", classify(record))
-        self.does(self.wang, "archivist", retain(self.record(record)))
+        self.does(self.wang, "archivist", retain(self.record(record), day=day))
         return record
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from domain.values import later
+from ledger import rebuild
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.clock import SystemClock
@@ -463,3 +464,15 @@ def test_a_wrong_passphrase_is_a_key_error(firm: Firm) -> None:
 
     with Ledger(Folder(firm.path), wrong, writing=True) as ledger, pytest.raises(KeyAccessError):
         ledger.acting(firm.founded.actor)
+
+
+def test_tables_of_another_version_are_made_anew_by_the_next_writer(firm: Firm) -> None:
+    with firm.open() as ledger, ledger.engine.connect() as connection:
+        connection.exec_driver_sql("DROP TABLE mentions")
+        connection.exec_driver_sql("ALTER TABLE inventory DROP COLUMN restricted")
+        connection.exec_driver_sql("PRAGMA user_version = 0")
+    with pytest.raises(MunimentError, match="another version"):
+        firm.open(writing=False)
+    with firm.open() as ledger, ledger.engine.connect() as connection:
+        assert rebuild.check(connection) == []
+    firm.open(writing=False).close()

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import click
 import pytest
@@ -14,6 +15,7 @@ from babel.messages.pofile import read_po
 
 import domain
 from domain.codes import ENUMERATIONS
+from domain.handover import Step
 from ledger.cli.labels import FINDINGS, TOPICS
 from ledger.cli.language import CLICK, speaking
 from ledger.cli.refusals import EXPLANATIONS, explain
@@ -50,7 +52,9 @@ def _spelled(detail: ast.expr) -> Iterator[str]:
         start = detail.values[0]
         assert isinstance(start, ast.Constant)
         states = {"holding_is_": ("returned", "destroyed", "lost"),
-                  "key_": ("rotated", "revoked", "compromised", "shredded")}  # fmt: skip
+                  "key_": ("rotated", "revoked", "compromised", "shredded"),
+                  "case_is_": ("rejected", "failed", "certified"),
+                  "handover_is_": get_args(Step)}  # fmt: skip
         prefix = str(start.value)
         yield from (prefix + state for state in states[prefix])
     else:

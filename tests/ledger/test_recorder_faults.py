@@ -306,8 +306,7 @@ STEPS = [
     "ledger.facts.LedgerFacts.signed",
     "ledger.facts.LedgerFacts.keep",
     "ledger.facts.LedgerFacts.policy",
-    "projections.inventory.Inventory.apply",
-    "projections.custody.Custody.apply",
+    "ledger.recorder.project",
     "projections.people.People.apply",
     "ledger.tree.StoredTree.advance",
 ]

@@ -1,13 +1,13 @@
 """Small histories for the projections: valid events in order, as a ledger would hold them.
 
 `History` is a ledger without signatures: it numbers events, entries and versions, and its acts are
-named as in the field. `random_history` strings acts together that the domain would permit.
+named as in the field. Beside them it keeps a `tests.domain.books.Ledger`: what plain folds say.
 """
 
 from __future__ import annotations
 
-import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -36,9 +36,12 @@ from domain.record import (
     RetentionAssigned,
 )
 from domain.values import Event, Key, later
-from projections import METADATA, VIEWS
+from projections import METADATA
+from projections import project as projected
 from projections.comparison import digest
 from projections.view import Recorded
+from tests.domain.books import Ledger, fold
+from tests.domain.worlds import Said
 
 START = "2026-11-21T09:00:00.000Z"
 SALT = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -57,8 +60,7 @@ def project(connection: sa.Connection, events: list[Recorded], *sizes: int) -> s
     start = 0
     for size in [*sizes, len(events)]:
         if batch := events[start : start + size]:
-            for view in VIEWS:
-                view.apply(connection, batch)
+            projected(connection, batch)
         start += size
     return connection
 
@@ -69,11 +71,30 @@ def rebuilt(events: list[Recorded], *sizes: int) -> dict[str, str]:
         return digest(connection)
 
 
+class Steps:
+    """Counts how much work SQLite does, in thousands of its own steps."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        driver: Any = connection.connection.driver_connection
+        self._taken = 0
+        driver.set_progress_handler(self._step, 1000)
+
+    def _step(self) -> int:
+        self._taken += 1
+        return 0
+
+    def of(self, ask: Callable[[], object]) -> int:
+        before = self._taken
+        ask()
+        return self._taken - before
+
+
 class History:
     """A ledger in memory; each act is one entry and returns the id of what it is about."""
 
     def __init__(self) -> None:
         self.recorded: list[Recorded] = []
+        self.book = Ledger()
         self.entry = -1
         self._versions: Counter[str] = Counter()
         self._ids = 0
@@ -100,10 +121,16 @@ class History:
 
     def add(self, topic: type[Event], stream: str, /, **fields: Any) -> str:
         """One more event of the current entry."""
-        self._versions[stream] += 1
-        event = topic(
+        self.record(self.event(topic, stream, **fields))
+        return stream
+
+    def event(self, topic: type[Event], stream: str, /, **fields: Any) -> Event:
+        """What would be the stream's next event; what takes time was done just now."""
+        for name in {"started_at", "ended_at"} & set(topic.__struct_fields__):
+            fields.setdefault(name, self.accepted)
+        return topic(
             stream=stream,
-            version=self._versions[stream],
+            version=self._versions[stream] + 1,
             at=self.accepted,
             by=fields.pop("by", self.admin),
             role=fields.pop("role", "administrator"),
@@ -111,9 +138,20 @@ class History:
             salt=SALT,
             **fields,
         )
+
+    def says(self, *said: Said) -> None:
+        """What somebody says, an entry each, without anybody's judgement."""
+        for one in said:
+            self.begin()
+            self.add(one.kind, one.stream, **one.fields)
+
+    def record(self, event: Event) -> None:
+        """Write an event down."""
+        self._versions[event.stream] += 1
         position = len(self.recorded) + 1
         self.recorded.append(Recorded(position, self.entry, self.accepted, event))
-        return stream
+        fold(self.book.states, event, self.entry, self.accepted)
+        self.book.events.append((self.entry, self.accepted, event))
 
     def key(self, holder: str, number: int, purpose: Any = "act") -> Key:
         """A public key that differs by number; nothing is signed with it."""
@@ -160,8 +198,8 @@ class History:
             jurisdiction="cn",
         )
 
-    def register_actor(self, actor: str, function: Any) -> str:
-        return self.add(ActorRegistered, actor, party=self.party, function=function)
+    def register_actor(self, actor: str, function: Any, party: str | None = None) -> str:
+        return self.add(ActorRegistered, actor, party=party or self.party, function=function)
 
     def grant(self, actor: str, role: Any, **fields: Any) -> str:
         return self.add(RoleGranted, actor, granted=role, **fields)
@@ -297,133 +335,3 @@ class History:
 
     def void(self, commit: str) -> str:
         return self.add(DraftVoided, self.new("draft"), commit=commit)
-
-
-def random_history(seed: int, acts: int) -> list[Recorded]:
-    """A valid history of `acts` random acts, some of them sharing an entry."""
-    draw = random.Random(seed)
-    history = History().open()
-    walk = _Walk(draw, history)
-    for _ in range(acts):
-        if draw.random() < 0.6:
-            history.begin()
-        draw.choice(walk.acts)()
-    return history.recorded
-
-
-class _Walk:
-    """Random acts that are possible where the history stands; impossible ones do nothing."""
-
-    def __init__(self, draw: random.Random, history: History) -> None:
-        self.draw, self.history = draw, history
-        self.records: dict[str, str] = {}
-        self.classified: set[str] = set()
-        self.archived: set[str] = set()
-        self.present: list[str] = []
-        self.actors: dict[str, int | None] = {history.admin: 3}
-        self.held: set[tuple[str, str]] = set()
-        self.number = 10
-        self.acts = [
-            self.collect, self.collect, self.collect, self.collect_table, self.review,
-            self.review, self.classify, self.classify, self.reclassify, self.retain, self.archive,
-            self.correct, self.copy, self.move, self.leave, self.person, self.role, self.keys,
-            self.keys, self.void,
-        ]  # fmt: skip
-
-    def _record(self) -> str | None:
-        return self.draw.choice(sorted(self.records)) if self.records else None
-
-    def _holding(self) -> str | None:
-        return self.draw.choice(self.present) if self.present else None
-
-    def collect(self) -> None:
-        holding = self.history.create_holding(self.history.new("holding"))
-        record = self.history.collect_into(
-            holding,
-            category=self.draw.choice(["transaction.order", "communication", "basic_info"]),
-            notice=self.draw.choice(["given", "missing"]),
-            size=self.draw.randrange(10**6),
-        )
-        self.records[record] = holding
-        self.present.append(holding)
-
-    def collect_table(self) -> None:
-        holding = self.history.create_holding(self.history.new("holding"))
-        for row in range(1, self.draw.randrange(2, 6)):
-            self.records[self.history.collect_into(holding, row=row)] = holding
-        self.present.append(holding)
-
-    def review(self) -> None:
-        if record := self._record():
-            self.history.review(record, self.draw.choice(["pass", "pass", "fail"]))
-
-    def classify(self) -> None:
-        if (record := self._record()) and record not in self.classified:
-            self.classified.add(record)
-            self.history.classify(record, level=self.draw.choice(["general_1", "important"]))
-
-    def reclassify(self) -> None:
-        if (record := self._record()) and record in self.classified:
-            self.history.classify(record, again=True, sensitivity="sensitive_pi",
-                                  sensitive_kinds=["biometric"])  # fmt: skip
-
-    def retain(self) -> None:
-        if record := self._record():
-            self.history.retain(record, conflict=self.draw.random() < 0.3)
-
-    def archive(self) -> None:
-        if (record := self._record()) and record in self.classified - self.archived:
-            self.archived.add(record)
-            self.history.archive(record)
-
-    def correct(self) -> None:
-        if (record := self._record()) and (holding := self._holding()):
-            self.history.correct(record, holding, size=self.draw.randrange(10**6))
-
-    def copy(self) -> None:
-        if record := self._record():
-            holding = self.history.new("holding")
-            origin = self.records[record]
-            self.history.create_holding(holding, record=record, made_from=origin)
-            self.present.append(holding)
-
-    def move(self) -> None:
-        if holding := self._holding():
-            more = self.draw.choice([{}, {"medium": "tape"}, {"custodian": self.history.party}])
-            self.history.move(holding, **more)
-
-    def leave(self) -> None:
-        if holding := self._holding():
-            self.present.remove(holding)
-            self.draw.choice([self.history.lose, self.history.give_back])(holding)
-
-    def person(self) -> None:
-        actor = self.history.register_actor(self.history.new("actor"), "sales")
-        self.actors[actor] = None
-
-    def role(self) -> None:
-        held = self.draw.choice(sorted(self.actors)), self.draw.choice(["collector", "reviewer"])
-        if held in self.held:
-            self.held.remove(held)
-            self.history.revoke_role(*held)
-        else:
-            self.held.add(held)
-            self.history.grant(*held)
-
-    def keys(self) -> None:
-        actor = self.draw.choice(sorted(self.actors))
-        old, self.number = self.actors[actor], self.number + 1
-        if old is None:
-            self.history.enrol(actor, self.number)
-            self.actors[actor] = self.number
-        elif self.draw.random() < 0.5:
-            self.history.rotate(actor, old, self.number)
-            self.actors[actor] = self.number
-        elif self.draw.random() < 0.5:
-            self.history.revoke_key(actor, old)
-            self.actors[actor] = None
-        else:
-            self.history.compromise(actor, old, later(START, seconds=self.draw.randrange(600)))
-
-    def void(self) -> None:
-        self.history.void(f"{self.draw.getrandbits(128):032x}")

@@ -15,18 +15,19 @@ from hypothesis import strategies as st
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 from domain import TOPICS
-from domain.judging import State, evolve
-from domain.record import RecordState
+from domain.digitization import RecordDigitized
+from domain.values import Event
 from projections import METADATA, VIEWS
+from projections import project as projected
 from projections.comparison import Difference, differences, digest
 from projections.inventory import one, rows
 from projections.tables import inventory, inventory_counts, voided
 from projections.view import Prepared, id_of
+from tests.projections.casework import random_history
 from tests.projections.histories import (
     History,
     empty_tables,
     project,
-    random_history,
     rebuilt,
 )
 
@@ -35,14 +36,14 @@ SIZES = st.lists(st.integers(1, 40), max_size=30)
 
 
 @given(SEEDS, SIZES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30)
 def test_any_batching_gives_the_same_tables(seed: int, sizes: list[int]) -> None:
     events = random_history(seed, 80)
     assert rebuilt(events, *sizes) == rebuilt(events) == rebuilt(events, *[1] * len(events))
 
 
 @given(SEEDS)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10)
 def test_the_counters_equal_counting_the_rows(seed: int) -> None:
     draw = random.Random(seed)
     events = random_history(seed, 120)
@@ -56,45 +57,48 @@ def test_the_counters_equal_counting_the_rows(seed: int) -> None:
         )
         sums = (sa.func.count(), sa.func.sum(inventory.c["items"]), sa.func.sum(inventory.c.size))
         counted = connection.execute(sa.select(*bucket, *sums).group_by(*bucket).order_by(*bucket))
-        kept = sa.select(inventory_counts).order_by(*inventory_counts.primary_key)
+        columns = [c for c in inventory_counts.columns if c.name != "changed_entry"]
+        kept = sa.select(*columns).where(inventory_counts.c.records != 0)
+        kept = kept.order_by(*inventory_counts.primary_key)
         assert connection.execute(kept).all() == counted.all()
 
 
-@given(SEEDS)
-@settings(max_examples=15, deadline=None)
-def test_the_inventory_says_what_the_rules_see(seed: int) -> None:
-    events = random_history(seed, 100)
-    states: dict[str, State] = {}
-    for _, entry, accepted, event in events:
-        states[event.stream] = evolve(states.get(event.stream), event, entry, accepted)
-    records = {name: s for name, s in states.items() if isinstance(s, RecordState)}
-    with project(empty_tables(), events, 7, 7, 7) as connection:
-        listed = {row.record: row for row in rows(connection, limit=1000)}
-    assert listed.keys() == records.keys()
-    for name, state in records.items():
-        row = listed[name]
-        assert (row.category, row.level) == (state.categories[0], state.level)
-        assert (row.sensitivity, row.basis) == (state.sensitivity, state.basis)
-        assert (row.reviewed, row.state == "archived") == (state.reviewed, state.archived)
-        assert (row.action is not None) == state.retained
-        assert ("notice_missing" in row.findings) == state.notice_missing
-
-
-def test_rebuild_equals_live_at_every_position() -> None:
+def test_rebuild_equals_live_at_every_entry() -> None:
     events = random_history(20261121, 60)
     with empty_tables() as live:
         for position, recorded in enumerate(events, start=1):
             project(live, [recorded])
-            with project(empty_tables(), events[:position], position // 2) as again:
-                assert digest(live) == digest(again), f"position {position}"
-                assert differences(live, again) == []
+            if position % 8 == 0 or position == len(events):
+                with project(empty_tables(), events[:position], position // 2) as again:
+                    assert digest(live) == digest(again), f"position {position}"
+                    assert differences(live, again) == []
+
+
+@given(SEEDS)
+@settings(max_examples=10)
+def test_a_view_that_is_passed_over_would_have_changed_nothing(seed: int) -> None:
+    events = random_history(seed, 60)
+    with empty_tables() as connection:
+        for recorded in events:
+            projected(connection, [recorded])
+            before = connection.connection.driver_connection.total_changes  # type: ignore[union-attr]
+            for view in VIEWS:
+                if type(recorded.event) not in view.kinds:
+                    view.apply(connection, [recorded])
+            after = connection.connection.driver_connection.total_changes  # type: ignore[union-attr]
+            assert before == after, type(recorded.event)
+
+
+def test_every_event_is_looked_at_by_some_view_or_is_known_to_change_none() -> None:
+    looked_at = frozenset[type[Event]]().union(*(view.kinds for view in VIEWS))
+    assert set(TOPICS.values()) - looked_at == {RecordDigitized}, "it says so in its copies"
 
 
 def test_the_histories_hold_events_of_every_topic_in_their_stored_form() -> None:
     union = msgspec.json.Decoder(reduce(or_, TOPICS.values()))
     seen = set()
-    for seed in range(6):
-        for _, _, _, event in random_history(seed, 150):
+    for seed in range(12):
+        for _, _, _, event in random_history(seed, 200):
             assert union.decode(msgspec.json.encode(event)) == event
             seen.add(type(event).__name__)
     kinds = {kind.__name__ for kind in TOPICS.values()}
@@ -165,9 +169,6 @@ class _Psycopg:
         self.dialect = PGDialect_psycopg()  # type: ignore[no-untyped-call]
         self.given: list[tuple[str, list[dict[str, Any]]]] = []
 
-    def exec_driver_sql(self, sql: str, parameters: list[dict[str, Any]]) -> None:
-        self.given.append((sql, parameters))
-
     rowcount = 1
 
     @property
@@ -183,6 +184,12 @@ class _Psycopg:
     def execute(self, sql: str, parameters: dict[str, Any]) -> None:
         self.given.append((sql, [parameters]))
 
+    def executemany(self, sql: str, parameters: list[dict[str, Any]]) -> None:
+        self.given.append((sql, parameters))
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return []
+
     def close(self) -> None: ...
 
 
@@ -196,8 +203,9 @@ def test_postgresql_gets_named_parameters_and_its_own_upsert() -> None:
         "ON CONFLICT (category, level, sensitivity, state) DO UPDATE" in s for s in statements
     )
     assert any("ON CONFLICT DO NOTHING" in s for s in statements)
-    assert all("%(" in sql and "?" not in sql for sql in statements)
+    assert all("?" not in sql for sql in statements)
     for sql, rows_given in connection.given:
+        assert ("%(" in sql) == any(rows_given), sql
         assert all(f"%({name})s" in sql for row in rows_given for name in row), sql
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from projections.inventory import Count, InventoryRow, counts, one, rows
 from tests.projections.histories import History, empty_tables, project
 
@@ -45,6 +47,7 @@ def test_a_collected_file_is_registered_where_it_lies() -> None:
         permanent=False,
         action=None,
         conflict=False,
+        restricted=False,
         holdings=1,
     )
 
@@ -175,7 +178,7 @@ def test_a_category_lists_its_parts_and_a_state_only_itself() -> None:
     history.classify(order)
     with project(empty_tables(), history.recorded) as connection:
 
-        def listed(**wanted: str) -> set[str]:
+        def listed(**wanted: Any) -> set[str]:
             return {row.record for row in rows(connection, limit=9, **wanted)}
 
         assert listed(category="communication") == {sms, talk}

@@ -1,0 +1,216 @@
+"""Which copies belong together, and what lies in them.
+
+A record is collected in a copy (a file, or a table of which it is a row). Further copies are made
+of one copy whole (a backup: it holds whatever the first one holds), or of one record (a scan of
+its paper, a corrected content). Copies, not records, are destroyed, so whoever destroys must know
+what is left: `survivors`. The folds keep every link in both directions; nothing is searched for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec import field
+
+from domain.engagement import EngagementState
+from domain.judging import Case, Contents, State
+
+
+class HoldingState(State):
+    """A copy: whose it is, what it is on, and whether it is still there.
+
+    `record`: the one record that it is a copy of, None for a copy in which something was collected
+    and for copies made of such a one whole; `made_from` and `copies` link originals and copies;
+    `holds`: those placed on this copy by name; `handover`, `destruction`: the latest case that
+    lists it; `backup`: the backup that it belongs to.
+    """
+
+    custodian: str
+    form: str
+    medium: str
+    record: str | None
+    condition: str = "present"
+    made_from: str | None = None
+    copies: list[str] = field(default_factory=list)
+    holds: set[str] = field(default_factory=set)
+    handover: str | None = None
+    destruction: str | None = None
+    backup: str | None = None
+
+    @property
+    def there(self) -> bool:
+        """Whether acts on this copy are still possible."""
+        return self.condition in ("present", "in_transit", "received")
+
+
+class RecordLike(State):
+    """What copies need to know of their record; `domain.record.RecordState` extends it.
+
+    `holdings`: the copies that its content was taken from, by collection and by corrections;
+    `copies`: further ones that name it.
+    """
+
+    engagement: str = ""
+    holdings: tuple[str, ...] = ()
+    copies: list[str] = field(default_factory=list)
+    holds: set[str] = field(default_factory=set)
+
+    def lies_in(self, holding: HoldingState) -> bool:
+        """Whether a holding is a copy of this record."""
+        return holding.record == self.stream or holding.stream in self.holdings
+
+
+class Claim(State):
+    """A case that has copies in its hands: a handover on its way, a destruction not yet over."""
+
+    items: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        """Whether the case still has its copies in its hands."""
+        raise NotImplementedError
+
+
+def claimed(case: Case, holding: HoldingState, by: str | None) -> Claim | None:
+    """The running case `by` (a stream) that lists a copy, or None."""
+    if by is None:
+        return None
+    found = case.world.state(by, Claim)
+    return found if found is not None and found.running and holding.stream in found.items else None
+
+
+def holdings(case: Case, streams: Iterable[str]) -> list[HoldingState]:
+    """The states of copies, loaded in one go; unknown ones are left out."""
+    wanted = list(dict.fromkeys(streams))
+    case.world.preload(wanted)
+    states = (case.world.state(stream, HoldingState) for stream in wanted)
+    return [state for state in states if state is not None]
+
+
+def original(case: Case, holding: HoldingState) -> HoldingState:
+    """The collected copy that a copy was made of whole; itself if it was not."""
+    while holding.record is None and holding.made_from is not None:
+        source = case.world.state(holding.made_from, HoldingState)
+        if source is None:
+            break
+        holding = source
+    return holding
+
+
+def copies_of_record(case: Case, record: RecordLike) -> list[HoldingState]:
+    """Every copy of a record, gone ones included."""
+    return _with_copies(case, [*record.holdings, *record.copies], record.stream)
+
+
+def copies_of_content(case: Case, record: RecordLike) -> list[HoldingState]:
+    """The copies of a record that go back to one that its content was taken from.
+
+    Anybody can register a copy that was made of nothing; those are left out.
+    """
+    return _with_copies(case, record.holdings, record.stream)
+
+
+def _with_copies(case: Case, streams: Iterable[str], record: str | None) -> list[HoldingState]:
+    """The copies named, and all made of them whole, or of this record."""
+    found: dict[str, HoldingState] = {}
+    waiting = list(streams)
+    while waiting:
+        level = [h for h in holdings(case, waiting) if h.stream not in found]
+        found.update((h.stream, h) for h in level if h.record in (None, record))
+        waiting = [copy for h in level for copy in h.copies]
+    return list(found.values())
+
+
+def offspring(case: Case, holding: HoldingState) -> list[HoldingState]:
+    """A copy and every copy made of it or of its copies, of one record in it or whole."""
+    found: list[HoldingState] = []
+    level = [holding]
+    while level:
+        found += level
+        level = holdings(case, [copy for made in level for copy in made.copies])
+    return found
+
+
+def survivors(case: Case, holding: HoldingState, doomed: set[str]) -> list[HoldingState]:
+    """The copies that still hold what lies in `holding` when those in `doomed` are gone.
+
+    Only those that were made of the same one, in however many steps: what was registered without
+    saying of what it was made may hold anything, and a corrected content is another one.
+    """
+    record = record_in(case, holding)
+    root = holding
+    while root.made_from is not None:
+        source = case.world.state(root.made_from, HoldingState)
+        if source is None:
+            break
+        root = source
+    family = _with_copies(case, [root.stream], record.stream if record is not None else None)
+    return [copy for copy in family if copy.there and copy.stream not in doomed]
+
+
+def for_certain(case: Case, holding: HoldingState) -> bool:
+    """Whether no destruction has left open if a copy is still there."""
+    tried = case.world.state(holding.destruction, Claim) if holding.destruction else None
+    return tried is None or tried.items.get(holding.stream) not in ("unknown", "destroyed")
+
+
+def kept_besides(case: Case, holding: HoldingState, doomed: set[str]) -> list[HoldingState]:
+    """The `survivors` that the same party keeps, and that are there for certain."""
+    left = survivors(case, holding, doomed)
+    return [c for c in left if c.custodian == holding.custodian and for_certain(case, c)]
+
+
+def record_in(case: Case, holding: HoldingState) -> RecordLike | None:
+    """The record in a copy, if there is exactly one."""
+    stream = holding.record
+    if stream is None:
+        contents = case.world.contents(original(case, holding).stream)
+        if contents.records != 1:
+            return None
+        (stream,) = contents.examples
+    return case.world.state(stream, RecordLike)
+
+
+def contents_of(case: Case, holding: HoldingState) -> Contents:
+    """What lies in a copy, whether it was collected in it or copied into it.
+
+    For a copy of one record the record itself is the example; what is summed up over many is then
+    to be read from its state.
+    """
+    if holding.record is None:
+        return case.world.contents(original(case, holding).stream)
+    record = case.world.state(holding.record, RecordLike)
+    if record is None:
+        return Contents()
+    return Contents(
+        1, (record.stream,), holds=tuple(sorted(record.holds)), engagements=(record.engagement,)
+    )
+
+
+def kept_by(case: Case, record: RecordLike, party: str) -> bool:
+    """Whether a party keeps, or kept to the end, a copy of a record's content."""
+    if record.holdings:  # most have one copy
+        first = case.world.state(record.holdings[-1], HoldingState)
+        if first is not None and first.custodian == party:
+            return True
+    return any(copy.custodian == party for copy in copies_of_content(case, record))
+
+
+def over(case: Case, record: RecordLike) -> bool:
+    """Whether nothing of a record is left here: every copy was destroyed or returned (I-35)."""
+    if record.holdings:  # what was just collected is there, and most are
+        first = case.world.state(record.holdings[-1], HoldingState)
+        if first is not None and first.there:
+            return False
+    found = copies_of_record(case, record)
+    return bool(found) and all(copy.condition in ("destroyed", "returned") for copy in found)
+
+
+def holds_on(case: Case, holding: HoldingState) -> list[str]:
+    """The active holds that cover a copy: by name, by a record in it, by an engagement (I-28)."""
+    contents = contents_of(case, holding)
+    found = {*original(case, holding).holds, *holding.holds, *contents.holds}
+    for engagement in contents.engagements:
+        state = case.world.state(engagement, EngagementState)
+        found.update(state.holds if state is not None else ())
+    return sorted(found)

@@ -1,0 +1,233 @@
+"""The rules of destruction cases: who may say what, when, and what stands in the way then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import UNSET
+
+from domain.actor import ActorState
+from domain.copies import claimed, copies_of_record, holdings, offspring, original, record_in
+from domain.destruction import (
+    CaseState,
+    DestructionApproved,
+    DestructionCertified,
+    DestructionExecuted,
+    DestructionFailed,
+    DestructionProposed,
+    DestructionRejected,
+    DestructionVerified,
+    DisposalAppraised,
+)
+from domain.guards import STATUTE_ORDERS, against_destruction, against_shredding, own_copies
+from domain.judging import Case, Refusal, refuse, rule
+from domain.listing import continues, same_list
+from domain.values import MAX_LISTED, Event, later
+
+
+@rule(DestructionProposed)
+def proposed_where_permitted(case: Case, event: DestructionProposed) -> Iterator[Refusal]:
+    """One's own copies that nothing keeps, not in another case (I-26, I-28, I-36)."""
+    state = case.world.state(event.stream, CaseState)
+    if state is not None and state.whole:
+        yield refuse("I-21", "list_is_whole", event.stream)
+    if state is not None and (event.by, event.ground) != (state.proposer, state.ground):
+        yield refuse("I-21", "part_of_another_list", event.stream)
+    yield from continues(state, event)
+    yield from own_copies(case, event, event.items)
+    for copy in holdings(case, event.items):
+        other = claimed(case, copy, copy.destruction)
+        if other is not None and other.stream != event.stream:
+            yield refuse("I-21", "copy_is_in_a_case", other.stream)
+    if event.ground == STATUTE_ORDERS and state is None and event.sealed is UNSET:
+        yield refuse("I-26", "statute_needs_reason", event.stream)
+    doomed = {*(state.items if state is not None else ()), *event.items}
+    yield from against_destruction(case, event.items, doomed, event.ground)
+
+
+@rule(
+    DisposalAppraised, DestructionApproved, DestructionRejected, DestructionExecuted,
+    DestructionVerified, DestructionFailed, DestructionCertified,
+)  # fmt: skip
+def case_is_running(case: Case, event: Event) -> Iterator[Refusal]:
+    """The case exists, is not over, and concerns the author's own party; one list for all."""
+    state = case.world.state(event.stream, CaseState)
+    if state is None:
+        yield refuse("I-00", "unknown_case", event.stream)
+        return
+    if not state.running:
+        yield refuse("I-06", f"case_is_{state.ended}", event.stream)
+    proposer = case.world.before(state.proposer, ActorState)
+    actor = case.world.before(event.by, ActorState)
+    if proposer is not None and actor is not None and proposer.party != actor.party:
+        yield refuse("I-09", "not_the_actors_party", proposer.party)
+    if not isinstance(event, DestructionRejected):  # the way out of a list that is never finished
+        yield from same_list(case, state, getattr(event, "root", state.root))
+
+
+@rule(DisposalAppraised, DestructionRejected)
+def before_anything_is_done(case: Case, event: Event) -> Iterator[Refusal]:
+    """An opinion comes before the execution, and is not the proposer's own; so does a rejection.
+
+    Approvals may be renewed afterwards, for what is still to be done.
+    """
+    state = case.world.state(event.stream, CaseState)
+    if state is None:
+        return
+    if state.begun:
+        yield refuse("I-06", "already_executed", event.stream)
+    if isinstance(event, DisposalAppraised) and event.by == state.proposer:
+        yield refuse("I-07", "appraiser_is_proposer", event.by)
+
+
+@rule(DestructionApproved)
+def approved_by_different_persons(case: Case, event: DestructionApproved) -> Iterator[Refusal]:
+    """Appraised, by persons that are neither the proposer nor of one function (I-07, I-27)."""
+    state = case.world.state(event.stream, CaseState)
+    if state is None:
+        return
+    if state.appraisal != "pass":
+        yield refuse("I-27", "not_appraised", event.stream)
+    if event.by == state.proposer:
+        yield refuse("I-07", "approver_is_proposer", event.by)
+    previous = _valid_approvals(case, state)
+    if event.by in previous:
+        yield refuse("I-07", "approver_approves_twice", event.by)
+    function = _function(case, event.by)
+    if previous and {_function(case, actor) for actor in previous} == {function}:
+        yield refuse("I-27", "approvers_of_one_function", event.by)
+    yield from against_destruction(case, state.kept, set(state.kept), state.ground)
+
+
+def _function(case: Case, actor: str) -> str:
+    state = case.world.before(actor, ActorState)
+    return state.function if state is not None else ""
+
+
+def _valid_approvals(case: Case, state: CaseState) -> list[str]:
+    """Who has approved and not too long ago."""
+    days = case.policy.deadlines.destruction_approval_days
+    return [
+        actor
+        for actor, accepted in state.approvals.items()
+        if case.statement.accepted <= later(accepted, days=days)
+    ]
+
+
+@rule(DestructionExecuted)
+def executed_as_approved(case: Case, event: DestructionExecuted) -> Iterator[Refusal]:
+    """Enough approvals that have not expired, nothing in the way now, only what is on the list."""
+    state = case.world.state(event.stream, CaseState)
+    if state is None:
+        return
+    if state.appraisal != "pass":  # an opinion may have changed since the approvals
+        yield refuse("I-27", "not_appraised", event.stream)
+    yield from _approved_before(case, state, event.started_at)
+    named = [result.holding for result in event.results]
+    for item in named:
+        done = item in state.taken_off or state.items.get(item) == "destroyed"
+        if item not in state.items or done or named.count(item) != 1:
+            yield refuse("I-21", "not_an_open_item", item)
+    if event.by in event.witnesses:
+        yield refuse("I-07", "operator_is_witness", event.by)
+    yield from _witnesses(case, event)
+    if not event.started_at <= event.ended_at <= case.statement.accepted:
+        yield refuse("I-04", "ended_before_started", event.stream)
+    if not event.results and not event.keys:
+        yield refuse("I-21", "nothing_was_done", event.stream)
+    yield from own_copies(case, event, named)
+    yield from against_destruction(case, named, set(state.kept), state.ground)
+    outcomes = {**state.items, **{r.holding: r.outcome for r in event.results}}
+    gone = {item for item, outcome in outcomes.items() if outcome == "destroyed"}
+    yield from against_shredding(case, event.keys, gone)
+
+
+def _approved_before(case: Case, state: CaseState, started: str) -> Iterator[Refusal]:
+    """Enough approvals, of persons of different functions, in force and older than the start."""
+    approvals, needed = _valid_approvals(case, state), case.policy.thresholds.approvers
+    before = [actor for actor in approvals if state.approvals[actor] <= started]
+    functions, at_the_start = (
+        {_function(case, actor) for actor in actors} for actors in (approvals, before)
+    )
+    if len(approvals) < needed:
+        expired = len(state.approvals) > len(approvals)
+        yield refuse("I-27", "approval_expired" if expired else "not_approved", state.stream)
+    elif len(functions) < 2:  # noqa: PLR2004
+        yield refuse("I-27", "approvers_of_one_function", state.stream)
+    elif len(before) < needed or len(at_the_start) < 2:  # noqa: PLR2004
+        yield refuse("I-27", "started_before_approval", state.stream)
+
+
+def _witnesses(case: Case, event: DestructionExecuted) -> Iterator[Refusal]:
+    for witness in event.witnesses:
+        actor = case.world.before(witness, ActorState)
+        if event.witnesses.count(witness) != 1:
+            yield refuse("I-07", "person_signs_twice", witness)
+        if actor is None or not actor.holds(
+            "destruction_witness", event.engagement, case.statement.accepted
+        ):
+            yield refuse("I-09", "role_not_held", witness)
+
+
+@rule(DestructionVerified)
+def verified_by_somebody_else(case: Case, event: DestructionVerified) -> Iterator[Refusal]:
+    """The operator does not verify, and only what was executed (I-07, I-30)."""
+    state = case.world.state(event.stream, CaseState)
+    if state is None:
+        return
+    if event.by in state.operators:
+        yield refuse("I-07", "verifier_is_operator", event.by)
+    named = [result.holding for result in event.results]
+    for item in named:
+        if not state.items.get(item) or item in state.taken_off or named.count(item) != 1:
+            yield refuse("I-30", "not_executed", item)
+    for result in event.results:
+        if result.result == "pass" and state.items.get(result.holding) != "destroyed":
+            yield refuse("I-30", "pass_of_what_was_not_destroyed", result.holding)
+
+
+@rule(DestructionFailed)
+def failed_items_are_not_destroyed(case: Case, event: DestructionFailed) -> Iterator[Refusal]:
+    """What is taken off the list is on it, and did not pass (I-30)."""
+    state = case.world.state(event.stream, CaseState)
+    if state is None:
+        return
+    for item in event.items:
+        passed = item not in state.items or state.verified.get(item) == "pass"
+        if passed or item in state.taken_off or event.items.count(item) != 1:
+            yield refuse("I-30", "not_a_failed_item", item)
+
+
+@rule(DestructionCertified)
+def certified_only_with_a_pass(case: Case, event: DestructionCertified) -> Iterator[Refusal]:
+    """Every item executed and verified, or taken off; what remains is named (I-30, I-35)."""
+    state = case.world.state(event.stream, CaseState)
+    if state is None:
+        return
+    kept = state.kept
+    for item in kept:
+        if state.items[item] != "destroyed" or state.verified.get(item) != "pass":
+            yield refuse("I-30", "item_did_not_pass", item)
+    if not kept:
+        yield refuse("I-30", "nothing_was_destroyed", event.stream)
+    left = remaining(case, kept)
+    partial = bool(left or state.taken_off)
+    if (event.destroyed, event.failed, event.remaining_count) != (
+        len(kept), len(state.taken_off), len(left),
+    ):  # fmt: skip
+        yield refuse("I-35", "counts_do_not_fit", event.stream)
+    if event.remaining != left[:MAX_LISTED]:
+        yield refuse("I-35", "remaining_copies_left_out", event.stream)
+    if (event.verdict == "partial") != partial:
+        yield refuse("I-35", "verdict_does_not_fit", event.stream)
+
+
+def remaining(case: Case, items: Sequence[str]) -> list[str]:
+    """The copies still there that hold what the destroyed `items` held, in order of their ids."""
+    gone, left = set(items), set[str]()
+    for copy in holdings(case, items):
+        found = offspring(case, original(case, copy))
+        if (record := record_in(case, copy)) is not None:
+            found += copies_of_record(case, record)
+        left.update(other.stream for other in found if other.there)
+    return sorted(left - gone)

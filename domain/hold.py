@@ -1,0 +1,147 @@
+"""Holds: what may not be destroyed, whatever else permits it (冻结).
+
+A hold covers records, copies or whole engagements by id; what a query found is placed as the ids it
+found. It stops every destructive path (I-28) and gives no right to use anything (I-34). A further
+placement on the same hold widens it; a release ends all of it and takes two persons.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+from msgspec import Meta, field
+
+from domain.actor import ActorState
+from domain.codes import HoldReason
+from domain.copies import HoldingState, RecordLike
+from domain.engagement import EngagementState
+from domain.judging import Case, Refusal, State, affects, evolves, refuse, rule
+from domain.record import approved
+from domain.values import MAX_LISTED, EngagementId, Event, HeldId, HoldId, HoldingId, RecordId
+
+HOLDERS: frozenset[str] = frozenset({
+    "custodian", "archivist", "dpo", "counsel", "internal_auditor", "external_auditor", "court",
+    "regulator",
+})  # fmt: skip
+
+
+class LegalHoldPlaced(Event, frozen=True, kw_only=True, tag="hold.legal_hold_placed"):
+    """冻结: nothing of this is destroyed until the hold is released.
+
+    At most 200 ids in all; a longer list takes several events. Sealed: `authority` (whose order,
+    which number), `remark`.
+    """
+
+    ROLES: ClassVar[frozenset[str]] = HOLDERS
+    ALONE: ClassVar[bool] = True
+
+    stream: HoldId
+    reason: HoldReason
+    records: Annotated[list[RecordId], Meta(max_length=MAX_LISTED)] = []  # noqa: RUF012
+    holdings: Annotated[list[HoldingId], Meta(max_length=MAX_LISTED)] = []  # noqa: RUF012
+    engagements: Annotated[list[EngagementId], Meta(max_length=MAX_LISTED)] = []  # noqa: RUF012
+
+    @property
+    def mentions(self) -> tuple[str, ...]:
+        """Everything that it covers by id."""
+        return (*self.records, *self.holdings, *self.engagements)
+
+
+class LegalHoldReleased(Event, frozen=True, kw_only=True, tag="hold.legal_hold_released"):
+    """解除冻结: signed by an approver, too. Sealed: `reason`.
+
+    `objects`: what the hold covered, at most 200 ids an event; released when all are named.
+    """
+
+    ROLES: ClassVar[frozenset[str]] = HOLDERS
+    ALONE: ClassVar[bool] = True
+
+    stream: HoldId
+    objects: Annotated[list[HeldId], Meta(min_length=1, max_length=MAX_LISTED)]
+
+    @property
+    def mentions(self) -> tuple[str, ...]:
+        """What is free again."""
+        return tuple(self.objects)
+
+
+class HoldState(State):
+    """A hold, who placed it, and what it still covers."""
+
+    reason: str
+    placed_by: str
+    covered: set[str] = field(default_factory=set)
+
+    @property
+    def active(self) -> bool:
+        """Whether it covers anything."""
+        return bool(self.covered)
+
+
+@evolves(LegalHoldPlaced)
+def _placed(state: HoldState | None, event: LegalHoldPlaced, _: int, __: str) -> HoldState:
+    state = state or HoldState(event.stream, event.version, event.reason, event.by)
+    state.covered.update(event.mentions)
+    return state
+
+
+@evolves(LegalHoldReleased)
+def _released(state: HoldState, event: LegalHoldReleased, _: int, __: str) -> HoldState:
+    state.covered.difference_update(event.objects)
+    return state
+
+
+@affects(LegalHoldPlaced)
+def _held(state: State, event: LegalHoldPlaced) -> None:
+    if isinstance(state, RecordLike | HoldingState | EngagementState):
+        state.holds.add(event.stream)
+
+
+@affects(LegalHoldReleased)
+def _freed(state: State, event: LegalHoldReleased) -> None:
+    if isinstance(state, RecordLike | HoldingState | EngagementState):
+        state.holds.discard(event.stream)
+
+
+@rule(LegalHoldPlaced)
+def covers_what_exists(case: Case, event: LegalHoldPlaced) -> Iterator[Refusal]:
+    """A hold covers things that exist, each named once; a released one is not placed again."""
+    state = case.world.state(event.stream, HoldState)
+    if state is not None and not state.active:
+        yield refuse("I-06", "hold_is_released", event.stream)
+    if state is not None:
+        yield from _of_its_party(case, event, state)
+    if not event.mentions:
+        yield refuse("I-28", "hold_covers_nothing", event.stream)
+    if len(set(event.mentions)) != len(event.mentions) or len(event.mentions) > MAX_LISTED:
+        yield refuse("I-06", "item_named_twice", event.stream)
+    for code, kind, streams in (
+        ("unknown_record", RecordLike, event.records),
+        ("unknown_holding", HoldingState, event.holdings),
+        ("unknown_engagement", EngagementState, event.engagements),
+    ):
+        for stream in streams:
+            if case.world.state(stream, kind) is None:
+                yield refuse("I-00", code, stream)
+
+
+def _of_its_party(case: Case, event: Event, state: HoldState) -> Iterator[Refusal]:
+    """Whoever widens or ends a hold acts for the party that placed it (I-09)."""
+    actor, first = (case.world.before(a, ActorState) for a in (event.by, state.placed_by))
+    if actor is not None and first is not None and actor.party != first.party:
+        yield refuse("I-09", "not_the_actors_party", first.party)
+
+
+@rule(LegalHoldReleased)
+def released_by_two(case: Case, event: LegalHoldReleased) -> Iterator[Refusal]:
+    """A release names what is covered, and an approver signs besides the author (I-07, I-28)."""
+    state = case.world.state(event.stream, HoldState)
+    if state is None or not state.active:
+        yield refuse("I-00", "unknown_hold", event.stream)
+        return
+    yield from _of_its_party(case, event, state)
+    if not set(event.objects) <= state.covered or len(set(event.objects)) != len(event.objects):
+        yield refuse("I-28", "hold_does_not_cover", event.stream)
+    if not approved(case, event):
+        yield refuse("I-07", "release_needs_second_person", event.stream)

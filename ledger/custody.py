@@ -1,0 +1,342 @@
+"""What custody acts propose: grants, holds, restrictions, handovers, destruction cases.
+
+As in `ledger.acts`, each function returns the proposals of one commit and judges nothing. Effects
+outside the ledger (files copied, handed out, removed) are in `ledger.backup`,
+`ledger.handing_out` and `ledger.destroying`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+from domain.access import AccessGranted, AccessReviewed, AccessRevoked, GrantState
+from domain.backup import BackupState
+from domain.destruction import (
+    CaseState,
+    DestructionApproved,
+    DestructionCertified,
+    DestructionFailed,
+    DestructionProposed,
+    DestructionRejected,
+    DisposalAppraised,
+)
+from domain.digitization import RecordDigitized
+from domain.disposal import remaining
+from domain.handover import (
+    HandoverCancelled,
+    HandoverConfirmed,
+    HandoverListFrozen,
+    HandoverPlanned,
+    HandoverReceived,
+    HandoverReleased,
+    HandoverState,
+)
+from domain.hold import HoldState, LegalHoldPlaced, LegalHoldReleased
+from domain.judging import Case, State, Statement, World
+from domain.listing import list_root
+from domain.restriction import ProcessingRestricted, RestrictionLifted
+from domain.values import MAX_LISTED, Event
+from ledger.acting import Acting
+from ledger.acts import given, record_state, texts
+from ledger.application import Ledger
+from ledger.errors import UsageError
+from ledger.facts import LedgerFacts
+from ledger.recorder import Submission
+from ledger.signing import Proposal, new_ids, now, sign_all
+from ledger.tree import StoredTree
+
+_S = TypeVar("_S", bound=State)
+
+_LISTS: Final[Mapping[type[State], tuple[str, str]]] = {
+    GrantState: ("grant", "muniment access grants"),
+    BackupState: ("backup", "muniment backup list"),
+    HoldState: ("hold", "muniment hold list"),
+    HandoverState: ("handover", "muniment handover list"),
+    CaseState: ("destruction case", "muniment destroy list"),
+}
+
+
+def case_state(ledger: Ledger, kind: type[_S], stream: str) -> _S:
+    """The state of a case. Raises `UsageError` if there is none of this kind and id."""
+    state = ledger.state(stream)
+    if not isinstance(state, kind):
+        name, listing = _LISTS[kind]
+        raise UsageError("there is no {name} of this id; nothing was changed", listing, name=name)
+    return state
+
+
+def check_permitted(
+    ledger: Ledger,
+    acting: Acting,
+    proposals: Sequence[Proposal],
+    **options: Any,  # noqa: ANN401  those of `Ledger.build`
+) -> None:
+    """Raise `RefusedError` if these proposals would be refused now; nothing is recorded."""
+    events, ciphertexts = ledger.build(acting, proposals, **options)
+    unsigned = ledger.note_over(acting, events, ciphertexts)
+    signed = sign_all(unsigned.note, [acting.key])
+    ledger.log.judge(Submission(signed, unsigned.states, unsigned.ciphertexts))
+
+
+@contextmanager
+def as_judged_now(ledger: Ledger) -> Iterator[Case]:
+    """What the rules would look at if nobody signed anything now: for questions, not for acts."""
+    with ledger.engine.connect() as connection:
+        facts = LedgerFacts(connection)
+        entries = StoredTree(connection).head.entries
+        statement = Statement("", entries, now(), entries, None, ())
+        yield Case(World(facts), facts.policy(), statement)
+
+
+def parts(items: Sequence[str]) -> list[list[str]]:
+    """A list in parts that one event takes each."""
+    return [list(items[at : at + MAX_LISTED]) for at in range(0, len(items), MAX_LISTED)]
+
+
+def _listed(
+    kind: type[Event],
+    stream: str,
+    items: Sequence[str],
+    fields: Mapping[str, Any],
+    sealed: Mapping[str, str] | None,
+) -> list[Proposal]:
+    """A list as proposals: one event a part, all naming count and root."""
+    whole = {**fields, "count": len(items), "root": list_root(items)}
+    return [
+        Proposal(kind, stream, {**whole, "items": part}, sealed if number == 0 else None)
+        for number, part in enumerate(parts(items))
+    ]
+
+
+# -- access -----------------------------------------------------------------------------------
+
+
+def grant_access(
+    actor: str,
+    *,
+    records: Sequence[str],
+    categories: Sequence[str],
+    modes: Sequence[str],
+    purposes: Sequence[str],
+    begins: str,
+    ends: str,
+    remark: str | None = None,
+) -> Proposal:
+    """访问授权, under a new id."""
+    fields = {
+        "actor": actor, "records": list(records), "categories": list(categories),
+        "modes": list(modes), "purposes": list(purposes), "begins": begins, "ends": ends,
+    }  # fmt: skip
+    return Proposal(AccessGranted, new_ids("grant")[0], fields, texts(remark=remark))
+
+
+def revoke_access(ledger: Ledger, grant: str, reason: str) -> Proposal:
+    """撤销授权."""
+    case_state(ledger, GrantState, grant)
+    return Proposal(AccessRevoked, grant, {"reason": reason})
+
+
+def review_access(
+    engagement: str,
+    period: tuple[str, str],
+    counts: Mapping[str, int],
+    anomalies: int,
+    report: str | None,
+) -> Proposal:
+    """访问审查; `counts`: allowed, denied and break_glass as the register has them."""
+    fields = {
+        "period_from": period[0], "period_to": period[1], "anomalies": anomalies, **counts,
+    }  # fmt: skip
+    return Proposal(AccessReviewed, engagement, fields, texts(report=report))
+
+
+# -- what may not be used, what may not be destroyed ------------------------------------------
+
+
+def restrict(record: str, reason: str, review_on: str | None, remark: str | None) -> Proposal:
+    """限制处理."""
+    fields = {"reason": reason, **given(review_on=review_on)}
+    return Proposal(ProcessingRestricted, record, fields, texts(remark=remark))
+
+
+def lift_restriction(ledger: Ledger, record: str, remark: str | None) -> Proposal:
+    """解除限制: an approver signs too. Raises `UsageError` for a record that is not restricted."""
+    state = record_state(ledger, record)
+    if state.restricted is None:
+        msg = "the record is not restricted; nothing was changed"
+        raise UsageError(msg, "muniment why RECORD")
+    fields = {"restricted": state.restricted}
+    return Proposal(RestrictionLifted, record, fields, texts(remark=remark))
+
+
+def place_hold(
+    reason: str,
+    *,
+    records: Sequence[str] = (),
+    holdings: Sequence[str] = (),
+    engagements: Sequence[str] = (),
+    hold: str | None = None,
+    sealed: Mapping[str, str] | None = None,
+) -> list[Proposal]:
+    """冻结: a new hold, or `hold` widened."""
+    stream = hold or new_ids("hold")[0]
+    named = [*records, *holdings, *engagements]
+    kinds = {"records": "record-", "holdings": "holding-", "engagements": "engagement-"}
+    return [
+        Proposal(
+            LegalHoldPlaced,
+            stream,
+            {"reason": reason}
+            | {name: [i for i in part if i.startswith(kind)] for name, kind in kinds.items()},
+            sealed if number == 0 else None,
+        )
+        for number, part in enumerate(parts(named))
+    ]
+
+
+def release_hold(
+    ledger: Ledger, hold: str, objects: Sequence[str], reason: str | None
+) -> list[Proposal]:
+    """解除冻结 of `objects`, or of everything that it covers; an approver signs too."""
+    state = case_state(ledger, HoldState, hold)
+    named = list(objects) or sorted(state.covered)
+    return [
+        Proposal(LegalHoldReleased, hold, {"objects": part}, texts(reason=reason))
+        for part in parts(named)
+    ]
+
+
+def digitize(
+    record: str,
+    paper: str,
+    digital: str,
+    *,
+    resolution: int,
+    result: str,
+    sealed: Mapping[str, str] | None,
+) -> Proposal:
+    """纸质数字化: `resolution` in dots an inch."""
+    fields = {"paper": paper, "digital": digital, "resolution": resolution, "result": result}
+    return Proposal(RecordDigitized, record, fields, sealed)
+
+
+# -- handover ---------------------------------------------------------------------------------
+
+
+def plan_handover(fields: Mapping[str, Any], sealed: Mapping[str, str] | None) -> Proposal:
+    """移交计划, under a new id; `fields` as of `domain.handover.HandoverPlanned`."""
+    return Proposal(HandoverPlanned, new_ids("handover")[0], fields, sealed)
+
+
+def freeze_list(ledger: Ledger, handover: str, items: Sequence[str]) -> list[Proposal]:
+    """移交清单锁定: the next version of the list."""
+    state = case_state(ledger, HandoverState, handover)
+    fields = {"list_version": state.list_version + 1}
+    return _listed(HandoverListFrozen, handover, items, fields, None)
+
+
+def release_handover(
+    ledger: Ledger, handover: str, released_at: str | None, sealed: Mapping[str, str] | None
+) -> Proposal:
+    """交付 of what the frozen list names."""
+    state = case_state(ledger, HandoverState, handover)
+    fields = {"root": state.root, "released_at": released_at or now()}
+    return Proposal(HandoverReleased, handover, fields, sealed)
+
+
+def receive_handover(
+    handover: str,
+    root: str,
+    *,
+    read: int,
+    matched: int,
+    received_at: str | None,
+    sealed: Mapping[str, str] | None,
+) -> Proposal:
+    """接收: the buyer's receipt; `root` is the one of the list that the buyer has."""
+    fields = {
+        "root": root, "received_at": received_at or now(), "read": read, "matched": matched,
+    }  # fmt: skip
+    return Proposal(HandoverReceived, handover, fields, sealed)
+
+
+def confirm_handover(ledger: Ledger, handover: str, effective_at: str | None) -> list[Proposal]:
+    """移交确认 of every item: for a draft that both handlers and supervisors sign."""
+    state = case_state(ledger, HandoverState, handover)
+    fields = {
+        "root": state.root, "to_party": state.to_party, "effective_at": effective_at or now(),
+    }  # fmt: skip
+    return [
+        Proposal(HandoverConfirmed, handover, {**fields, "items": part})
+        for part in parts(list(state.items))
+    ]
+
+
+def cancel_handover(handover: str, reason: str | None) -> Proposal:
+    """移交终止."""
+    return Proposal(HandoverCancelled, handover, {}, texts(reason=reason))
+
+
+# -- destruction ------------------------------------------------------------------------------
+
+
+def copies_there(ledger: Ledger, record: str) -> list[str]:
+    """The copies of a record that are there, in order of creation: what a proposal lists."""
+    from projections.custody import copies
+
+    with ledger.engine.connect() as connection:
+        return [copy.holding for copy in copies(connection, record) if copy.there]
+
+
+def propose_destruction(
+    items: Sequence[str], ground: str, method: str, technique: str, reason: str | None
+) -> list[Proposal]:
+    """销毁申请, under a new id."""
+    fields = {"ground": ground, "method": method, "technique": technique}
+    stream = new_ids("destruction_case")[0]
+    return _listed(DestructionProposed, stream, items, fields, texts(reason=reason))
+
+
+def appraise(ledger: Ledger, case: str, result: str, opinion: str | None) -> Proposal:
+    """鉴定 of the list as it stands."""
+    state = case_state(ledger, CaseState, case)
+    fields = {"root": state.root, "result": result}
+    return Proposal(DisposalAppraised, case, fields, texts(opinion=opinion))
+
+
+def approve(ledger: Ledger, case: str, remark: str | None) -> Proposal:
+    """销毁审批 of the list as it stands."""
+    state = case_state(ledger, CaseState, case)
+    return Proposal(DestructionApproved, case, {"root": state.root}, texts(remark=remark))
+
+
+def reject(case: str, reason: str | None) -> Proposal:
+    """驳回."""
+    return Proposal(DestructionRejected, case, {}, texts(reason=reason))
+
+
+def take_off(case: str, items: Sequence[str], cause: str | None) -> list[Proposal]:
+    """销毁失败: these copies are not destroyed, and the certificate will say so."""
+    return [
+        Proposal(DestructionFailed, case, {"items": part}, texts(cause=cause))
+        for part in parts(items)
+    ]
+
+
+def certify(ledger: Ledger, case: str, residual: str | None) -> Proposal:
+    """出具销毁证明: counts and remaining copies as the ledger has them now."""
+    state = case_state(ledger, CaseState, case)
+    destroyed = [item for item in state.items if item not in state.taken_off]
+    with as_judged_now(ledger) as judging:
+        left = remaining(judging, destroyed)
+    fields = {
+        "root": state.root,
+        "verdict": "partial" if left or state.taken_off else "destroyed",
+        "destroyed": len(destroyed),
+        "failed": len(state.taken_off),
+        "remaining": left[:MAX_LISTED],
+        "remaining_count": len(left),
+    }
+    return Proposal(DestructionCertified, case, fields, texts(residual=residual))

@@ -1,0 +1,391 @@
+"""Destruction with its effects: files overwritten and removed, data keys shredded, then recorded.
+
+`execute` asks the rules first and touches nothing that they forbid; the writer's lock that an open
+ledger holds keeps anything from being placed in between. What is about to go is written into a
+journal (`ledger.pending`); every copy that is a file here is destroyed (`ledger.removing`), and
+what is not what was recorded is left alone and counts as unknown. Then the keys go under which
+nothing else is sealed, and one commit says it all, which deletes the sealed payloads in the same
+transaction. A run that is broken off anywhere is run again.
+
+Of a copy that is no file here (paper, a tape, a place elsewhere) its operator says what became of
+it, and its verifier what is left of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, cast
+
+import sqlalchemy as sa
+
+from domain.copies import copies_of_record, holdings, survivors
+from domain.destruction import CaseState, DestructionExecuted, DestructionProposed, Executed
+from domain.guards import shreddable
+from domain.record import RecordState
+from ledger.acting import Acting
+from ledger.application import Ledger
+from ledger.custody import as_judged_now, case_state, check_permitted, parts
+from ledger.erasure import data_key
+from ledger.errors import KeyAccessError, MunimentError, UsageError
+from ledger.pending import Item, Journal, open_journal
+from ledger.places import place_of
+from ledger.recorder import Receipt, Submission
+from ledger.removing import remove
+from ledger.schema import TOKENS, transaction
+from ledger.signing import Proposal, now, sign_all
+from ledger.sources import SourceFault
+from projections.custody import THERE, records_of
+from projections.tables import holdings as copies_table
+from projections.view import id_of, key_of
+
+RESULTS_AN_EVENT: Final = 100
+KEYS_AN_EVENT: Final = 150
+_ROWS: Final = 10_000
+
+
+class Fate(NamedTuple):
+    """What became of one copy; `cause`: a stable code that says how that is known."""
+
+    holding: str
+    outcome: str
+    cause: str
+
+
+class Execution(NamedTuple):
+    """What `execute` did and recorded.
+
+    `keys`: data keys shredded; `unreached`: data keys that should have gone and are not in this
+    keystore; `cleaned`: whether the database's log was emptied of what was deleted.
+    """
+
+    receipt: Receipt
+    fates: tuple[Fate, ...]
+    keys: tuple[str, ...]
+    unreached: tuple[str, ...]
+    cleaned: bool
+
+
+class Terms(NamedTuple):
+    """What is said of an execution besides its results; `sealed`: `place`, `tool`, `remark`."""
+
+    technique: str | None = None
+    witnesses: Sequence[str] = ()
+    sealed: Mapping[str, str] | None = None
+
+
+def copies_of(ledger: Ledger, records: Iterable[str]) -> list[str]:
+    """Every copy of these records that is there, backups included: what a proposal lists."""
+    found: dict[str, None] = {}
+    with as_judged_now(ledger) as judging:
+        for record in records:
+            state = judging.world.state(record, RecordState)
+            copies = copies_of_record(judging, state) if state is not None else []
+            found.update((copy.stream, None) for copy in copies if copy.there)
+    return list(found)
+
+
+def open_items(ledger: Ledger, case: str) -> list[str]:
+    """The copies on the list of a case that are neither destroyed nor taken off."""
+    state = case_state(ledger, CaseState, case)
+    return [i for i, outcome in state.items.items() if _open(state, i, outcome)]
+
+
+def _open(state: CaseState, item: str, outcome: str) -> bool:
+    return outcome != "destroyed" and item not in state.taken_off
+
+
+def rehearse(
+    ledger: Ledger,
+    acting: Acting,
+    case: str,
+    terms: Terms,
+    *,
+    stated: Mapping[str, str] | None = None,
+    **options: Any,  # noqa: ANN401  those of `Ledger.build`
+) -> list[Item]:
+    """The open copies as they are found now, if everything permits their destruction.
+
+    Raises as `execute` does before anything is touched; changes nothing.
+    """
+    state = case_state(ledger, CaseState, case)
+    journal = open_journal(ledger.folder, ledger.keystore, case)
+    found = open_items(ledger, case)
+    if not found:
+        _clean_up(ledger, state, journal)
+        msg = "no copy on the list is left to be destroyed; nothing was changed"
+        raise UsageError(msg, "muniment destroy verify CASE")
+    items = [_found(ledger, item, journal) for item in found]
+    _check_stated(items, stated or {})
+    keys, _ = _keys(ledger, case, {i for i in state.items if i not in state.taken_off})
+    all_gone = dict.fromkeys(found, "destroyed")
+    proposals = _proposals(ledger, state, terms, now(), all_gone, keys)
+    check_permitted(ledger, acting, proposals, **options)
+    _check_shared(ledger, state, items)
+    return items
+
+
+def execute(
+    ledger: Ledger,
+    acting: Acting,
+    case: str,
+    terms: Terms,
+    *,
+    stated: Mapping[str, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,  # noqa: ANN401  those of `Ledger.build`
+) -> Execution:
+    """Destroy the open copies of an approved case, and record what became of each.
+
+    `ledger`: open for writing; `stated`: outcomes of copies that are no files here, by holding.
+    Run again after a crash, it goes on. Raises `RefusedError` when a rule does not permit it now,
+    `UsageError` when there is nothing to do or a statement is about a file that is here; then
+    nothing was touched. Whatever is raised later leaves a journal to go on from.
+    """
+    items = rehearse(ledger, acting, case, terms, stated=stated, **options)
+    state = case_state(ledger, CaseState, case)
+    keystore, began = ledger.keystore, now()
+    journal = Journal.begin(ledger.folder, keystore, case, (acting.actor, began), items)
+    fates = []
+    for done, item in enumerate(items, 1):
+        fates.append(_destroy(journal, item, (stated or {}).get(item.holding)))
+        if progress is not None:
+            progress(done, len(items))
+    outcomes = {fate.holding: fate.outcome for fate in fates}
+    gone = {i for i, o in {**state.items, **outcomes}.items() if o == "destroyed"}
+    keys, unreached = _keys(ledger, case, gone)
+    keystore.shred(*keys)
+    renewed = max(state.approvals.values(), default="") > journal.started
+    started = began if renewed else journal.started
+    proposals = _proposals(ledger, state, terms, started, outcomes, keys)
+    receipt = _record(ledger, acting, proposals, sealed_under(ledger, keys), options)
+    cleaned = _clean_up(ledger, case_state(ledger, CaseState, case), journal)
+    return Execution(receipt, tuple(fates), tuple(keys), tuple(unreached), cleaned)
+
+
+# -- before anything is touched ---------------------------------------------------------------
+
+
+def _found(ledger: Ledger, holding: str, journal: Journal | None) -> Item:
+    """A copy as it is found; where an execution was broken off, as it was found then."""
+    before = journal.items.get(holding) if journal is not None else None
+    if before is not None and journal is not None and journal.under_way and not before.recorded:
+        return before
+    try:
+        place = place_of(ledger, holding)
+        item = Item(holding, place.path.hex(), place.digest, os.path.lexists(place.path))
+    except SourceFault:
+        if before is None or not before.path:
+            return Item(holding)
+        # Its texts went with its keys, and then it was found to be there still.
+        there = os.path.lexists(bytes.fromhex(before.path))
+        item = Item(holding, before.path, before.digest, there)
+    if before is not None and before.path == item.path:  # what was begun then is gone on with
+        item.spare, item.inode = before.spare, before.inode
+    item.spare = item.spare or (b".muniment-" + os.urandom(8).hex().encode("ascii")).hex()
+    return item
+
+
+def _check_stated(items: Sequence[Item], stated: Mapping[str, str]) -> None:
+    """Nobody says of a file that is here what became of it: that is found out."""
+    known = {item.holding: item for item in items}
+    for holding in stated:
+        if holding not in known:
+            msg = "a statement is about a copy that is not open in this case; nothing was changed"
+            raise UsageError(msg, "muniment destroy show CASE")
+        if known[holding].path and os.path.lexists(bytes.fromhex(known[holding].path)):
+            msg = "a statement is about a copy that is a file here; nothing was changed"
+            raise UsageError(msg, "leave that --stated out: the file is destroyed by this program")
+
+
+def _check_shared(ledger: Ledger, state: CaseState, items: Sequence[Item]) -> None:
+    """No copy outside the list lies in one of the files: it would go unasked."""
+    paths = {bytes.fromhex(item.path): item.holding for item in items if item.path}
+    paths = {path: holding for path, holding in paths.items() if os.path.lexists(path)}
+    table = copies_table.c
+    others: set[bytes] = set()
+    with ledger.engine.connect() as connection:
+        for part in parts(list(paths.values())):
+            sizes = sa.select(table.size).where(table.holding.in_(list(map(key_of, part))))
+            same = sa.select(table.holding).where(table.condition.in_(THERE), table.size.in_(sizes))
+            others.update(connection.execute(same).scalars())
+    for other in sorted(id_of("holding", key) for key in others):
+        if other in state.items and other not in state.taken_off:
+            continue
+        with suppress(SourceFault, KeyAccessError):
+            if place_of(ledger, other).path in paths:
+                msg = (
+                    "another copy, {holding}, lies in a file of the list and is not on it; nothing "
+                    "was changed"
+                )
+                raise UsageError(msg, "muniment destroy propose --copy …, with both", holding=other)
+
+
+# -- one copy ---------------------------------------------------------------------------------
+
+
+def _destroy(journal: Journal, item: Item, stated: str | None) -> Fate:
+    if item.step == "destroyed" and not item.recorded:
+        return Fate(item.holding, "destroyed", "removed" if item.path else "stated")
+    outcome, cause = ("unknown", "not_a_file_here") if not item.path else remove(journal, item)
+    if stated is not None and cause in ("not_a_file_here", "vanished", "not_readable"):
+        outcome, cause = stated, "stated"
+    journal.mark(item.holding, cast("Any", outcome))
+    return Fate(item.holding, outcome, cause)
+
+
+# -- keys and payloads ------------------------------------------------------------------------
+
+
+def _keys(ledger: Ledger, case: str, gone: set[str]) -> tuple[list[str], list[str]]:
+    """The keys to shred that no earlier event names, and those that are not in the keystore."""
+    with as_judged_now(ledger) as judging:
+        wanted = shreddable(judging, gone)
+    wanted -= set(shredded_in(ledger, case))
+    here = {key for key in wanted if key_state(ledger, key) != "unknown"}
+    return sorted(here), sorted(wanted - here)
+
+
+def key_state(ledger: Ledger, key: str) -> str:
+    """The state of a data key; what cannot be found in a damaged keystore is unknown."""
+    try:
+        return ledger.keystore.state(key)
+    except KeyAccessError:
+        return "unknown"
+
+
+def shredded_in(ledger: Ledger, case: str) -> list[str]:
+    """The data keys that the events of a case name as shredded, in order."""
+    events = (event for _position, _accepted, event, _raw in ledger.events_of(case))
+    return [key for e in events if isinstance(e, DestructionExecuted) for key in e.keys]
+
+
+def sealed_under(ledger: Ledger, keys: Iterable[str]) -> list[int]:
+    """The positions of all sealed payloads under these keys, wherever they are, in order.
+
+    Goes through every event: nothing sealed under a shredded key may be left, whoever sealed it.
+    """
+    wanted = set(keys)
+    found: list[int] = []
+    if not wanted:
+        return found
+    with ledger.engine.connect() as connection:
+        rows = connection.exec_driver_sql(
+            "SELECT e.position, e.state FROM events e JOIN sealed s ON s.position = e.position "
+            "ORDER BY e.position"
+        )
+        for part in rows.partitions(_ROWS):
+            found += [position for position, state in part if data_key(bytes(state)) in wanted]
+    return found
+
+
+# -- recording --------------------------------------------------------------------------------
+
+
+def _proposals(
+    ledger: Ledger,
+    state: CaseState,
+    terms: Terms,
+    started: str,
+    outcomes: Mapping[str, str],
+    keys: Sequence[str],
+) -> list[Proposal]:
+    """Results in parts, then keys in parts: one commit."""
+    common = {
+        "root": state.root,
+        "technique": terms.technique or _proposed(ledger, state.stream).technique,
+        "witnesses": list(terms.witnesses),
+        "started_at": started,
+        "ended_at": max(now(), started),
+    }
+    results = [Executed(holding=h, outcome=cast("Any", o)) for h, o in outcomes.items()]
+    fields: list[dict[str, Any]] = [
+        {"results": results[at : at + RESULTS_AN_EVENT]}
+        for at in range(0, len(results), RESULTS_AN_EVENT)
+    ]
+    fields += [
+        {"keys": list(keys[at : at + KEYS_AN_EVENT])} for at in range(0, len(keys), KEYS_AN_EVENT)
+    ]
+    if len(keys) and len(results) <= RESULTS_AN_EVENT and len(keys) <= KEYS_AN_EVENT:
+        fields = [{**fields[0], **fields[1]}]
+    return [
+        Proposal(DestructionExecuted, state.stream, {**common, **own}, None if at else terms.sealed)
+        for at, own in enumerate(fields)
+    ]
+
+
+def _proposed(ledger: Ledger, case: str) -> DestructionProposed:
+    """The first event of a case."""
+    for _position, _accepted, event, _raw in ledger.events_of(case):
+        if isinstance(event, DestructionProposed):
+            return event
+    raise MunimentError("the case has no proposal", "muniment verify")
+
+
+def _record(
+    ledger: Ledger,
+    acting: Acting,
+    proposals: Sequence[Proposal],
+    erased: Sequence[int],
+    options: Mapping[str, Any],
+) -> Receipt:
+    events, ciphertexts = ledger.build(acting, proposals, **options)
+    unsigned = ledger.note_over(acting, events, ciphertexts)
+    signed = sign_all(unsigned.note, [acting.key])
+    submission = Submission(signed, unsigned.states, unsigned.ciphertexts, erased=erased)
+    return ledger.log.record(submission)
+
+
+# -- after it ---------------------------------------------------------------------------------
+
+
+def _clean_up(ledger: Ledger, state: CaseState, journal: Journal | None) -> bool:
+    """What follows from a recorded execution, as often as asked: tokens, the log, the journal.
+
+    Whether nothing that was deleted is left in the database's write-ahead log.
+    """
+    gone = {item for item, outcome in state.items.items() if outcome == "destroyed"}
+    with as_judged_now(ledger) as judging:
+        copies = holdings(judging, sorted(gone))
+        alone = [copy.stream for copy in copies if not survivors(judging, copy, gone)]
+    connection = ledger.log.writer
+    with transaction(connection):
+        for copy in alone:
+            records = list(records_of(connection, key_of(copy)))
+            for start in range(0, len(records), 400):
+                part = TOKENS.c.stream.in_(records[start : start + 400])
+                connection.execute(sa.delete(TOKENS).where(part))
+    cleaned = True
+    if connection.dialect.name == "sqlite":
+        busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+        cleaned = not busy
+    if journal is not None and journal.under_way:
+        journal.mark_recorded()
+    return cleaned
+
+
+def finish(ledger: Ledger, case: str) -> Journal | None:
+    """The journal of a case under which no execution is under way.
+
+    What was recorded just before a crash is cleaned up after. Raises `UsageError` if something was
+    done that is not recorded: it must be, before anything else is said of the case.
+    """
+    journal = open_journal(ledger.folder, ledger.keystore, case)
+    if journal is None or not journal.under_way:
+        return journal
+    state = case_state(ledger, CaseState, case)
+    for item in journal.items.values():
+        if item.step and not item.recorded and state.items.get(item.holding) != item.step:
+            msg = "an execution of this case was broken off; nothing was changed"
+            raise UsageError(msg, "finish it first: muniment destroy execute CASE")
+    _clean_up(ledger, state, journal)
+    return journal
+
+
+def end(ledger: Ledger, case: str) -> None:
+    """Forget the places of a case that is over, and shred the key that they were under."""
+    state = case_state(ledger, CaseState, case)
+    journal = open_journal(ledger.folder, ledger.keystore, case)
+    if state.ended and journal is not None:
+        journal.end(ledger.keystore)

@@ -1,0 +1,195 @@
+"""The register of backups: what was copied when onto what, when it was last read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from domain.backup import BackupCreated, BackupExpired, BackupVerified
+from domain.values import Event
+from projections.columns import METADATA, key, number, step, text
+from projections.past import AS_OF, Change, both, past_of, standing
+from projections.view import Prepared, Recorded, id_of, key_of, readable
+
+backups = sa.Table(
+    "backups",
+    METADATA,
+    key("backup", "backup", primary_key=True),
+    text("kind"),
+    text("medium"),
+    text("started_at"),
+    text("ended_at"),
+    number("count"),
+    number("expired", server_default=sa.text("0")),
+    number("created_entry"),
+    step("verified_entry"),
+    text("result", nullable=True),
+    step("expired_entry"),
+    number("changed_entry"),
+)
+"""One row a backup. `count`: copies made; `expired`: copies removed since; `result`: of the last
+verification."""
+
+backups_past = past_of(backups, "expired", "verified_entry", "result", "expired_entry")
+
+backup_copies = sa.Table(
+    "backup_copies",
+    METADATA,
+    key("backup", "backup", primary_key=True),
+    key("holding", "holding", primary_key=True),
+    number("created_entry"),
+    step("expired_entry"),
+    sqlite_with_rowid=False,
+)
+
+sa.Index("backup_of_copy", backup_copies.c.holding)
+
+_CREATE = Prepared(
+    ("backup", "kind", "medium", "started_at", "ended_at", "count", "created_entry",
+     "changed_entry"),
+    lambda insert: insert(backups).on_conflict_do_nothing(),
+)  # fmt: skip
+_COPY = Prepared(
+    ("backup", "holding", "created_entry"),
+    lambda insert: insert(backup_copies).on_conflict_do_nothing(),
+)
+_VERIFY = Change(backups, "verified_entry", "result")
+_GONE = Prepared(
+    ("key", "item", "entry"),
+    lambda _: (
+        sa.update(backup_copies)
+        .where(
+            backup_copies.c.backup == sa.bindparam("key"),
+            backup_copies.c.holding == sa.bindparam("item"),
+        )
+        .values(expired_entry=sa.bindparam("entry"))
+    ),
+)
+_EXPIRED = (
+    sa.select(sa.func.count())
+    .where(backup_copies.c.backup == backups.c.backup, backup_copies.c.expired_entry.is_not(None))
+    .correlate(backups)
+    .scalar_subquery()
+)
+_EXPIRE = Change(backups, "expired_entry", expired=_EXPIRED)
+
+
+class Backups:
+    """The view behind `muniment backup list`."""
+
+    name: str = "backups"
+    tables: tuple[sa.Table, ...] = (backups, backups_past, backup_copies)
+    kinds: frozenset[type[Event]] = frozenset({BackupCreated, BackupVerified, BackupExpired})
+
+    def apply(self, connection: sa.Connection, batch: Sequence[Recorded]) -> None:
+        """Create, verify and expire, in order."""
+        for _, entry, _, event in batch:
+            if type(event) not in self.kinds:
+                continue
+            backup = key_of(event.stream)
+            if isinstance(event, BackupCreated):
+                _CREATE.run(connection, [(
+                    backup, event.kind, event.medium, event.started_at, event.ended_at,
+                    event.count, entry, entry,
+                )])  # fmt: skip
+                _COPY.run(connection, [(backup, key_of(item), entry) for item in event.items])
+            elif isinstance(event, BackupVerified):
+                _VERIFY.run(connection, entry, [(backup, entry, event.result)])
+            elif isinstance(event, BackupExpired):
+                _GONE.run(connection, [(backup, key_of(item), entry) for item in event.items])
+                _EXPIRE.run(connection, entry, [(backup, entry)])
+
+
+class Backup(Struct, frozen=True, kw_only=True):
+    """A backup: what kind on what medium, and what became of its copies.
+
+    `count`: copies made, `expired`: those removed since, by `expired_entry` the last of them;
+    `result`: of the last verification, at `verified_entry`.
+    """
+
+    backup: str
+    kind: str
+    medium: str
+    started_at: str
+    ended_at: str
+    count: int
+    expired: int
+    created_entry: int
+    verified_entry: int | None
+    result: str | None
+    expired_entry: int | None
+    changed_entry: int
+
+
+class BackupCopy(Struct, frozen=True):
+    """A copy in a backup, and the entry at which it was removed, None while it is there."""
+
+    holding: str
+    created_entry: int
+    expired_entry: int | None
+
+
+def listed(
+    connection: sa.Connection, *, limit: int, after: str | None = None, entry: int | None = None
+) -> list[Backup]:
+    """At most `limit` backups in order of their id, from the one after `after` on.
+
+    `entry`: as of that entry, instead of now.
+    """
+    query = _BACKUPS[entry is not None].order_by(backups.c.backup).limit(limit)
+    if after is not None:
+        query = query.where(backups.c.backup > key_of(after))
+    return _read(connection, query, entry)
+
+
+def one(connection: sa.Connection, backup: str, *, entry: int | None = None) -> Backup | None:
+    """One backup, or None if it was never made (`entry`: by that entry)."""
+    query = _BACKUPS[entry is not None].where(backups.c.backup == key_of(backup))
+    return next(iter(_read(connection, query, entry)), None)
+
+
+def copies(
+    connection: sa.Connection,
+    backup: str,
+    *,
+    limit: int,
+    after: str | None = None,
+    entry: int | None = None,
+) -> list[BackupCopy]:
+    """At most `limit` copies of a backup, removed ones included, in order of their id."""
+    query = _COPIES[entry is not None].where(backup_copies.c.backup == key_of(backup))
+    query = query.order_by(backup_copies.c.holding).limit(limit)
+    if after is not None:
+        query = query.where(backup_copies.c.holding > key_of(after))
+    rows = connection.execute(query, {"as_of": entry})
+    return [BackupCopy(id_of("holding", holding), *told) for holding, *told in rows]
+
+
+def backup_of(connection: sa.Connection, holding: str, *, entry: int | None = None) -> str | None:
+    """The backup that a copy belongs to, or None (`entry`: as of that entry)."""
+    query = sa.select(backup_copies.c.backup).where(backup_copies.c.holding == key_of(holding))
+    if entry is not None:
+        query = query.where(backup_copies.c.created_entry <= entry)
+    found = connection.execute(query).scalar()
+    return None if found is None else id_of("backup", found)
+
+
+def _read(connection: sa.Connection, query: sa.Select[Any], entry: int | None) -> list[Backup]:
+    rows = connection.execute(query, {"as_of": entry})
+    return [Backup(**readable(backups, row)) for row in rows]
+
+
+def _copies(then: bool) -> sa.Select[Any]:  # noqa: FBT001  the key of its twins
+    c = backup_copies.c
+    expired: sa.ColumnElement[int] = c.expired_entry
+    if then:
+        expired = sa.case((expired <= AS_OF, expired), else_=None)
+    query = sa.select(c.holding, c.created_entry, expired)
+    return query.where(c.created_entry <= AS_OF) if then else query
+
+
+_BACKUPS = both(lambda then: standing(backups, then=then).rows)
+_COPIES = both(_copies)

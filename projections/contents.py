@@ -1,0 +1,55 @@
+"""What lies in a copy: the summary that rules ask for before a copy is handed over or destroyed.
+
+A table may hold a million records; the rules look at one of each kind (`domain.judging.Contents`).
+Two records are of one kind if `inventory` says the same about everything that a rule asks for.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from domain.judging import Contents
+from projections.custody import RECORDS_IN, home_of
+from projections.holds import held
+from projections.tables import inventory
+from projections.view import id_of, key_of
+
+_HERE = RECORDS_IN.subquery("here")
+_KIND = (
+    inventory.c.category, inventory.c.notice, inventory.c.engagement, inventory.c.restricted,
+    inventory.c.kind, inventory.c.triggers,
+)  # fmt: skip
+_KINDS = (
+    sa.select(
+        sa.func.min(inventory.c.record),
+        sa.func.count(),
+        sa.func.max(inventory.c.min_until),
+        sa.func.max(inventory.c.permanent),
+        inventory.c.engagement,
+    )
+    .join(_HERE, _HERE.c.record == inventory.c.record)
+    .group_by(*_KIND)
+)
+_HOLDS = (
+    sa.select(held.c.hold)
+    .join(_HERE, _HERE.c.record == held.c.object)
+    .where(held.c.released_entry.is_(None))
+    .distinct()
+)
+
+
+def contents(connection: sa.Connection, holding: str) -> Contents:
+    """What lies in a copy now; in one that was made whole, what the original holds."""
+    copy = {"copy": home_of(connection, key_of(holding))}
+    kinds = connection.execute(_KINDS, copy).all()
+    if not kinds:
+        return Contents()
+    holds = connection.execute(_HOLDS, copy).scalars()
+    return Contents(
+        records=sum(row[1] for row in kinds),
+        examples=tuple(sorted(id_of("record", row[0]) for row in kinds)),
+        min_until=max((row[2] for row in kinds if row[2] is not None), default=None),
+        permanent=any(row[3] for row in kinds),
+        holds=tuple(sorted(id_of("hold", hold) for hold in holds)),
+        engagements=tuple(sorted({id_of("engagement", row[4]) for row in kinds})),
+    )

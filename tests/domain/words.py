@@ -1,0 +1,261 @@
+"""What people say about access, backups, handovers, holds and destruction; see `worlds`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from domain.access import (
+    AccessDenied,
+    AccessGranted,
+    AccessReviewed,
+    AccessRevoked,
+    RecordAccessed,
+)
+from domain.backup import BackupCreated, BackupExpired, BackupVerified
+from domain.destruction import (
+    DestructionApproved,
+    DestructionCertified,
+    DestructionExecuted,
+    DestructionFailed,
+    DestructionProposed,
+    DestructionRejected,
+    DestructionVerified,
+    DisposalAppraised,
+    Executed,
+    Verified,
+)
+from domain.digitization import RecordDigitized
+from domain.handover import (
+    HandoverCancelled,
+    HandoverConfirmed,
+    HandoverListFrozen,
+    HandoverPlanned,
+    HandoverReceived,
+    HandoverReleased,
+)
+from domain.hold import LegalHoldPlaced, LegalHoldReleased
+from domain.listing import list_root
+from domain.record import RecordState
+from domain.restriction import ProcessingRestricted, RestrictionLifted
+from tests.domain.worlds import SEALED, START, Person, Said
+
+FAR = "2099-12-31T23:59:59.999Z"
+
+# -- access -------------------------------------------------------------------------------------
+
+
+def grant_access(grant: str, who: Person, *records: str, **fields: Any) -> Said:
+    form = {
+        "actor": who.actor, "records": list(records), "modes": ["view"],
+        "purposes": ["service_delivery"], "begins": START, "ends": FAR,
+    }  # fmt: skip
+    return Said(AccessGranted, grant, {**form, **fields})
+
+
+def revoke_grant(grant: str) -> Said:
+    return Said(AccessRevoked, grant, {"reason": "role_ended"})
+
+
+def access(record: str, holding: str, **fields: Any) -> Said:
+    form = {"holding": holding, "mode": "view", "purpose": "service_delivery", "outcome": "allowed"}
+    return Said(RecordAccessed, record, {**form, **fields})
+
+
+def break_glass(record: str, holding: str, **fields: Any) -> Said:
+    form = {"purpose": "break_glass", "outcome": "break_glass", "sealed": SEALED}
+    return access(record, holding, **{**form, **fields})
+
+
+def deny(record: str, holding: str, rule: str, **fields: Any) -> Said:
+    form = {"holding": holding, "mode": "view", "purpose": "service_delivery", "rule": rule}
+    return Said(AccessDenied, record, {**form, **fields})
+
+
+def review_access(engagement: str, first: str, last: str, *counts: int, **fields: Any) -> Said:
+    allowed, denied, broken = counts
+    form = {
+        "period_from": first, "period_to": last, "allowed": allowed, "denied": denied,
+        "break_glass": broken, "anomalies": 0,
+    }  # fmt: skip
+    return Said(AccessReviewed, engagement, {**form, **fields})
+
+
+def restrict(record: str, **fields: Any) -> Said:
+    return Said(ProcessingRestricted, record, {"reason": "objection", **fields})
+
+
+def lift(state: RecordState, **fields: Any) -> Said:
+    restricted = state.restricted or f"{state.stream}/1"
+    return Said(RestrictionLifted, state.stream, {"restricted": restricted, **fields})
+
+
+# -- lists --------------------------------------------------------------------------------------
+
+
+def listed(items: Sequence[str], whole: Sequence[str] | None) -> dict[str, Any]:
+    """The fields of a part of a list; `whole`: the list, where `items` is not all of it."""
+    named = list(whole or items)
+    return {"items": list(items), "count": len(named), "root": list_root(named)}
+
+
+# -- backups and paper --------------------------------------------------------------------------
+
+
+def make_backup(
+    backup: str, copies: Sequence[str], whole: Sequence[str] | None = None, **fields: Any
+) -> Said:
+    form = {
+        "kind": "full", "medium": "disk_external", "sealed": SEALED,
+    }  # fmt: skip
+    return Said(BackupCreated, backup, {**form, **listed(copies, whole), **fields})
+
+
+def verify_backup(backup: str, checked: int, matched: int | None = None, **fields: Any) -> Said:
+    same = matched is None or matched == checked
+    form = {
+        "checked": checked, "matched": checked if matched is None else matched,
+        "result": "pass" if same else "fail",
+    }  # fmt: skip
+    return Said(BackupVerified, backup, {**form, **fields})
+
+
+def expire_backup(backup: str, *copies: str) -> Said:
+    return Said(BackupExpired, backup, {"items": list(copies)})
+
+
+def digitize(record: str, paper: str, digital: str, **fields: Any) -> Said:
+    form = {"paper": paper, "digital": digital, "resolution": 300, "result": "pass"}
+    return Said(RecordDigitized, record, {**form, **fields})
+
+
+# -- handovers ----------------------------------------------------------------------------------
+
+
+def plan_handover(handover: str, seller: Person, buyer: Person, **fields: Any) -> Said:
+    form = {
+        "mode": "asset_transfer", "from_party": seller.party, "to_party": buyer.party,
+        "seller_handler": seller.actor, "buyer_handler": buyer.actor,
+        "first_day": "2026-12-01", "last_day": "2026-12-31",
+    }  # fmt: skip
+    return Said(HandoverPlanned, handover, {**form, **fields})
+
+
+def freeze(
+    handover: str, items: Sequence[str], whole: Sequence[str] | None = None, **fields: Any
+) -> Said:
+    form = {"list_version": 1, **listed(items, whole)}
+    return Said(HandoverListFrozen, handover, {**form, **fields})
+
+
+def release(handover: str, items: Sequence[str], **fields: Any) -> Said:
+    form = {"root": list_root(items), "released_at": START}
+    return Said(HandoverReleased, handover, {**form, **fields})
+
+
+def receive(handover: str, items: Sequence[str], **fields: Any) -> Said:
+    form = {
+        "root": list_root(items), "received_at": START, "read": len(items), "matched": len(items),
+    }  # fmt: skip
+    return Said(HandoverReceived, handover, {**form, **fields})
+
+
+def confirm(handover: str, items: Sequence[str], buyer: Person, **fields: Any) -> Said:
+    form = {
+        "items": list(items), "root": list_root(items), "to_party": buyer.party,
+        "effective_at": START,
+    }  # fmt: skip
+    return Said(HandoverConfirmed, handover, {**form, **fields})
+
+
+def cancel(handover: str) -> Said:
+    return Said(HandoverCancelled, handover, {})
+
+
+# -- holds --------------------------------------------------------------------------------------
+
+
+def place_hold(hold: str, *things: str, **fields: Any) -> Said:
+    form: dict[str, Any] = {"reason": "litigation"}
+    for kind in ("record", "holding", "engagement"):
+        form[f"{kind}s"] = [thing for thing in things if thing.startswith(f"{kind}-")]
+    return Said(LegalHoldPlaced, hold, {**form, **fields})
+
+
+def release_hold(hold: str, *things: str) -> Said:
+    return Said(LegalHoldReleased, hold, {"objects": list(things)})
+
+
+# -- destruction --------------------------------------------------------------------------------
+
+
+def propose(
+    case: str, items: Sequence[str], whole: Sequence[str] | None = None, **fields: Any
+) -> Said:
+    form = {"ground": "retention_expired", "method": "clear", "technique": "overwrite"}
+    return Said(DestructionProposed, case, {**form, **listed(items, whole), **fields})
+
+
+def appraise(case: str, items: Sequence[str], result: Any = "pass", **fields: Any) -> Said:
+    return Said(DisposalAppraised, case, {"root": list_root(items), "result": result, **fields})
+
+
+def approve(case: str, items: Sequence[str], **fields: Any) -> Said:
+    return Said(DestructionApproved, case, {"root": list_root(items), **fields})
+
+
+def reject(case: str) -> Said:
+    return Said(DestructionRejected, case, {})
+
+
+def execute(
+    case: str,
+    items: Sequence[str],
+    done: Sequence[str] | None = None,
+    outcomes: dict[str, str] | None = None,
+    **fields: Any,
+) -> Said:
+    """Destroy the `done` of the `items` listed (all of them); `outcomes`: what went otherwise."""
+    outcomes = outcomes or {}
+    results = [
+        Executed(holding=item, outcome=outcomes.get(item, "destroyed"))  # type: ignore[arg-type]
+        for item in (items if done is None else done)
+    ]
+    form = {"root": list_root(items), "results": results, "technique": "overwrite"}
+    return Said(DestructionExecuted, case, {**form, **fields})
+
+
+def verify_destruction(
+    case: str,
+    items: Sequence[str],
+    looked_at: Sequence[str] | None = None,
+    found: dict[str, str] | None = None,
+    **fields: Any,
+) -> Said:
+    """Look whether they are gone; `found`: what was not a pass."""
+    found = found or {}
+    results = [
+        Verified(holding=item, result=found.get(item, "pass"))  # type: ignore[arg-type]
+        for item in (items if looked_at is None else looked_at)
+    ]
+    form = {"root": list_root(items), "method": "read_back", "results": results}
+    return Said(DestructionVerified, case, {**form, **fields})
+
+
+def take_off(case: str, *items: str) -> Said:
+    return Said(DestructionFailed, case, {"items": list(items)})
+
+
+def certify(
+    case: str,
+    items: Sequence[str],
+    failed: int = 0,
+    remaining: Sequence[str] = (),
+    **fields: Any,
+) -> Said:
+    form = {
+        "root": list_root(items), "verdict": "partial" if failed or remaining else "destroyed",
+        "destroyed": len(items) - failed, "failed": failed,
+        "remaining": sorted(remaining)[:200], "remaining_count": len(remaining),
+    }  # fmt: skip
+    return Said(DestructionCertified, case, {**form, **fields})

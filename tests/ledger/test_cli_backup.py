@@ -1,0 +1,158 @@
+"""`muniment backup` at the desk: what is printed, and how calls end."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ledger.desk import Desk
+
+
+@pytest.fixture
+def contracts(desk: Desk) -> Path:
+    """Two contracts, collected from a folder."""
+    folder = desk.home / "客户资料"
+    folder.mkdir()
+    for name in ("甲.txt", "乙.txt"):
+        (folder / name).write_text(f"{name} 保洁合同", encoding="utf-8")
+    desk.did(
+        "collect", str(folder), "--category", "contract", "--basis", "pipl_13_2_contract",
+        "--source", "店主", "--notice", "N-1",
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def disk(desk: Desk) -> Path:
+    folder = desk.home / "disk"
+    folder.mkdir()
+    return folder
+
+
+def created(desk: Desk, disk: Path, *more: str) -> dict[str, Any]:
+    """The one backup that a call made."""
+    done = desk.json("backup", "create", str(disk), *more, "--medium", "disk_external")
+    (made,) = done["backups"]
+    return dict(made)
+
+
+def test_create_says_what_was_copied_and_list_and_show_say_it_again(
+    desk: Desk, contracts: Path, disk: Path
+) -> None:
+    said = desk.did("backup", "create", str(disk), "--medium", "disk_external", "--kind", "offsite")
+    (row,) = desk.json("backup", "list")
+    assert row["backup"] in said
+    assert "2 copies" in said
+    assert (row["kind"], row["medium"], row["count"], row["expired"]) == (
+        "offsite", "disk_external", 2, 0,
+    )  # fmt: skip
+    shown = desk.json("backup", "show", row["backup"])
+    assert shown["location"] == str(disk / row["backup"])
+    assert sorted(copy["holding"] for copy in shown["copies"]) == sorted(
+        os.listdir(disk / row["backup"])  # noqa: PTH208  names
+    )
+    assert row["backup"] in desk.did("backup", "list")
+    assert str(disk) in desk.did("backup", "show", row["backup"][-12:])
+
+
+def test_only_the_copies_named_are_backed_up(desk: Desk, contracts: Path, disk: Path) -> None:
+    holding = desk.json("holding", "list")[0]["holding"]
+    assert created(desk, disk, holding[-10:])["copies"] == 1
+
+
+def test_what_could_not_be_copied_is_named_without_its_file_and_the_exit_code_is_4(
+    desk: Desk, contracts: Path, disk: Path
+) -> None:
+    (contracts / "甲.txt").unlink()
+    (contracts / "乙.txt").write_text("changed", encoding="utf-8")
+    result = desk.run("backup", "create", str(disk), "--medium", "ssd")
+    assert result.exit_code == 4
+    assert "(vanished)" in result.stderr
+    assert "(changed_since_recorded)" in result.stderr
+    assert "甲" not in result.output
+    result = desk.run("backup", "create", str(disk), "--medium", "ssd", "--json")
+    assert result.exit_code == 4
+    causes = {failed["cause"] for failed in json.loads(result.stdout)["failed"]}
+    assert causes == {"vanished", "changed_since_recorded"}
+
+
+def test_nothing_to_back_up_is_no_success(desk: Desk, disk: Path) -> None:
+    desk.error("backup", "create", str(disk), "--medium", "ssd", code=2)
+    assert list(disk.iterdir()) == []
+
+
+def test_bad_targets_and_ids_are_usage_errors(desk: Desk, contracts: Path, disk: Path) -> None:
+    for target in ("missing", str(contracts), str(desk.firm.path), str(contracts / "甲.txt")):
+        said = desk.error("backup", "create", target, "--medium", "ssd", code=2)
+        assert "甲" not in said["message"]
+    desk.error("backup", "create", str(disk), "0123", "--medium", "ssd", code=2)
+    assert desk.run("backup", "create", str(disk)).exit_code == 2
+    assert desk.run("backup", "create", str(disk), "--medium", "云").exit_code == 2
+    for command in ("verify", "expire", "show"):
+        desk.error("backup", command, "0123", code=2)
+    for wrong in ("0", "-1", "x"):
+        assert desk.run("backup", "verify", "0123", "--sample", wrong).exit_code == 2
+
+
+def test_who_may_not_is_exit_13(desk: Desk, contracts: Path, disk: Path) -> None:
+    said = desk.error(
+        "backup", "create", str(disk), "--medium", "ssd", "--as", desk.reviewer, code=13
+    )
+    assert said["refusals"]
+    assert list(disk.iterdir()) == []
+
+
+def test_a_flipped_byte_in_a_copy_is_exit_3_and_the_list_says_fail(
+    desk: Desk, contracts: Path, disk: Path
+) -> None:
+    made = created(desk, disk)
+    done = desk.json("backup", "verify", made["backup"])
+    assert (done["checked"], done["matched"], done["failed"]) == (2, 2, [])
+    copy = next((disk / made["backup"]).iterdir())
+    data = bytearray(copy.read_bytes())
+    data[0] ^= 1
+    copy.write_bytes(data)
+    result = desk.run("backup", "verify", made["backup"])
+    assert result.exit_code == 3
+    assert "1 of 2" in result.stdout
+    assert copy.name in result.stderr
+    assert desk.json("backup", "list")[0]["result"] == "fail"
+    found = desk.json("backup", "list", "--as-of", f"position:{done['events'][0]['position']}")
+    assert found[0]["result"] == "pass", "it passed then"
+
+
+def test_expired_copies_are_gone_and_the_past_still_shows_them(
+    desk: Desk, contracts: Path, disk: Path
+) -> None:
+    made = created(desk, disk)
+    then = f"position:{made['position'] + 2}"
+    result = desk.json("backup", "expire", made["backup"])
+    assert len(result["removed"]) == 2
+    assert list(disk.iterdir()) == []
+    assert desk.json("backup", "list")[0]["expired"] == 2
+    assert desk.json("backup", "list", "--as-of", then)[0]["expired"] == 0
+    shown = desk.json("backup", "show", made["backup"], "--as-of", then)
+    assert [copy["expired_entry"] for copy in shown["copies"]] == [None, None]
+    assert desk.json("backup", "list", "--as-of", "position:3") == []
+    desk.error("backup", "show", made["backup"], "--as-of", "position:3", code=2)
+    desk.error("backup", "expire", made["backup"], code=2)
+
+
+def test_a_copy_that_others_removed_is_named_and_the_exit_code_is_4(
+    desk: Desk, contracts: Path, disk: Path
+) -> None:
+    made = created(desk, disk)
+    next((disk / made["backup"]).iterdir()).unlink()
+    result = desk.run("backup", "expire", made["backup"])
+    assert result.exit_code == 4
+    assert "(vanished)" in result.stderr
+    assert "1 copies removed" in result.stdout
+
+
+def test_in_chinese(desk: Desk, contracts: Path, disk: Path) -> None:
+    created(desk, disk)
+    assert "全量" in desk.did("backup", "list", "--lang", "zh")

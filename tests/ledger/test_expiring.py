@@ -1,0 +1,265 @@
+"""Backups read again, and let go: by rule only, never what is not ours, and taken up if broken."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from domain.judging import refuse
+from ledger import acts, backup, custody
+from ledger.acting import Acting
+from ledger.application import Ledger
+from ledger.backup import Failed, create
+from ledger.errors import RefusedError, UsageError
+from ledger.expiring import PENDING, expire, verify
+from ledger.rebuild import check
+from ledger.signing import new_ids, now
+from ledger.stored import verify_folder
+from tests.ledger.copying import Copying, contents, gather, items, killed, move, plain, records
+from tests.ledger.ledgers import Firm, add_person
+
+# -- verify -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made(ledger: Ledger, admin: Acting, sources: Path, copying: Copying) -> backup.Made:
+    """A backup of five contracts."""
+    gather(ledger, admin, sources, plain(5))
+    return copying().made[0]
+
+
+def test_a_sound_backup_passes(ledger: Ledger, admin: Acting, made: backup.Made) -> None:
+    found = verify(ledger, admin, made.backup)
+    assert (found.checked, found.matched, found.failed) == (5, 5, [])
+    assert found.receipt.events[0].result == "pass"  # type: ignore[attr-defined]
+
+
+def test_one_flipped_bit_anywhere_in_a_copy_fails(
+    ledger: Ledger, admin: Acting, made: backup.Made
+) -> None:
+    copy = made.folder / items(ledger, made.backup)[2]
+    sound = copy.read_bytes()
+    for at in range(len(sound)):
+        copy.write_bytes(sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :])
+        found = verify(ledger, admin, made.backup)
+        assert (found.checked, found.matched) == (5, 4)
+        assert found.failed == [Failed(copy.name, "changed_since_recorded")]
+        assert found.receipt.events[0].result == "fail"  # type: ignore[attr-defined]
+
+
+def test_copies_that_are_gone_or_are_links_fail(
+    ledger: Ledger, admin: Acting, made: backup.Made
+) -> None:
+    first, second, *_ = items(ledger, made.backup)
+    (made.folder / first).unlink()
+    (made.folder / second).rename(made.folder / "aside")
+    (made.folder / second).symlink_to("aside")
+    found = verify(ledger, admin, made.backup)
+    assert found.failed == [Failed(first, "vanished"), Failed(second, "link")]
+    assert (found.checked, found.matched) == (5, 3)
+
+
+def test_a_sample_is_drawn_by_its_seed(ledger: Ledger, admin: Acting, made: backup.Made) -> None:
+    for copy in items(ledger, made.backup):
+        (made.folder / copy).unlink()
+    one, again = (verify(ledger, admin, made.backup, 2, seed=7) for _ in range(2))
+    assert one.failed == again.failed
+    assert one.checked == 2
+    drawn = {f.holding for s in range(8) for f in verify(ledger, admin, made.backup, 2, seed=s)[3]}
+    assert len(drawn) > 2, "other seeds draw others"
+
+
+def test_a_copy_moved_where_nobody_can_read_it_is_not_counted_as_checked(
+    ledger: Ledger, admin: Acting, made: backup.Made
+) -> None:
+    away, *_ = items(ledger, made.backup)
+    ledger.act(admin, [move(away, "保险柜")])
+    found = verify(ledger, admin, made.backup)
+    assert (found.checked, found.matched, found.failed) == (4, 4, [Failed(away, "not_a_file_here")])
+
+
+def test_a_backup_of_another_kind_of_thing_or_none_is_named(
+    ledger: Ledger, admin: Acting, made: backup.Made
+) -> None:
+    for wrong in (new_ids("backup")[0], items(ledger, made.backup)[0]):
+        for act in (verify, expire):
+            with pytest.raises(UsageError):
+                act(ledger, admin, wrong)
+
+
+# -- expire -------------------------------------------------------------------------------------
+
+
+def test_expired_copies_are_gone_and_recorded_as_destroyed(
+    ledger: Ledger, admin: Acting, made: backup.Made, disk: Path, sources: Path
+) -> None:
+    copies = items(ledger, made.backup)
+    done = expire(ledger, admin, made.backup)
+    assert done.gone == copies
+    assert list(disk.iterdir()) == []
+    assert {acts.holding_state(ledger, c).condition for c in copies} == {"destroyed"}
+    assert len(list(sources.iterdir())) == 5
+    assert not any((ledger.folder.path / PENDING).iterdir())
+    with pytest.raises(UsageError, match="no copy of this backup is left"):
+        expire(ledger, admin, made.backup)
+    assert verify_folder(ledger.folder).verdict == "valid"
+
+
+def test_a_hold_keeps_every_file(
+    ledger: Ledger, admin: Acting, made: backup.Made, disk: Path
+) -> None:
+    holder = add_person(ledger, admin, admin.state.party, ("dpo", "security_officer"))
+    (record, *_) = records(ledger)
+    ledger.act(holder, custody.place_hold("litigation", records=[record]))
+    before, seen = contents(disk), ledger.seen()
+    with pytest.raises(RefusedError, match="hold_in_force"):
+        expire(ledger, admin, made.backup)
+    assert (contents(disk), ledger.seen()) == (before, seen)
+    assert not (ledger.folder.path / PENDING).exists()
+
+
+def test_the_last_copies_stay(ledger: Ledger, admin: Acting, made: backup.Made, disk: Path) -> None:
+    (copy, *_) = items(ledger, made.backup)
+    original = str(acts.holding_state(ledger, copy).made_from)
+    ledger.act(admin, [acts.lose_holding(original, now(), None)])
+    before = contents(disk)
+    with pytest.raises(RefusedError) as refused:
+        expire(ledger, admin, made.backup)
+    assert refuse("I-26", "last_copy_needs_a_case", copy) in refused.value.refusals
+    assert contents(disk) == before
+
+
+def test_who_may_not_expire_removes_nothing(
+    ledger: Ledger, second_person: Acting, made: backup.Made, disk: Path
+) -> None:
+    before = contents(disk)
+    with pytest.raises(RefusedError, match="role_does_not_permit"):
+        expire(ledger, second_person, made.backup)
+    assert contents(disk) == before
+
+
+def test_a_file_that_is_not_ours_stays_and_one_that_others_removed_is_not_counted(
+    ledger: Ledger, admin: Acting, made: backup.Made
+) -> None:
+    foreign, vanished, linked, *rest = items(ledger, made.backup)
+    (made.folder / foreign).write_bytes(b"something else")
+    (made.folder / vanished).unlink()
+    (made.folder / linked).unlink()
+    (made.folder / linked).symlink_to("/etc/hostname")
+    done = expire(ledger, admin, made.backup)
+    assert done.gone == rest
+    assert done.failed == [
+        Failed(foreign, "changed_since_recorded"), Failed(vanished, "vanished"),
+        Failed(linked, "link"),
+    ]  # fmt: skip
+    assert (made.folder / foreign).read_bytes() == b"something else"
+    assert (made.folder / linked).is_symlink()
+    assert acts.holding_state(ledger, foreign).there
+    again = expire(ledger, admin, made.backup)
+    assert (again.receipt, again.gone) == (None, [])
+    assert again.failed == done.failed, "what others removed stays theirs in the next run too"
+
+
+def test_killed_at_any_moment_an_expiry_is_taken_up_again_and_nothing_is_lost_track_of(
+    firm: Firm, sources: Path, disk: Path
+) -> None:
+    with firm.open() as ledger:
+        admin = ledger.acting(firm.founded.actor)
+        gather(ledger, admin, sources, plain(2))
+        create(ledger, admin, None, disk, "full", "disk_external")
+    home = firm.path.parent
+    shutil.copytree(firm.path, home / "before")
+    shutil.copytree(disk, home / "disk before")
+    taken_up = 0
+    for at in range(1, 200):
+        (stream,) = (path.name for path in disk.iterdir())
+        if not killed(firm, at, lambda ledger, acting, b=stream: expire(ledger, acting, b)):  # type: ignore[misc]
+            break
+        with firm.open() as ledger:
+            taken_up += _finish_expiry(ledger, ledger.acting(firm.founded.actor), stream)
+            assert contents(disk) == {}
+            assert verify_folder(ledger.folder).verdict == "valid"
+        for old, new in (("before", firm.path), ("disk before", disk)):
+            shutil.rmtree(new)
+            shutil.copytree(home / old, new)
+        shutil.rmtree(home / "state")  # the pins know of more
+    assert taken_up > 2, "some kills came between a removal and its event"
+
+
+def _finish_expiry(ledger: Ledger, admin: Acting, stream: str) -> bool:
+    copies = items(ledger, stream)
+    gone_before = [acts.holding_state(ledger, copy) for copy in copies]
+    if all(copy.condition == "destroyed" for copy in gone_before):
+        with pytest.raises(UsageError):
+            expire(ledger, admin, stream)
+    else:
+        done = expire(ledger, admin, stream)
+        assert done.failed == []
+        assert done.gone == copies
+    journals = ledger.folder.path / PENDING
+    assert not journals.exists() or not any(journals.iterdir())
+    return any(copy.condition != "destroyed" for copy in gone_before)
+
+
+def test_an_expiry_that_is_broken_off_twice_still_knows_what_it_removed(
+    ledger: Ledger, admin: Acting, made: backup.Made
+) -> None:
+    left = [3, 1]
+
+    def interrupt(done: int, _total: int) -> None:
+        if done == left[-1]:
+            left.pop()
+            raise KeyboardInterrupt
+
+    while left:
+        with pytest.raises(KeyboardInterrupt):
+            expire(ledger, admin, made.backup, interrupt)
+    done = expire(ledger, admin, made.backup)
+    assert (done.gone, done.failed) == (items(ledger, made.backup), [])
+
+
+def test_the_journal_holds_ids_and_nothing_else(
+    ledger: Ledger, admin: Acting, made: backup.Made
+) -> None:
+    seen: list[str] = []
+
+    def look(_done: int, _total: int) -> None:
+        (journal,) = (ledger.folder.path / PENDING).iterdir()
+        seen.append(journal.read_text())
+        assert stat.S_IMODE(journal.stat().st_mode) == 0o600
+
+    expire(ledger, admin, made.backup, look)
+    assert set(seen) == {"".join(f"{copy}\n" for copy in sorted(items(ledger, made.backup)))}
+
+
+def test_a_disk_that_may_not_be_written_keeps_its_copies_on_record(
+    ledger: Ledger, admin: Acting, made: backup.Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck = items(ledger, made.backup)[1]
+    real = os.unlink
+
+    def unlink(path: Any, **more: Any) -> None:
+        if os.fsencode(path).endswith(stuck.encode()):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        real(path, **more)
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    done = expire(ledger, admin, made.backup)
+    assert done.failed == [Failed(stuck, "not_readable")]
+    assert acts.holding_state(ledger, stuck).there
+    assert len(done.gone) == 4
+
+
+def test_the_registers_are_what_the_events_say(
+    ledger: Ledger, admin: Acting, made: backup.Made
+) -> None:
+    verify(ledger, admin, made.backup)
+    expire(ledger, admin, made.backup)
+    with ledger.engine.connect() as connection:
+        assert check(connection) == []

@@ -1,0 +1,300 @@
+"""Random histories of everything, cases too: holds, backups, handovers, destruction, accesses."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+from domain.access import AccessDenied, GrantState, against_access
+from domain.backup import BackupState
+from domain.copies import HoldingState, holdings
+from domain.destruction import CaseState
+from domain.disposal import remaining
+from domain.engagement import EngagementState
+from domain.guards import against_transfer
+from domain.handover import HandoverState
+from domain.hold import HoldState
+from domain.record import RecordState
+from projections.view import Recorded
+from tests.domain.words import (
+    access,
+    appraise,
+    approve,
+    break_glass,
+    cancel,
+    certify,
+    confirm,
+    deny,
+    digitize,
+    execute,
+    expire_backup,
+    freeze,
+    grant_access,
+    lift,
+    make_backup,
+    place_hold,
+    plan_handover,
+    propose,
+    receive,
+    reject,
+    release,
+    release_hold,
+    restrict,
+    review_access,
+    revoke_grant,
+    take_off,
+    verify_backup,
+    verify_destruction,
+)
+from tests.domain.worlds import SEALED, START, Said, create_holding
+from tests.projections.histories import History
+from tests.projections.walks import RecordWalk
+
+
+class CaseWalk(RecordWalk):
+    """Everything that a record may go through."""
+
+    def __init__(self, draw: random.Random) -> None:
+        super().__init__(draw)
+        self.acts += [
+            self.restrict, self.digitize, self.grant, self.grant, self.revoke, *[self.access] * 4,
+            self.review_access, self.hold, self.hold, *[self.backup] * 3, *[self.hand_over] * 12,
+            *[self.destroy] * 14,
+        ]  # fmt: skip
+
+    def restrict(self) -> None:
+        if record := self.one(RecordState):
+            said = lift(record) if record.restricted else restrict(record.stream)
+            self.tries(self.wang, "archivist", said)
+
+    def digitize(self) -> None:
+        papers = [copy for copy in self.all(HoldingState) if copy.form == "paper"]
+        if not papers:
+            return
+        paper = self.draw.choice(papers)
+        for record in self.all(RecordState):
+            if record.lies_in(paper):
+                scan = self.history.new("holding")
+                made = create_holding(scan, self.history.party, record=record.stream,
+                                      made_from=paper.stream)  # fmt: skip
+                said = digitize(record.stream, paper.stream, scan)
+                self.tries(self.chen, "collector", made, said)
+
+    # -- access
+
+    def grant(self) -> None:
+        fields: dict[str, Any] = self.draw.choice([
+            {}, {"categories": ["transaction"]}, {"categories": ["contract", "communication"]},
+        ])  # fmt: skip
+        records = self.some(RecordState, 2)
+        who = self.draw.choice([self.chen, self.qian])
+        grant = self.history.new("grant")
+        self.tries(self.wang, "custodian", grant_access(grant, who, *records, **fields))
+
+    def revoke(self) -> None:
+        if grant := self.one(GrantState):
+            self.tries(self.wang, "custodian", revoke_grant(grant.stream))
+
+    def access(self) -> None:
+        """Under a grant, in an emergency, or not at all: then the refusal is recorded."""
+        record = self.one(RecordState)
+        if record is None:
+            return
+        covering = [grant for grant in self.all(GrantState) if grant.covers(record)]
+        grant = self.draw.choice(covering) if covering else self.one(GrantState)
+        who = self.chen if grant is None or grant.actor == self.chen.actor else self.qian
+        copy = record.holdings[-1]
+        fields = {} if grant is None else {"grant": grant.stream}
+        if self.draw.random() < 0.2:
+            said = break_glass(record.stream, copy)
+        else:
+            said = access(record.stream, copy, intact=self.draw.random() < 0.9, **fields)
+        if self.tries(who, "collector", said):
+            return
+        asked = deny(record.stream, copy, "none", **fields)
+        form = {"by": who.actor, "role": "collector", **asked.fields}
+        event = self.history.event(asked.kind, record.stream, **form)
+        assert isinstance(event, AccessDenied)
+        for refusal in against_access(self.case, event):
+            self.tries(who, "collector", deny(record.stream, copy, refusal.detail, **fields))
+            return
+
+    def review_access(self) -> None:
+        (routine,) = self.all(EngagementState)
+        first, last = routine.reviewed_until or START, self.history.accepted
+        found = self.history.book.accesses(routine.stream, first, last)
+        counts = found.allowed, found.denied, found.break_glass
+        said = review_access(routine.stream, first, last, *counts)
+        self.tries(self.wu, "supervisor", said)
+
+    # -- holds and backups
+
+    def hold(self) -> None:
+        hold = self.one(HoldState)
+        if hold is not None and hold.active and self.draw.random() < 0.7:
+            covered = sorted(hold.covered)
+            freed = self.draw.sample(covered, self.draw.randrange(1, len(covered) + 1))
+            self.tries(self.wang, "custodian", release_hold(hold.stream, *freed))
+            return
+        things = self.some(RecordState, 2)
+        things += self.some_copies()[:1]
+        things += [self.history.routine] * (self.draw.random() < 0.1)
+        new = hold is None or self.draw.random() < 0.7
+        stream = self.history.new("hold") if new or hold is None else hold.stream
+        self.tries(self.wang, "custodian", place_hold(stream, *things))
+
+    def backup(self) -> None:
+        backup = self.one(BackupState)
+        if backup is None or self.draw.random() < 0.4:
+            self._back_up()
+            return
+        there = [c.stream for c in holdings(self.case, backup.items) if c.there]
+        if self.draw.random() < 0.5:
+            matched = len(there) - (self.draw.random() < 0.3)
+            said = verify_backup(backup.stream, len(there), matched)
+        else:
+            said = expire_backup(backup.stream, *there[: self.draw.randrange(1, 3)])
+        if there:
+            self.tries(self.wang, "custodian", said)
+
+    def _back_up(self) -> None:
+        new, originals = self.history.new, self.some_copies()
+        made = [
+            create_holding(new("holding"), self.history.party, made_from=original,
+                           medium="disk_external")
+            for original in originals
+            if self.case.world.state(original, HoldingState).made_from is None  # type: ignore[union-attr]
+        ]  # fmt: skip
+        copies = [said.stream for said in made]
+        if copies and self.tries(self.wang, "custodian", *made):
+            backup, some = new("backup"), self.draw.randrange(1, len(copies) + 1)
+            for part in filter(None, (copies[:some], copies[some:])):
+                self.tries(self.wang, "custodian", make_backup(backup, part, copies))
+                self._perhaps_later()
+
+    def _perhaps_later(self) -> None:
+        if self.draw.random() < 0.5:
+            self.history.begin()
+
+    # -- handovers
+
+    def hand_over(self) -> None:
+        """Plan one, or take the next step of one that is under way."""
+        under_way = [h for h in self.all(HandoverState) if h.running or h.step == "planned"]
+        if not under_way or self.draw.random() < 0.1:
+            said = plan_handover(
+                self.history.new("handover"), self.qian, self.he, mode="asset_or_store_transfer"
+            )
+            self.tries(self.qian, "seller_handler", said)
+            return
+        handover = self.draw.choice(under_way)
+        if self.draw.random() < 0.05:
+            self.tries(self.qian, "seller_handler", cancel(handover.stream))
+        elif handover.step == "planned" or (
+            handover.step == "list_frozen" and self.draw.random() < 0.3
+        ):
+            self._freeze(handover)
+        elif handover.step == "list_frozen":
+            said = release(handover.stream, list(handover.items))
+            self.tries(self.qian, "seller_handler", said)
+        elif handover.step == "released":
+            self.tries(self.he, "buyer_handler", receive(handover.stream, list(handover.items)))
+        else:
+            self._confirm(handover)
+
+    def _freeze(self, handover: HandoverState) -> None:
+        copies = [c for c in self.some_copies(most=12) if self._is_ready(c, handover)][:4]
+        version, some = handover.list_version + 1, self.draw.randrange(1, 3)
+        for part in filter(None, (copies[:some], copies[some:])):
+            said = freeze(handover.stream, part, copies, list_version=version)
+            if not self.tries(self.qian, "seller_handler", said):
+                return
+            self._perhaps_later()
+
+    def _is_ready(self, copy: str, handover: HandoverState) -> bool:
+        """Whether a copy may be handed over; an earlier version of the same list may name it."""
+        against = against_transfer(self.case, [copy])
+        return all(refusal.blocking == (handover.stream,) for refusal in against)
+
+    def _confirm(self, handover: HandoverState) -> None:
+        whole = list(handover.items)
+        still = [item for item, state in handover.items.items() if state != "confirmed"]
+        some = still[: self.draw.randrange(1, len(still) + 1)]
+        said = confirm(handover.stream, whole, self.he).but(items=some)
+        self.tries(self.qian, "seller_handler", said)
+
+    # -- destruction
+
+    def destroy(self) -> None:
+        """Propose a case, or take the next step of one that is not over."""
+        running = [case for case in self.all(CaseState) if case.running]
+        if not running or self.draw.random() < 0.15:
+            self._propose()
+            return
+        case = self.draw.choice(running)
+        whole, stream = list(case.items), case.stream
+        if self.draw.random() < 0.05:
+            self.tries(self.li, "approver", reject(stream))
+        elif case.appraisal != "pass":
+            result = self.draw.choice(["pass", "pass", "fail"])
+            self.tries(self.zhao, "dpo", appraise(stream, whole, result))
+        elif len(case.approvals) < 2:
+            who = self.draw.choice([self.li, self.zhao])
+            self.tries(who, "approver", approve(stream, whole))
+        else:
+            self._carry_out(case)
+
+    def _propose(self) -> None:
+        ground = self.draw.choice([
+            "retention_expired", "redundant_copy", "statute_orders_deletion",
+        ])  # fmt: skip
+        case, copies = self.history.new("destruction_case"), self.some_copies()
+        some = self.draw.randrange(1, 3)
+        for part in filter(None, (copies[:some], copies[some:])):
+            said = propose(case, part, copies, ground=ground, sealed=SEALED)
+            if not self.tries(self.wang, "archivist", said):
+                return
+            self._perhaps_later()
+
+    def _carry_out(self, case: CaseState) -> None:
+        """Destroy, look whether it is gone, take off what is not, and certify: what comes next."""
+        whole = list(case.items)
+        waiting = [i for i in case.kept if case.items[i] != "destroyed"]
+        unread = [i for i in case.kept if i not in waiting and case.verified.get(i) != "pass"]
+        said: Said
+        if waiting and case.begun and self.draw.random() < 0.4:
+            said = take_off(case.stream, *waiting[:1])
+        elif waiting:
+            bad = {item: self.draw.choice(["failed", "unknown", *["destroyed"] * 4])
+                   for item in waiting}  # fmt: skip
+            said = execute(case.stream, whole, waiting, bad)
+        elif unread and self.draw.random() < 0.1:
+            said = take_off(case.stream, *unread[:1])
+        elif unread:
+            found = {i: self.draw.choice([*["pass"] * 3, "fail", "unknown"]) for i in unread}
+            said = verify_destruction(case.stream, whole, unread, found)
+        else:
+            left = remaining(self.case, case.kept)
+            failed = len(case.taken_off)
+            said = certify(case.stream, whole, failed, left)
+        who, role = {
+            "DestructionVerified": (self.li, "reviewer"),
+            "DestructionCertified": (self.wang, "archivist"),
+        }.get(said.kind.__name__, (self.chen, "destruction_operator"))
+        self.tries(who, role, said)
+
+
+def random_walk(seed: int, acts: int) -> History:
+    """A history of `acts` random acts tried, some of them sharing an entry."""
+    draw = random.Random(seed)
+    walk = CaseWalk(draw)
+    for _ in range(acts):
+        if draw.random() < 0.6:
+            walk.history.begin()
+        draw.choice(walk.acts)()
+    return walk.history
+
+
+def random_history(seed: int, acts: int) -> list[Recorded]:
+    """The events of a `random_walk`."""
+    return random_walk(seed, acts).recorded

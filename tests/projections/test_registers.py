@@ -1,0 +1,256 @@
+"""The registers say what the rules see: whatever a plain fold of the events holds, they show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.access import AccessDenied, AccessReviewed, GrantState, RecordAccessed
+from domain.backup import BackupState
+from domain.copies import HoldingState, over
+from domain.destruction import CaseState
+from domain.handover import HandoverState
+from domain.hold import HoldState
+from domain.judging import State
+from domain.record import RecordState
+from projections import (
+    access,
+    backups,
+    certificates,
+    custody,
+    handovers,
+    holds,
+    inventory,
+    mentions,
+)
+from projections.mentions import mentioning
+from projections.view import id_of, key_of
+from tests.projections.casework import random_walk
+from tests.projections.histories import START, History, Steps, empty_tables, project
+from tests.projections.walks import standing
+
+SEEDS = st.integers(0, 2**32)
+ALL = 10_000
+
+
+def states(history: History, kind: type[State]) -> dict[str, State]:
+    return {name: s for name, s in history.book.states.items() if isinstance(s, kind)}
+
+
+@given(SEEDS)
+@settings(max_examples=25)
+def test_the_inventory_says_what_the_rules_see(seed: int) -> None:
+    history = random_walk(seed, 120)
+    with project(empty_tables(), history.recorded, 7, 7, 7) as connection:
+        rows = {row.record: row for row in inventory.rows(connection, limit=ALL)}
+    case = standing(history)
+    assert rows.keys() == states(history, RecordState).keys()
+    for name, row in rows.items():
+        state = history.book.states[name]
+        assert isinstance(state, RecordState)
+        assert (row.category, row.level) == (state.categories[0], state.level)
+        assert (row.sensitivity, row.basis) == (state.sensitivity, state.basis)
+        assert (row.reviewed, row.restricted) == (state.reviewed, state.restricted is not None)
+        assert (row.min_until, row.permanent) == (state.min_until, state.permanent)
+        assert (row.action is not None) == state.retained
+        assert ("notice_missing" in row.findings) == state.notice_missing
+        gone = row.state in ("destroyed", "transferred_out")
+        assert gone == over(case, state), name
+        if not gone:
+            assert (row.state == "archived") == state.archived
+
+
+@given(SEEDS)
+@settings(max_examples=25)
+def test_the_copies_are_where_the_rules_see_them(seed: int) -> None:
+    history = random_walk(seed, 150)
+    with project(empty_tables(), history.recorded, 11, 3) as connection:
+        copies = {copy.holding: copy for copy in custody.listed(connection, limit=ALL)}
+        backup_of = {name: backups.backup_of(connection, name) for name in copies}
+        on_hold = holds.active_on(connection, copies)
+    assert copies.keys() == states(history, HoldingState).keys()
+    for name, copy in copies.items():
+        state = history.book.states[name]
+        assert isinstance(state, HoldingState)
+        assert (copy.custodian, copy.medium, copy.form) == (
+            state.custodian, state.medium, state.form,
+        )  # fmt: skip
+        under_way = copy.condition in ("in_transit", "received")
+        assert state.condition == ("present" if under_way else copy.condition), name
+        assert (copy.record, copy.made_from) == (state.record, state.made_from)
+        assert backup_of[name] == state.backup
+        assert set(on_hold.get(name, ())) == state.holds
+        handover = history.book.states.get(state.handover or "")
+        if isinstance(handover, HandoverState) and handover.step in ("released", "received"):
+            assert not copy.there or under_way or handover.items.get(name) in (None, "confirmed")
+
+
+@given(SEEDS)
+@settings(max_examples=25)
+def test_the_cases_stand_where_the_rules_see_them(seed: int) -> None:
+    history = random_walk(seed, 200)
+    with project(empty_tables(), history.recorded, 20, 1, 1, 9) as connection:
+        found = {case.case: case for case in certificates.listed(connection, limit=ALL)}
+        assert found.keys() == states(history, CaseState).keys()
+        for name, case in found.items():
+            state = history.book.states[name]
+            assert isinstance(state, CaseState)
+            assert (case.count, case.root, case.ground) == (state.count, state.root, state.ground)
+            assert (case.running, case.taken_off) == (state.running, len(state.taken_off))
+            assert (case.appraisal or "", case.approvals) == (
+                state.appraisal, len(state.approvals),
+            )  # fmt: skip
+            approvers = {a.approver for a in certificates.approvals(connection, name)}
+            assert approvers == state.approvals.keys()
+            items = {i.holding: i for i in certificates.items(connection, name, limit=ALL)}
+            assert items.keys() == state.items.keys()
+            for holding, item in items.items():
+                assert (item.taken_off_entry is not None) == (holding in state.taken_off)
+                assert (item.verified or "") == state.verified.get(holding, "")
+                outcome = "failed" if item.verified == "fail" else item.outcome or ""
+                assert outcome == state.items[holding]
+
+
+@given(SEEDS)
+@settings(max_examples=25)
+def test_the_handovers_stand_where_the_rules_see_them(seed: int) -> None:
+    history = random_walk(seed, 200)
+    with project(empty_tables(), history.recorded, 13, 1, 1, 9) as connection:
+        found = {
+            handover.handover: handover for handover in handovers.listed(connection, limit=ALL)
+        }
+        assert found.keys() == states(history, HandoverState).keys()
+        for name, handover in found.items():
+            state = history.book.states[name]
+            assert isinstance(state, HandoverState)
+            assert (handover.step, handover.list_version) == (state.step, state.list_version)
+            assert (handover.count, handover.root or "") == (state.count, state.root)
+            version = handover.list_version
+            items = handovers.items(connection, name, version, limit=ALL)
+            assert {
+                item.holding: "" if item.confirmed_entry is None else "confirmed" for item in items
+            } == state.items
+            assert handover.confirmed == list(state.items.values()).count("confirmed")
+            for earlier in range(1, version):
+                replaced = handovers.items(connection, name, earlier, limit=ALL)
+                assert replaced, "a list is kept when another one takes its place"
+                assert {item.confirmed_entry for item in replaced} == {None}
+
+
+@given(SEEDS)
+@settings(max_examples=25)
+def test_holds_backups_and_grants_are_as_the_rules_see_them(seed: int) -> None:
+    history = random_walk(seed, 150)
+    with project(empty_tables(), history.recorded, 30, 2) as connection:
+        placed = {hold.hold: hold for hold in holds.listed(connection, limit=ALL)}
+        assert placed.keys() == states(history, HoldState).keys()
+        active = {hold.hold for hold in holds.listed(connection, active=True, limit=ALL)}
+        over_ = {hold.hold for hold in holds.listed(connection, active=False, limit=ALL)}
+        assert active == {name for name, hold in placed.items() if hold.active}
+        assert over_ == placed.keys() - active
+        for name, hold in placed.items():
+            state = history.book.states[name]
+            assert isinstance(state, HoldState)
+            told = holds.covered(connection, name, limit=ALL)
+            still = {held.object for held in told if held.released_entry is None}
+            assert still == state.covered
+            assert hold.covered == len(still)
+            assert hold.objects == len({held.object for held in told})
+        made = {backup.backup: backup for backup in backups.listed(connection, limit=ALL)}
+        assert made.keys() == states(history, BackupState).keys()
+        for name, backup in made.items():
+            kept = history.book.states[name]
+            assert isinstance(kept, BackupState)
+            copies = backups.copies(connection, name, limit=ALL)
+            assert {c.holding: "expired" if c.expired_entry else "" for c in copies} == kept.items
+            assert backup.expired == list(kept.items.values()).count("expired")
+        grants = {grant.grant: grant for grant in access.granted(connection, limit=ALL)}
+        assert grants.keys() == states(history, GrantState).keys()
+        for name, grant in grants.items():
+            given_ = history.book.states[name]
+            assert isinstance(given_, GrantState)
+            assert (grant.actor, grant.categories) == (given_.actor, given_.categories)
+            assert (grant.revoked_entry is not None) == given_.revoked
+            assert set(access.named(connection, name)) == given_.records
+
+
+@given(SEEDS)
+@settings(max_examples=15)
+def test_the_register_of_accesses_is_every_access_and_every_refusal(seed: int) -> None:
+    history = random_walk(seed, 150)
+    said = [r for r in history.recorded if isinstance(r.event, RecordAccessed | AccessDenied)]
+    reviews = [r for r in history.recorded if isinstance(r.event, AccessReviewed)]
+    with project(empty_tables(), history.recorded, 30, 2) as connection:
+        listed = access.listed(connection, limit=ALL)
+        assert [row.position for row in listed] == [r.position for r in said]
+        newest = access.listed(connection, limit=ALL, newest=True)
+        assert newest == listed[::-1]
+        for place in range(1, len(listed)):
+            after = listed[place - 1].position
+            assert access.listed(connection, limit=2, after=after) == listed[place : place + 2]
+        for row in listed[:5]:
+            for names in (("record",), ("actor",), ("outcome",), ("record", "actor", "outcome"),
+                          ("actor", "outcome")):  # fmt: skip
+                wanted: dict[str, Any] = {name: getattr(row, name) for name in names}
+                same = [r for r in listed if all(getattr(r, n) == v for n, v in wanted.items())]
+                assert access.listed(connection, limit=ALL, **wanted) == same
+        reviewed = access.reviewed(connection, limit=ALL)
+        assert [row.position for row in reviewed] == [r.position for r in reviews]
+        first, last = history.recorded[0].accepted, history.recorded[-1].accepted
+        assert access.between(connection, history.routine, first, last) == history.book.accesses(
+            history.routine, first, last
+        )
+
+
+@given(SEEDS)
+@settings(max_examples=10)
+def test_every_mention_is_known(seed: int) -> None:
+    history = random_walk(seed, 100)
+    expected: dict[str, list[str]] = {}
+    rows = set()
+    for position, entry, _, event in history.recorded:
+        for other in event.mentions:
+            expected.setdefault(other, []).append(event.stream)
+            rows.add((key_of(other), position, entry, event.stream))
+    with project(empty_tables(), history.recorded, 9, 2) as connection:
+        for other, streams in expected.items():
+            assert mentioning(connection, [other]) == list(dict.fromkeys(streams))
+        table = mentions.mentions.c
+        kept = connection.execute(
+            sa.select(table.object, table.position, table.entry, table.aggregate, table.stream)
+        )
+        assert {(*told, id_of(aggregate, key)) for *told, aggregate, key in kept} == rows
+
+
+def test_a_page_of_a_long_register_costs_its_rows() -> None:
+    """Of 20,000 accesses, one in a hundred denied, half by one person, thirty of each record."""
+    history = History().open()
+    records, people = ([history.new(kind) for _ in range(700)] for kind in ("record", "actor"))
+    copy = key_of(history.new("holding"))
+    rows = [
+        {
+            "position": n, "entry": n, "accepted": START, "record": key_of(records[n % 700]),
+            "holding": copy, "actor": key_of(people[n % 700 if n % 2 else 0]), "grant": None,
+            "engagement": key_of(history.routine), "mode": "view", "purpose": "audit",
+            "outcome": "allowed" if n % 100 else "denied", "rule": None, "intact": 1,
+        }
+        for n in range(1, 20_001)
+    ]  # fmt: skip
+    with empty_tables() as connection:
+        connection.execute(sa.insert(access.accesses), rows)
+        steps = Steps(connection)
+        for question in (
+            {}, {"newest": True}, {"after": 15_000}, {"newest": True, "entry": 50},
+            {"record": records[3]}, {"record": records[3], "newest": True, "entry": 9_000},
+            {"record": records[4], "outcome": "allowed"}, {"outcome": "denied", "newest": True},
+            {"actor": people[0], "newest": True, "entry": 10_000},
+            {"actor": people[0], "outcome": "denied"}, {"record": records[4], "actor": people[0]},
+        ):  # fmt: skip
+            asked: dict[str, Any] = question
+            found: list[access.Accessed] = []
+            taken = steps.of(lambda: found.extend(access.listed(connection, limit=20, **asked)))  # noqa: B023
+            assert found, asked
+            assert taken <= 3, asked
