@@ -37,8 +37,8 @@ from ledger.keyfile import STANDARD_COST, Argon2Cost
 from ledger.offline.bag import write_zip
 from ledger.offline.check import verify_path
 from ledger.signing import Proposal, new_ids, now
-from ledger.stored import StoredSource, connect, verify_folder
 from ledger.tlog import ed25519
+from ledger.verification.stored import StoredSource, connect, verify_folder
 from ledger.verify import verify
 
 SEED: Final = 20261121

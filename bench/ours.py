@@ -18,7 +18,7 @@ from ledger.folder import Folder
 from ledger.founding import Founding, found_ledger
 from ledger.keyfile import Argon2Cost
 from ledger.rebuild import rebuild
-from ledger.stored import verify_folder
+from ledger.verification.stored import verify_folder
 from projections.view import fetch
 
 ORIGIN = "bench.example/ledger"

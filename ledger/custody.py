@@ -1,8 +1,8 @@
 """What custody acts propose: grants, holds, restrictions, handovers, destruction cases.
 
 As in `ledger.acts`, each function returns the proposals of one commit and judges nothing. Effects
-outside the ledger (files copied, handed out, removed) are in `ledger.backup`,
-`ledger.handing_out` and `ledger.destroying`.
+outside the ledger (files copied, handed out, removed) are in `ledger.effects.backup`,
+`ledger.effects.handing_out` and `ledger.effects.destroying`.
 """
 
 from __future__ import annotations

@@ -15,11 +15,12 @@ Whether the signers were *permitted* to say this is judged elsewhere (`domain.co
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Sequence
 from functools import reduce
 from hashlib import sha256
 from operator import or_
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -138,3 +139,17 @@ def key_id_of(kind: str, name: str, public: bytes) -> str:
     """
     types = {"ed25519": bytes([ED25519]), "mldsa44": b"\x06", "p256": b"\xffmuniment/seal-p256"}
     return sha256(name.encode("utf-8") + b"\n" + types[kind] + public).digest()[:4].hex()
+
+
+# Canonical bytes escape quotes inside strings, so nothing but the member itself looks like this.
+_SEALED: Final = re.compile(rb'"sealed":\{"digest":"[0-9a-f]{64}","key":"([ -~]*?)"')
+
+
+def data_key(state: bytes) -> str | None:
+    """The data key of an event's own sealed payload, from its canonical bytes; None without one.
+
+    >>> data_key(b'{"sealed":{"digest":"%s","key":"key-7","root":"0"},"v":1}' % (b"0" * 64))
+    'key-7'
+    """
+    found = _SEALED.search(state)
+    return found[1].decode("ascii") if found else None

@@ -20,9 +20,8 @@ from domain.ledger import LedgerInitialized, LedgerState, PolicyAdopted
 from domain.party import PartyState
 from domain.policy import Policy, parse_policy
 from domain.values import Key
-from ledger.erasure import data_key
 from ledger.errors import RefusedError, VerificationError
-from ledger.evidence import decode_event
+from ledger.evidence import data_key, decode_event
 from projections import access, custody, people
 from projections.contents import contents
 from projections.view import execute, fetch, id_of, key_of, marked

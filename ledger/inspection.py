@@ -1,9 +1,9 @@
 """Everything that `muniment verify` looks at: the log, what stands around it, what is read from it.
 
-The log is verified by `ledger.stored`. So that no answer can be other than the events say, a full
-inspection also names objects in the database that are not Muniment's, settings of another ledger,
-and every row of the projections that is not what the events make it (promises 1 and 2). With
-`since` only the log is looked at, and of it only what is new.
+The log is verified by `ledger.verification.stored`. So that no answer can be other than the events
+say, a full inspection also names objects in the database that are not Muniment's, settings of
+another ledger, and every row of the projections that is not what the events make it (promises 1
+and 2). With `since` only the log is looked at, and of it only what is new.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import sqlalchemy as sa
 
 from ledger import rebuild
 from ledger.errors import MunimentError
-from ledger.findings import Finding, Report
 from ledger.folder import Folder
 from ledger.schema import engine_for, foreign_objects
-from ledger.stored import verify_folder
 from ledger.tlog.note import VerifierKey
 from ledger.tree import StoredTree
+from ledger.verification.findings import Finding, Report
+from ledger.verification.stored import verify_folder
 
 
 def inspect(
@@ -29,7 +29,7 @@ def inspect(
     *,
     progress: Callable[[int], None] | None = None,
 ) -> Report:
-    """Verify a ledger's folder; arguments and errors as `ledger.stored.verify_folder`."""
+    """Verify a ledger's folder; arguments and errors as of `verify_folder`."""
     report = verify_folder(folder, since=since, trust=trust, progress=progress)
     if since is not None:
         return report

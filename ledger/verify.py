@@ -4,8 +4,8 @@ Rows come in as iterators (`Source`), so that a database, a bundle or a segment 
 and memory stays flat. Whether an act was *permitted* is another question (`domain.commit`), save
 for acts about identity: keys and roles decide who said everything else, so commits with events of
 `ledger`, `policy`, `party`, `actor`, `engagement` and `draft` are judged as when they were recorded
-(`ledger.permission`), and what was not permitted enrols and ends nothing. What must be given is the
-ledger key that the reader trusts; nothing is trusted on first use.
+(`verification.permission`), and what was not permitted enrols and ends nothing. What must be given
+is the ledger key that the reader trusts; nothing is trusted on first use.
 
     1  the head is there
     2  the pinned checkpoint, where verification starts from one: signed by the trusted key or one
@@ -40,18 +40,18 @@ from contextlib import suppress
 from hashlib import sha256
 
 from domain.keys import KeyState
-from ledger.earlier import Earlier
-from ledger.entrycheck import EntryCheck
 from ledger.errors import DataError, NoteError, ProofError
-from ledger.findings import Findings, Report
-from ledger.growth import Derived, Growth
-from ledger.keyhistory import KeyHistory
-from ledger.rows import BEGINNING, CheckpointRow, DamagedError, HeadRow, Source
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint, verify_line
 from ledger.tlog.commit import CommitNote, Entry
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import Note, VerifierKey
 from ledger.tlog.tiles import TILE_HEIGHT
+from ledger.verification.earlier import Earlier
+from ledger.verification.entrycheck import EntryCheck
+from ledger.verification.findings import Findings, Report
+from ledger.verification.growth import Derived, Growth
+from ledger.verification.keyhistory import KeyHistory
+from ledger.verification.rows import BEGINNING, CheckpointRow, DamagedError, HeadRow, Source
 
 MAX_GAP = 4096
 """So many missing entries in a row are named one by one; what lies beyond belongs to no entry."""

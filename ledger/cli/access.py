@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from ledger.application import Ledger
-    from ledger.handing_out import HandedOut
+    from ledger.effects.handing_out import HandedOut
 
 STDOUT: Final = "-"
 
@@ -226,8 +226,8 @@ def record(
 ) -> None:
     """Record `record.accessed`, then hand out; or record `record.access_denied`."""
     from ledger.cli.ids import resolve
-    from ledger.handing_out import Asked, DeniedError
-    from ledger.handing_out import access as run
+    from ledger.effects.handing_out import Asked, DeniedError
+    from ledger.effects.handing_out import access as run
 
     checked_text(ticket, "--ticket")
     checked_text(reason, "--reason")

@@ -36,7 +36,7 @@ from ledger.cli.output import (
 
 if TYPE_CHECKING:
     from ledger.application import Ledger
-    from ledger.backup import Outcomes
+    from ledger.effects.backup import Outcomes
 
 _BACKUP = argument("backup", metavar="BACKUP")
 _MISMATCH: Final = 3
@@ -75,8 +75,8 @@ def create(
     standing: Standing,
 ) -> int:
     """Record `backup.created`; the exit code is 4 when something could not be copied."""
-    from ledger.backup import create as run
     from ledger.cli.ids import resolve
+    from ledger.effects.backup import create as run
 
     with call.writing() as ledger:
         chosen = [resolve(ledger, "holding", copy) for copy in copies] or None
@@ -136,7 +136,7 @@ def verify(
     4 when all that could be read match, and one could not be reached.
     """
     from ledger.cli.ids import resolve
-    from ledger.expiring import verify as run
+    from ledger.effects.expiring import verify as run
 
     with call.writing() as ledger:
         found = resolve(ledger, "backup", backup)
@@ -169,7 +169,7 @@ def verify(
 def expire(call: Call, *, backup: str, standing: Standing) -> int:
     """Record `backup.expired`; the exit code is 4 when a copy could not be removed."""
     from ledger.cli.ids import resolve
-    from ledger.expiring import expire as run
+    from ledger.effects.expiring import expire as run
 
     with call.writing() as ledger:
         found = resolve(ledger, "backup", backup)

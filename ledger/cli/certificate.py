@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 @pass_call
 def certificate(call: Call, *, case: str, as_of: str | None) -> None:
     """What was destroyed, how, who agreed, did, watched and verified it; and what is not said."""
-    from ledger.certifying import certificate as read
     from ledger.cli.reading import Reader
+    from ledger.effects.certifying import certificate as read
 
     with call.reading() as ledger:
         found = case_of(ledger, case)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ledger.findings import Report
+    from ledger.verification.findings import Report
 
 FAILED = 3
 _LIMIT = 1 << 20

@@ -19,7 +19,7 @@ from ledger.errors import UsageError
 
 if TYPE_CHECKING:
     from ledger.application import Ledger
-    from ledger.pending import Item
+    from ledger.effects.pending import Item
     from ledger.recorder import Receipt
     from ledger.signing import Proposal
 
@@ -92,7 +92,7 @@ def propose(
 def _named(ledger: Ledger, records: Sequence[str], copies: Sequence[str]) -> list[str]:
     """The copies to be listed, each once: those named, then all that are there of records."""
     from ledger.cli.ids import resolve
-    from ledger.destroying import copies_of
+    from ledger.effects.destroying import copies_of
 
     found = [resolve(ledger, "holding", copy) for copy in copies]
     found += copies_of(ledger, [resolve(ledger, "record", record) for record in records])
@@ -162,7 +162,7 @@ def approve(call: Call, *, case: str, remark: str | None, how: How) -> None:
 def reject(call: Call, *, case: str, reason: str | None, how: How) -> None:
     """Record `destruction_case.destruction_rejected`."""
     from ledger.custody import reject as propose
-    from ledger.destroying import end, finish
+    from ledger.effects.destroying import end, finish
 
     checked_text(reason, "--reason")
     with call.writing() as ledger:
@@ -215,8 +215,8 @@ def execute(
     """Record `destruction_case.destruction_executed`; the exit code is 4 if a copy is not gone."""
     from ledger.acts import texts
     from ledger.cli.ids import resolve
-    from ledger.destroying import Terms, rehearse
-    from ledger.destroying import execute as run
+    from ledger.effects.destroying import Terms, rehearse
+    from ledger.effects.destroying import execute as run
 
     for name in ("place", "tool", "reason"):
         checked_text(said[name], f"--{name}")
@@ -250,7 +250,7 @@ def execute(
 
 def _confirm(call: Call, case: str) -> None:
     """Show what is to go, and ask for the last digits of the case's id."""
-    from ledger.certifying import certificate
+    from ledger.effects.certifying import certificate
 
     with call.reading() as ledger:
         found = case_of(ledger, case)
@@ -355,7 +355,7 @@ def verify(call: Call, *, case: str, stated: tuple[str, ...], standing: Standing
 
     The exit code is 3 when a copy is still there, 4 when that of one cannot be said.
     """
-    from ledger.readback import verify as run
+    from ledger.effects.readback import verify as run
 
     with call.writing() as ledger:
         found = run(
@@ -386,7 +386,7 @@ def fail(call: Call, *, case: str, copies: tuple[str, ...], cause: str | None, h
     """Record `destruction_case.destruction_failed`."""
     from ledger.cli.ids import resolve
     from ledger.custody import take_off
-    from ledger.destroying import finish
+    from ledger.effects.destroying import finish
 
     checked_text(cause, "--cause")
     with call.writing() as ledger:
@@ -410,7 +410,7 @@ def fail(call: Call, *, case: str, copies: tuple[str, ...], cause: str | None, h
 def certify(call: Call, *, case: str, residual: str | None, how: How) -> None:
     """Record `destruction_case.destruction_certified`."""
     from ledger.custody import certify as propose
-    from ledger.destroying import end, finish
+    from ledger.effects.destroying import end, finish
 
     checked_text(residual, "--residual")
     with call.writing() as ledger:

@@ -85,7 +85,7 @@ def list_cases(call: Call, *, state: str | None, as_of: str | None, style: str |
 
 
 def _rows(ledger: Ledger, entry: int | None) -> Iterator[dict[str, Any]]:
-    from ledger.certifying import cases, certificate
+    from ledger.effects.certifying import cases, certificate
 
     for case in cases(ledger):
         said = certificate(ledger, case, entry)
@@ -99,8 +99,8 @@ def _rows(ledger: Ledger, entry: int | None) -> Iterator[dict[str, Any]]:
 @pass_call
 def show(call: Call, *, case: str, as_of: str | None) -> None:
     """One case as it stands now, or stood then, with what is sealed in it."""
-    from ledger.certifying import certificate
     from ledger.cli.reading import Reader
+    from ledger.effects.certifying import certificate
 
     with call.reading() as ledger:
         found = case_of(ledger, case)

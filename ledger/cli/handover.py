@@ -232,7 +232,7 @@ def release(
     """Record `handover.released`."""
     from ledger.acts import texts
     from ledger.custody import release_handover
-    from ledger.packages import reread
+    from ledger.effects.packages import reread
 
     checked_text(channel, "--channel")
     checked_text(seal_no, "--seal-no")
@@ -289,7 +289,7 @@ def receive(
     from domain.handover import HandoverState
     from ledger.acts import texts
     from ledger.custody import case_state, receive_handover
-    from ledger.packages import reread
+    from ledger.effects.packages import reread
 
     if root is not None and not _ROOT.fullmatch(root):
         raise click.UsageError(_("--root takes 64 hexadecimal digits"))

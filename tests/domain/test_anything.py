@@ -24,7 +24,7 @@ from domain.handover import HandoverState
 from domain.judging import RULE_CODES, Accesses, Contents, Keys, World
 from domain.listing import ListState, list_root
 from domain.values import Event, Form, Time, later, malformed
-from ledger.keyhistory import IDENTITY
+from ledger.verification.keyhistory import IDENTITY
 from tests.domain.books import Ledger
 from tests.domain.estates import Estate
 from tests.domain.words import FAR, place_hold

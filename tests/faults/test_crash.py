@@ -22,8 +22,8 @@ import pytest
 
 from ledger import rebuild
 from ledger.folder import Folder
-from ledger.stored import verify_folder
 from ledger.tree import StoredTree
+from ledger.verification.stored import verify_folder
 from tests.ledger.ledgers import Firm, buyer, small_act
 
 ROOT = Path(__file__).parent.parent.parent

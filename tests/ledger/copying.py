@@ -14,8 +14,8 @@ from domain.backup import BackupState
 from ledger import acts, custody
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.backup import Outcomes, create
 from ledger.collecting import Collected, Terms, collect
+from ledger.effects.backup import Outcomes, create
 from ledger.signing import Proposal, now
 from projections.tables import inventory
 from projections.view import id_of

@@ -17,14 +17,15 @@ import pytest
 from domain.destruction import CaseState
 from domain.holding import HoldingCreated
 from domain.record import RecordState
-from ledger import acts, custody, destroying, readback
+from ledger import acts, custody
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.backup import create
-from ledger.destroying import Execution, Terms
+from ledger.effects import destroying, readback
+from ledger.effects.backup import create
+from ledger.effects.destroying import Execution, Terms
+from ledger.effects.places import Place, place_of
+from ledger.effects.readback import ReadBack
 from ledger.founding import enrolment
-from ledger.places import Place, place_of
-from ledger.readback import ReadBack
 from ledger.recorder import Receipt
 from ledger.signing import Proposal, new_ids
 from tests.ledger.ledgers import Firm, collect_files, new_keys

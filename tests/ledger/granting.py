@@ -15,7 +15,7 @@ from ledger import acts, custody
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.cli.files import place_of, read_file
-from ledger.handing_out import Asked, HandedOut, access
+from ledger.effects.handing_out import Asked, HandedOut, access
 from ledger.signing import Proposal, new_ids, now
 from tests.ledger.copying import gather, records
 from tests.ledger.ledgers import add_person

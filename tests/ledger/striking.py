@@ -14,33 +14,33 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import ledger.destroying
+import ledger.effects.destroying
+import ledger.effects.pending
+import ledger.effects.removing
 import ledger.keystore
-import ledger.pending
 import ledger.recorder
-import ledger.removing
 from ledger.application import Ledger
-from ledger.destroying import Terms, execute
+from ledger.effects.destroying import Terms, execute
 from ledger.folder import Folder
 from tests.ledger.ledgers import passphrase
 
 EXIT = 9
 
 POINTS: dict[str, tuple[object, str]] = {
-    "plan written": (ledger.destroying, "_destroy"),
-    "journal written": (ledger.pending.Journal, "_append"),
-    "overwriting": (ledger.removing, "_overwrite"),
+    "plan written": (ledger.effects.destroying, "_destroy"),
+    "journal written": (ledger.effects.pending.Journal, "_append"),
+    "overwriting": (ledger.effects.removing, "_overwrite"),
     "writing zeros": (os, "pwrite"),
     "renaming": (os, "rename"),
     "unlinking": (os, "unlink"),
     "flushing": (os, "fsync"),
     "shredding": (ledger.keystore.Keystore, "shred"),
-    "looking for texts": (ledger.destroying, "sealed_under"),
+    "looking for texts": (ledger.effects.destroying, "sealed_under"),
     "recording": (ledger.recorder.CustodyRecorder, "record"),
     "deleting texts": (ledger.recorder.CustodyRecorder, "_erase"),
     "rereading": (ledger.recorder.CustodyRecorder, "_reread"),
-    "cleaning up": (ledger.destroying, "_clean_up"),
-    "marking recorded": (ledger.pending.Journal, "mark_recorded"),
+    "cleaning up": (ledger.effects.destroying, "_clean_up"),
+    "marking recorded": (ledger.effects.pending.Journal, "mark_recorded"),
 }
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from ledger import acts
-from ledger.findings import Finding, Report
 from ledger.folder import Folder
-from ledger.stored import verify_folder
+from ledger.verification.findings import Finding, Report
+from ledger.verification.stored import verify_folder
 from tests.ledger.ledgers import Firm, buyer, collect_files, found_firm, small_act
 
 COLLECTED = 18  # position of the first record.collected: in a commit of six events, 17 to 22

@@ -28,9 +28,9 @@ from ledger.errors import (
 )
 from ledger.folder import Folder
 from ledger.signing import now
-from ledger.stored import verify_folder
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
 from ledger.tlog.note import Note
+from ledger.verification.stored import verify_folder
 from tests.ledger.ledgers import (
     Firm,
     add_person,

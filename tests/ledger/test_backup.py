@@ -12,17 +12,18 @@ import pytest
 
 from domain.backup import BackupCreated
 from domain.holding import HoldingCreated
-from ledger import acts, backup
+from ledger import acts
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.backup import Failed, create
 from ledger.cli.files import place_of as fields_of
 from ledger.cli.files import read_file
+from ledger.effects import backup
+from ledger.effects.backup import Failed, create
+from ledger.effects.expiring import expire, verify
+from ledger.effects.places import place_of
 from ledger.errors import RefusedError, UsageError
-from ledger.expiring import expire, verify
-from ledger.places import place_of
 from ledger.signing import Proposal, new_ids, now
-from ledger.stored import verify_folder
+from ledger.verification.stored import verify_folder
 from tests.ledger.copying import Copying, contents, gather, items, move, plain, records
 from tests.ledger.ledgers import Firm, add_person, buyer
 from tests.stories.test_scenario_12_identity_number_in_remark import files_with, spellings

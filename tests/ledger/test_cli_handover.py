@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.listing import list_root
-from ledger.packages import package_of
+from ledger.effects.packages import package_of
 from tests.ledger.deals import Deal, deal_at
 from tests.ledger.ledgers import Firm
 

@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
-from ledger import acts, custody, destroying
+from ledger import acts, custody
 from ledger.application import Ledger
-from ledger.certifying import certificate
 from ledger.collecting import Collected, Terms, collect
-from ledger.destroying import copies_of
+from ledger.effects import destroying
+from ledger.effects.certifying import certificate
+from ledger.effects.destroying import copies_of
+from ledger.effects.places import place_of
 from ledger.errors import RefusedError, UsageError
-from ledger.places import place_of
 from tests.ledger.crews import (
     Crew,
     Site,

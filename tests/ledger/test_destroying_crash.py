@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ledger import acts, custody
-from ledger.certifying import certificate
-from ledger.destroying import Terms, copies_of, execute, finish
+from ledger.effects.certifying import certificate
+from ledger.effects.destroying import Terms, copies_of, execute, finish
 from ledger.errors import RefusedError, UsageError
 from tests.ledger.crews import (
     Crew,

@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 
 from domain.judging import refuse
-from ledger import acts, backup, custody
+from ledger import acts, custody
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.backup import Failed, create
+from ledger.effects import backup
+from ledger.effects.backup import Failed, create
+from ledger.effects.expiring import PENDING, expire, verify
 from ledger.errors import RefusedError, UsageError
-from ledger.expiring import PENDING, expire, verify
 from ledger.rebuild import check
 from ledger.signing import new_ids, now
-from ledger.stored import verify_folder
+from ledger.verification.stored import verify_folder
 from tests.ledger.copying import Copying, contents, gather, items, killed, move, plain, records
 from tests.ledger.ledgers import Firm, add_person
 

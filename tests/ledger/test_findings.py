@@ -10,8 +10,8 @@ import pytest
 from domain import TOPICS
 from ledger.errors import EncodingError
 from ledger.evidence import decode_event
-from ledger.findings import LIMIT, Finding, Findings
-from ledger.reading import Reader
+from ledger.verification.findings import LIMIT, Finding, Findings
+from ledger.verification.reading import Reader
 from tests.ledger.ledgers import Firm
 from tests.ledger.tampering import act, flipped
 

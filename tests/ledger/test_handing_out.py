@@ -16,17 +16,18 @@ from domain.access import AccessDenied, RecordAccessed
 from domain.codes import ENUMERATIONS
 from domain.holding import HoldingCreated
 from domain.values import later
-from ledger import acts, custody, handing_out
+from ledger import acts, custody
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.backup import create
 from ledger.cli.files import place_of, read_file
 from ledger.collecting import Collected, Terms, collect
+from ledger.effects import handing_out
+from ledger.effects.backup import create
+from ledger.effects.handing_out import Asked, DeniedError
 from ledger.errors import MunimentError, RefusedError, UsageError, VerificationError
-from ledger.handing_out import Asked, DeniedError
 from ledger.rebuild import check
 from ledger.signing import Proposal, new_ids, now
-from ledger.stored import verify_folder
+from ledger.verification.stored import verify_folder
 from tests.ledger.copying import gather, move, records
 from tests.ledger.granting import CONTENT, Handing, classified, correct, grant, last
 from tests.ledger.ledgers import add_person, buyer

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ledger import acts, custody
-from ledger.destroying import shredded_in
+from ledger.effects.destroying import shredded_in
+from ledger.effects.pending import open_journal
 from ledger.errors import MunimentError, RefusedError
-from ledger.pending import open_journal
 from tests.ledger.crews import (
     Site,
     crew_fixture,  # noqa: F401  fixtures are found by their names
@@ -36,7 +36,7 @@ def test_the_verifier_sees_what_the_operator_left_behind(
 ) -> None:
     """A client that records without doing: the file is there, and the key, and the texts."""
     case, path = lone
-    monkeypatch.setattr("ledger.destroying.remove", lambda *_: ("destroyed", "removed"))
+    monkeypatch.setattr("ledger.effects.destroying.remove", lambda *_: ("destroyed", "removed"))
     site.execute(case)
     assert path.is_file()
     ((result, cause),) = results(site.verify(case)).values()
@@ -50,7 +50,7 @@ def test_the_verifier_sees_a_key_that_was_not_shredded(
 ) -> None:
     case, _ = lone
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ledger.destroying._keys", lambda *_: ([], []))
+        patch.setattr("ledger.effects.destroying._keys", lambda *_: ([], []))
         site.execute(case)
     ((result, cause),) = results(site.verify(case)).values()
     assert (result, cause) == ("fail", "key_not_shredded")
@@ -61,7 +61,7 @@ def test_the_verifier_sees_texts_that_were_not_deleted(
 ) -> None:
     case, _ = lone
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ledger.destroying.sealed_under", lambda *_: [])
+        patch.setattr("ledger.effects.destroying.sealed_under", lambda *_: [])
         site.execute(case)
     ((result, cause),) = results(site.verify(case)).values()
     assert (result, cause) == ("fail", "payload_not_deleted")

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 
-from ledger import acts, backup
+from ledger import acts
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.backup import MARKER, Outcomes, create
+from ledger.effects import backup
+from ledger.effects.backup import MARKER, Outcomes, create
 from ledger.errors import MunimentError, RefusedError, VerificationError
 from ledger.signing import now
-from ledger.stored import verify_folder
+from ledger.verification.stored import verify_folder
 from projections.backups import backups
 from projections.view import register
 from tests.ledger.copying import Copying, contents, gather, items, killed, plain

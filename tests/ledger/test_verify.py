@@ -19,9 +19,9 @@ from ledger.folder import Folder
 from ledger.founding import enrolment
 from ledger.privatekey import generate
 from ledger.signing import Proposal, now
-from ledger.stored import StoredSource, connect
 from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
 from ledger.tlog.note import Note
+from ledger.verification.stored import StoredSource, connect
 from ledger.verify import verify
 from tests.ledger.ledgers import Firm, buyer, keep_key, new_keys, small_act
 from tests.ledger.tampering import (

@@ -13,8 +13,8 @@ import pytest
 
 from ledger.errors import NewerFormatError
 from ledger.folder import Folder
-from ledger.stored import StoredSource, connect
 from ledger.tlog.checkpoint import Checkpoint
+from ledger.verification.stored import StoredSource, connect
 from ledger.verify import verify
 from tests.ledger.ledgers import Firm
 from tests.ledger.tampering import check, flipped, places, value

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from domain.destruction import DestructionExecuted
-from ledger.destroying import copies_of
+from ledger.effects.destroying import copies_of
 from ledger.evidence import decode_event
 from ledger.signing import Proposal, now
 from tests.ledger.crews import (
@@ -98,7 +98,7 @@ def hand_in_reading(crew: Crew) -> Any:
 def test_texts_left_by_a_client_that_did_not_delete_them(
     crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.destroying.sealed_under", lambda *_: [])
+    monkeypatch.setattr("ledger.effects.destroying.sealed_under", lambda *_: [])
     erased, *_ = executed(crew, tmp_path / "合同")
     report = check(crew.firm)
     assert report.verdict == "invalid"

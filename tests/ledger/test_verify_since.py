@@ -16,13 +16,13 @@ from domain.values import Key
 from ledger import acts, founding
 from ledger.errors import NoteError
 from ledger.evidence import b64url
-from ledger.findings import Report
 from ledger.folder import Folder
 from ledger.founding import enrolment
 from ledger.privatekey import generate
 from ledger.signing import Proposal, now
 from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
 from ledger.tlog.note import Note
+from ledger.verification.findings import Report
 from tests.ledger.ledgers import (
     CHEAP,
     FOUNDING,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.findings import Findings
-from ledger.growth import Growth
 from ledger.tlog.merkle import leaf_hash, tree_root
+from ledger.verification.findings import Findings
+from ledger.verification.growth import Growth
 from tests.ledger.ledgers import Firm
 from tests.ledger.tampering import change, check, first_of, flipped, hand_in, only, places, value
 

@@ -11,13 +11,13 @@ from domain.values import later
 from ledger import acts, custody
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.backup import create
+from ledger.effects.backup import create
+from ledger.effects.expiring import expire, verify
+from ledger.effects.handing_out import Asked, access
 from ledger.errors import RefusedError
-from ledger.expiring import expire, verify
-from ledger.handing_out import Asked, access
 from ledger.rebuild import check
 from ledger.signing import now
-from ledger.stored import verify_folder
+from ledger.verification.stored import verify_folder
 from tests.ledger.ledgers import add_person, collect_files
 from tests.stories.test_scenario_12_identity_number_in_remark import files_with, spellings
 

@@ -22,7 +22,7 @@ from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.collecting import Collected, Failed, Outcome, Terms, Unchanged, collect
 from ledger.sources import SourceFault
-from ledger.stored import verify_folder
+from ledger.verification.stored import verify_folder
 from tests.ledger.ledgers import Firm
 
 CN = Path(__file__).parent.parent / "vectors" / "cn"

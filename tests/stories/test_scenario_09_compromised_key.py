@@ -14,7 +14,7 @@ from ledger.errors import RefusedError
 from ledger.folder import Folder
 from ledger.founding import enrolment
 from ledger.signing import now
-from ledger.stored import verify_folder
+from ledger.verification.stored import verify_folder
 from tests.ledger.ledgers import Firm, collect_files, new_keys
 
 

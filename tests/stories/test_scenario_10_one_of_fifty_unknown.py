@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ledger import custody
-from ledger.certifying import certificate
-from ledger.destroying import copies_of
+from ledger.effects.certifying import certificate
+from ledger.effects.destroying import copies_of
 from ledger.errors import RefusedError
 from tests.ledger.crews import (
     Crew,

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from ledger import acts, custody
+from ledger.effects.places import place_fields
 from ledger.errors import RefusedError
-from ledger.places import place_fields
 from tests.ledger.crews import (
     Crew,
     Site,

@@ -12,7 +12,7 @@ from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.errors import RefusedError
 from ledger.signing import now
-from ledger.stored import verify_folder
+from ledger.verification.stored import verify_folder
 from tests.ledger.ledgers import collect_files
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ledger import acts
-from ledger.destroying import Terms, copies_of
+from ledger.effects.destroying import Terms, copies_of
 from ledger.errors import RefusedError
 from tests.ledger.crews import (
     Site,

@@ -10,7 +10,7 @@ from ledger import acts, drafts
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.errors import RefusedError
-from ledger.stored import verify_folder
+from ledger.verification.stored import verify_folder
 from tests.ledger.ledgers import collect_files
 
 AXES = {"categories": ["contract"], "profile": "cn_strict"}

@@ -32,9 +32,9 @@ from domain.opening import opening_flaws
 from domain.policy import Policy, PolicyError, parse_policy
 from domain.values import Event
 from ledger.errors import DataError, ProofError
-from ledger.keyhistory import KeyHistory
-from ledger.rows import Source
 from ledger.tlog.commit import Entry
+from ledger.verification.keyhistory import KeyHistory
+from ledger.verification.rows import Source
 
 ON_TIME: Final = frozenset(
     {

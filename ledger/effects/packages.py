@@ -16,7 +16,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ledger.application import Ledger
-from ledger.places import place_of, read_matches
+from ledger.effects.places import place_of, read_matches
 from ledger.sources import SourceFault, cause_of
 
 

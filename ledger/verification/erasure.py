@@ -5,34 +5,19 @@ key was shredded; that event comes later, so it is settled at the end what was e
 taken away. Kept until then: 16 bytes a missing payload and 8 a shredded key, nothing for payloads
 that are there. Where keys were shredded, the events are gone through once more, for payloads that
 should have been deleted with them.
-
->>> ref = b'"sealed":{"digest":"%s","key":"key-7","root":"0"}' % (b"0" * 64)
->>> data_key(b'{"role":"collector",%s,"v":1}' % ref), data_key(b'{"v":1}')
-('key-7', None)
 """
 
 from __future__ import annotations
 
-import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Final
 
 from ledger.errors import EncodingError
-from ledger.evidence import decode_event
-from ledger.findings import LIMIT, Findings
-from ledger.rows import Source
-
-# Canonical bytes escape quotes inside strings, so nothing but the member itself looks like this.
-_SEALED: Final = re.compile(rb'"sealed":\{"digest":"[0-9a-f]{64}","key":"([ -~]*?)"')
-
-
-def data_key(state: bytes) -> str | None:
-    """The data key of an event's own sealed payload, from its canonical bytes; None without one."""
-    found = _SEALED.search(state)
-    return found[1].decode("ascii") if found else None
+from ledger.evidence import data_key, decode_event
+from ledger.verification.findings import LIMIT, Findings
+from ledger.verification.rows import Source
 
 
 class Erasure:

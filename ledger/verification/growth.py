@@ -20,7 +20,6 @@ from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
 from ledger.errors import ProofError
-from ledger.findings import Findings
 from ledger.tlog.merkle import (
     HASH_SIZE,
     Frontier,
@@ -31,6 +30,7 @@ from ledger.tlog.merkle import (
     tree_root_at,
 )
 from ledger.tlog.tiles import TILE_HEIGHT, TILE_WIDTH, Tile, node_reader, tile_path
+from ledger.verification.findings import Findings
 
 RECENT: Final = 64
 """How many sizes back a root is known without reading tiles."""

@@ -15,15 +15,15 @@ from itertools import islice
 
 from domain import TOPICS
 from domain.values import Event
-from ledger.entrycheck import EntryCheck
 from ledger.errors import DataError, ProofError
 from ledger.evidence import decode_event
-from ledger.findings import Findings
-from ledger.growth import Derived
-from ledger.keyhistory import IDENTITY, KeyHistory
-from ledger.rows import CommitRow, EventRow, Source
 from ledger.tlog.commit import MAX_COUNT, Entry
 from ledger.tlog.merkle import leaf_hash, verify_inclusion
+from ledger.verification.entrycheck import EntryCheck
+from ledger.verification.findings import Findings
+from ledger.verification.growth import Derived
+from ledger.verification.keyhistory import IDENTITY, KeyHistory
+from ledger.verification.rows import CommitRow, EventRow, Source
 
 _TOPICS = frozenset(topic.encode() for topic, kind in TOPICS.items() if kind in IDENTITY)
 

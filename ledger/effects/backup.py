@@ -41,9 +41,9 @@ from ledger import VERSION
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.custody import check_permitted, parts
+from ledger.effects.places import Place, check_outside, digest_of, place_fields, place_of
 from ledger.errors import MunimentError, UsageError, VerificationError
 from ledger.folder import sync_folder, write_atomically
-from ledger.places import Place, check_outside, digest_of, place_fields, place_of
 from ledger.recorder import Receipt
 from ledger.schema import COMMITS
 from ledger.signing import Proposal, new_ids, now

@@ -16,8 +16,8 @@ import os
 import stat
 from io import BufferedReader, FileIO
 
-from ledger.pending import Item, Journal, write_whole
-from ledger.places import digest_of
+from ledger.effects.pending import Item, Journal, write_whole
+from ledger.effects.places import digest_of
 from ledger.sources import CHUNK, SourceFault, cause_of
 
 

@@ -20,10 +20,10 @@ from domain.judging import refuse
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.custody import as_judged_now, case_state, parts
-from ledger.destroying import finish, key_state, sealed_under
+from ledger.effects.destroying import finish, key_state, sealed_under
+from ledger.effects.pending import Item
+from ledger.effects.places import digest_of
 from ledger.errors import RefusedError, UsageError
-from ledger.pending import Item
-from ledger.places import digest_of
 from ledger.recorder import Receipt
 from ledger.signing import Proposal
 from ledger.sources import CHUNK, cause_of

@@ -18,11 +18,11 @@ from domain.ledger import LedgerKeyRotated
 from domain.values import Event, Key
 from ledger.errors import DataError, NoteError
 from ledger.evidence import check_signers, enrolled_keys, unb64url
-from ledger.findings import Findings
-from ledger.keyhistory import KeyHistory, KnownKey
-from ledger.rows import CommitRow
 from ledger.tlog import ed25519
 from ledger.tlog.commit import MAX_COUNT, POSSESSION, CommitNote, Entry, SignerLine
+from ledger.verification.findings import Findings
+from ledger.verification.keyhistory import KeyHistory, KnownKey
+from ledger.verification.rows import CommitRow
 
 _ENROLLING: Final = frozenset(kind for kind in TOPICS.values() if hasattr(kind, "enrolled_keys"))
 

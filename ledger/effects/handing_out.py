@@ -28,15 +28,15 @@ from ledger.acting import Acting
 from ledger.acts import given, holding_state, record_state, texts
 from ledger.application import Ledger
 from ledger.custody import as_judged_now, case_state, check_permitted
-from ledger.errors import MunimentError, RefusedError, UsageError, VerificationError
-from ledger.folder import sync_folder
-from ledger.places import (
+from ledger.effects.places import (
     Place,
     check_outside,
     created_fields,
     digest_of,
     place_of,
 )
+from ledger.errors import MunimentError, RefusedError, UsageError, VerificationError
+from ledger.folder import sync_folder
 from ledger.recorder import Receipt
 from ledger.sealing import commitments_root, derived_seed
 from ledger.signing import Proposal

@@ -5,7 +5,7 @@ ends may still sign in it. Entry 0 alone leans on itself. A key is found by the 
 a signer line; the name says whose it is: the ledger's origin, or `<origin>/a/<actor>`.
 
 The history is folded by the domain's own evolvers from the events about identity: those that keys,
-roles and what they lean on follow from. Callers fold what was permitted (`ledger.permission`). An
+roles and what they lean on follow from. Callers fold what was permitted (`permission`). An
 event that was changed is left out, and its stream remembered: what follows from its absence is no
 finding.
 """
@@ -39,9 +39,9 @@ from domain.party import PartyRegistered
 from domain.values import Event
 from ledger.errors import NoteError
 from ledger.evidence import unb64url
-from ledger.findings import LIMIT, Findings
 from ledger.tlog.note import ED25519 as NOTE_ED25519
 from ledger.tlog.note import VerifierKey, key_id
+from ledger.verification.findings import LIMIT, Findings
 
 IDENTITY: Final = frozenset(
     kind

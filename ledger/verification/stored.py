@@ -21,9 +21,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from ledger.errors import NewerFormatError, NoLedgerError, VerificationError
-from ledger.findings import Finding, Findings, Report
 from ledger.folder import Folder
-from ledger.rows import (
+from ledger.schema import FORMAT
+from ledger.tlog.checkpoint import Checkpoint
+from ledger.tlog.note import VerifierKey
+from ledger.verification.findings import Finding, Findings, Report
+from ledger.verification.rows import (
     CheckpointRow,
     CommitRow,
     DamagedError,
@@ -31,9 +34,6 @@ from ledger.rows import (
     HeadRow,
     SealedRow,
 )
-from ledger.schema import FORMAT
-from ledger.tlog.checkpoint import Checkpoint
-from ledger.tlog.note import VerifierKey
 from ledger.verify import verify
 
 _MOST_DAMAGE: Final = 100
@@ -129,7 +129,7 @@ class StoredSource:
         raise DamagedError("ledger.db does not say which format it has")
 
     def head(self) -> HeadRow | None:
-        """See `ledger.rows.Source`, as for everything below."""
+        """See `ledger.verification.rows.Source`, as for everything below."""
         rows = self._run("SELECT entries, events, root, edge, accepted FROM head")
         if len(rows) != 1:
             return None

@@ -2,10 +2,10 @@
 
 `execute` asks the rules first and touches nothing that they forbid; the writer's lock that an open
 ledger holds keeps anything from being placed in between. What is about to go is written into a
-journal (`ledger.pending`); every copy that is a file here is destroyed (`ledger.removing`), and
-what is not what was recorded is left alone and counts as unknown. Then the keys go under which
-nothing else is sealed, and one commit says it all, which deletes the sealed payloads in the same
-transaction. A run that is broken off anywhere is run again.
+journal (`pending`); every copy that is a file here is destroyed (`removing`), and what is not what
+was recorded is left alone and counts as unknown. Then the keys go under which nothing else is
+sealed, and one commit says it all, which deletes the sealed payloads in the same transaction. A run
+that is broken off anywhere is run again.
 
 Of a copy that is no file here (paper, a tape, a place elsewhere) its operator says what became of
 it, and its verifier what is left of it.
@@ -27,12 +27,12 @@ from domain.record import RecordState
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.custody import as_judged_now, case_state, check_permitted, parts
-from ledger.erasure import data_key
+from ledger.effects.pending import Item, Journal, open_journal
+from ledger.effects.places import place_of
+from ledger.effects.removing import remove
 from ledger.errors import KeyAccessError, MunimentError, UsageError
-from ledger.pending import Item, Journal, open_journal
-from ledger.places import place_of
+from ledger.evidence import data_key
 from ledger.recorder import Receipt, Submission
-from ledger.removing import remove
 from ledger.schema import TOKENS, transaction
 from ledger.signing import Proposal, now, sign_all
 from ledger.sources import SourceFault

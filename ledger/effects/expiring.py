@@ -19,11 +19,11 @@ from domain.copies import HoldingState, holdings
 from ledger import sources
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.backup import FOLDER, Failed, Progress
 from ledger.custody import as_judged_now, case_state, check_permitted, parts
+from ledger.effects.backup import FOLDER, Failed, Progress
+from ledger.effects.places import Place, place_of, read_matches, remove
 from ledger.errors import MunimentError, UsageError
 from ledger.folder import sync_folder, write_atomically
-from ledger.places import Place, place_of, read_matches, remove
 from ledger.recorder import Receipt
 from ledger.signing import Proposal
 from ledger.sources import SourceFault

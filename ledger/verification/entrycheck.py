@@ -18,18 +18,18 @@ from typing import Any, Final, NamedTuple, cast
 from domain.destruction import DestructionExecuted
 from domain.ledger import PolicyAdopted
 from domain.values import Event, SealedRef
-from ledger.erasure import Erasure
 from ledger.errors import EncodingError
 from ledger.evidence import decode_event
-from ledger.findings import Findings, Part
-from ledger.growth import split
-from ledger.keyhistory import IDENTITY, KeyHistory
-from ledger.notecheck import Commit, NoteCheck, majority
-from ledger.permission import ON_TIME, Judge, opened_ledger
-from ledger.reading import Reader
-from ledger.rows import CommitRow, DamagedError, EventRow, SealedRow, Source
 from ledger.tlog.commit import POSSESSION, CommitNote
 from ledger.tlog.merkle import leaf_hash, tree_root
+from ledger.verification.erasure import Erasure
+from ledger.verification.findings import Findings, Part
+from ledger.verification.growth import split
+from ledger.verification.keyhistory import IDENTITY, KeyHistory
+from ledger.verification.notecheck import Commit, NoteCheck, majority
+from ledger.verification.permission import ON_TIME, Judge, opened_ledger
+from ledger.verification.reading import Reader
+from ledger.verification.rows import CommitRow, DamagedError, EventRow, SealedRow, Source
 
 _WATCHED: Final[frozenset[type]] = IDENTITY
 """What later entries are checked with; every class that enrols a key is among them."""

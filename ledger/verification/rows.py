@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple, Protocol
 
 from ledger.errors import VerificationError
-from ledger.growth import TreeSource
+from ledger.verification.growth import TreeSource
 
 EventRow = tuple[int, bytes, int, bytes, int | None, bytes]
 """position, stream (16 bytes), version, topic (ASCII), entry, state: a row of `events`."""

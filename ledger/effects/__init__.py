@@ -1,0 +1,1 @@
+"""Acts that touch files: judged, journalled, done, read back, recorded."""
