@@ -21,7 +21,7 @@ from domain.codes import (
     RevocationReason,
     covers,
 )
-from domain.copies import HoldingState, over
+from domain.copies import HoldingState, kept_by, over
 from domain.engagement import EngagementState
 from domain.judging import Accesses, Case, Refusal, State, evolves, refuse, rule
 from domain.record import RecordState
@@ -183,9 +183,6 @@ def granted_to_another(case: Case, event: AccessGranted) -> Iterator[Refusal]:
         yield refuse("I-13", "grantee_of_another_party", event.actor)
     if not event.records and not event.categories:
         yield refuse("I-15", "grant_covers_nothing", event.stream)
-    for record in event.records:
-        if world.state(record, RecordState) is None:
-            yield refuse("I-00", "unknown_record", record)
     for values in (event.records, event.categories, event.modes, event.purposes):
         if len(set(values)) != len(values):
             yield refuse("I-06", "item_named_twice", event.stream)
@@ -193,6 +190,18 @@ def granted_to_another(case: Case, event: AccessGranted) -> Iterator[Refusal]:
         yield refuse("I-04", "ended_before_started", event.stream)
     if "break_glass" in event.purposes:
         yield refuse("I-15", "break_glass_is_not_granted", event.stream)
+
+
+@rule(AccessGranted)
+def granted_over_ones_own(case: Case, event: AccessGranted) -> Iterator[Refusal]:
+    """The records named exist, and the giver's party keeps a copy of each (I-09)."""
+    giver = case.world.before(event.by, ActorState)
+    for record in event.records:
+        known = case.world.state(record, RecordState)
+        if known is None:
+            yield refuse("I-00", "unknown_record", record)
+        elif giver is not None and not kept_by(case, known, giver.party):
+            yield refuse("I-09", "not_the_actors_party", record)
 
 
 @rule(AccessRevoked)

@@ -330,6 +330,8 @@ def confirmed_by_both_sides(case: Case, event: HandoverConfirmed) -> Iterator[Re
     for copy in holdings(case, event.items):
         if not copy.there:
             yield refuse("I-03", f"holding_is_{copy.condition}", copy.stream)
+    refusals = against_transfer(case, event.items)  # what was released may have been restricted
+    yield from (r for r in refusals if r.blocking != (event.stream,))
     if event.effective_at > case.statement.accepted:
         yield refuse("I-04", "not_yet_happened", event.stream)
     yield from _both_handlers(case, state)

@@ -14,7 +14,7 @@ from msgspec import Meta, field
 
 from domain.actor import ActorState
 from domain.codes import HoldReason
-from domain.copies import HoldingState, RecordLike
+from domain.copies import HoldingState, RecordLike, kept_by
 from domain.engagement import EngagementState
 from domain.judging import Case, Refusal, State, affects, evolves, refuse, rule
 from domain.record import approved
@@ -24,6 +24,9 @@ HOLDERS: frozenset[str] = frozenset({
     "custodian", "archivist", "dpo", "counsel", "internal_auditor", "external_auditor", "court",
     "regulator",
 })  # fmt: skip
+
+OUTSIDE: frozenset[str] = frozenset({"counsel", "external_auditor", "court", "regulator"})
+"""Who may hold what others keep."""
 
 
 class LegalHoldPlaced(Event, frozen=True, kw_only=True, tag="hold.legal_hold_placed"):
@@ -116,6 +119,7 @@ def covers_what_exists(case: Case, event: LegalHoldPlaced) -> Iterator[Refusal]:
         yield refuse("I-28", "hold_covers_nothing", event.stream)
     if len(set(event.mentions)) != len(event.mentions) or len(event.mentions) > MAX_LISTED:
         yield refuse("I-06", "item_named_twice", event.stream)
+    yield from _within_reach(case, event)
     for code, kind, streams in (
         ("unknown_record", RecordLike, event.records),
         ("unknown_holding", HoldingState, event.holdings),
@@ -124,6 +128,24 @@ def covers_what_exists(case: Case, event: LegalHoldPlaced) -> Iterator[Refusal]:
         for stream in streams:
             if case.world.state(stream, kind) is None:
                 yield refuse("I-00", code, stream)
+
+
+def _within_reach(case: Case, event: LegalHoldPlaced) -> Iterator[Refusal]:
+    """A party holds what it keeps; courts, regulators, counsel and auditors from outside hold more.
+
+    Else a buyer could freeze what was never handed over, and the seller could not release it.
+    """
+    actor = case.world.before(event.by, ActorState)
+    if actor is None or event.role in OUTSIDE:
+        return
+    for stream in event.records:
+        record = case.world.state(stream, RecordLike)
+        if record is not None and not kept_by(case, record, actor.party):
+            yield refuse("I-09", "not_the_actors_party", stream)
+    for stream in event.holdings:
+        copy = case.world.state(stream, HoldingState)
+        if copy is not None and copy.custodian != actor.party:
+            yield refuse("I-09", "not_the_actors_party", copy.custodian)
 
 
 def _of_its_party(case: Case, event: Event, state: HoldState) -> Iterator[Refusal]:

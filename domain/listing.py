@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import Annotated
+from typing import Annotated, Final
 
 from msgspec import Meta
 
@@ -21,6 +21,8 @@ from domain.copies import Claim
 from domain.judging import Case, Refusal, refuse
 from domain.values import MAX_LISTED, Digest, Event, HoldingId, Ordinal
 
+MAX_ITEMS: Final = 20_000
+"""So many copies one list has at most: every step of a case goes through all of them."""
 Items = Annotated[list[HoldingId], Meta(min_length=1, max_length=MAX_LISTED)]
 
 
@@ -71,6 +73,8 @@ class ListState(Claim):
 def continues(state: ListState | None, event: Listing) -> Iterator[Refusal]:
     """Whether a part fits the parts before it; the last one must bring the root about (I-21)."""
     before = list(state.items) if state is not None else []
+    if event.count > MAX_ITEMS:
+        yield refuse("I-21", "list_too_long", event.stream)
     if state is not None and state.count and (event.count, event.root) != (state.count, state.root):
         yield refuse("I-21", "part_of_another_list", event.stream)
         return

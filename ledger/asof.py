@@ -23,6 +23,7 @@ from domain.values import timestamp
 from ledger.errors import NoteError, UsageError, VerificationError
 from ledger.evidence import unb64url
 from ledger.facts import LedgerFacts
+from ledger.folder import read_limited
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
 from ledger.tlog.note import ED25519, MAX_NOTE_BYTES, VerifierKey
 from ledger.tree import StoredTree
@@ -172,8 +173,7 @@ def _checked(tree: StoredTree, origin: str, stated: Checkpoint) -> int:
 
 def _read(name: str) -> bytes:
     try:
-        with Path(name).open("rb") as file:
-            return file.read(MAX_NOTE_BYTES + 1)
+        return read_limited(Path(name), MAX_NOTE_BYTES + 1)
     except (OSError, ValueError) as error:
         raise UsageError(
             "the checkpoint's file cannot be read ({kind})",

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 from msgspec import Struct
 
+from ledger.effects import expiring, pending
 from ledger.errors import MunimentError
 from ledger.folder import Folder
 from ledger.schema import WriterLock, check_format, engine_for, foreign_objects, trigger_names
@@ -39,6 +40,7 @@ def examine(folder: Folder) -> Iterator[Check]:
     yield from _permissions(folder)
     yield from _keys(folder)
     yield from _database(folder)
+    yield from _pending(folder)
     yield _lock(folder)
 
 
@@ -156,6 +158,29 @@ def _head(folder: Folder, connection: sa.Connection) -> Iterator[Check]:
             {"entries": head.entries - (others or 0)},
             "muniment checkpoint, and give it to somebody else",
         )
+
+
+def _pending(folder: Folder) -> Iterator[Check]:
+    """Acts that reached into the world and were broken off before they were recorded."""
+    cases, backups = pending.left_open(folder), expiring.left_open(folder)
+    for case in cases:
+        yield Check(
+            "pending",
+            "warning",
+            "the execution of {case} was begun, and is not recorded to its end",
+            {"case": case},
+            f"muniment destroy execute {case}",
+        )
+    for backup in backups:
+        yield Check(
+            "pending",
+            "warning",
+            "the expiry of {backup} was begun, and is not recorded to its end",
+            {"backup": backup},
+            f"muniment backup expire {backup}",
+        )
+    if not cases and not backups:
+        yield Check("pending", "ok", "nothing that was begun is left unrecorded")
 
 
 def _lock(folder: Folder) -> Check:

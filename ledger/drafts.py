@@ -37,7 +37,7 @@ from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.errors import ConflictError, NoteError, UsageError, VerificationError
 from ledger.evidence import check_events, enrolled_keys, key_id_of, unb64url
-from ledger.folder import write_atomically
+from ledger.folder import read_limited, write_atomically
 from ledger.privatekey import PrivateKey, encrypt_to
 from ledger.recorder import Receipt, Submission
 from ledger.sealing import open_sealed
@@ -113,8 +113,7 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 def read_draft(path: Path) -> Draft:
     """The draft in a file. Raises `NoteError`, or `UsageError` if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            raw = file.read(MAX_DRAFT_BYTES + 1)
+        raw = read_limited(path, MAX_DRAFT_BYTES + 1)
     except OSError as error:
         msg = "the draft cannot be read ({cause})"
         raise UsageError(msg, cause=error.strerror) from None

@@ -15,8 +15,10 @@ hold checkpoints.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 import tomllib
 from contextlib import suppress
 from hashlib import sha256
@@ -194,3 +196,24 @@ def find_ledger(start: Path) -> Path | None:
         if (folder / MARKER).is_file():
             return folder
     return None
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """At most `limit` bytes of a regular file.
+
+    Pipes and devices are refused: they may have no end, or no beginning. Raises `OSError`.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a file")
+        chunks, left = [], limit
+        while left > 0 and (chunk := os.read(descriptor, left)):
+            chunks.append(chunk)
+            left -= len(chunk)
+        return b"".join(chunks)
+    finally:
+        os.close(descriptor)

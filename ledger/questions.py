@@ -279,16 +279,11 @@ def with_parents(categories: Sequence[str]) -> list[str]:
 
 def _covering(connection: sa.Connection, record: str, entry: int | None) -> Iterator[access.Grant]:
     """The grants, of anybody, that name a record or cover a category of it."""
-    wide = set(with_parents(_categories(connection, record, entry)))
-    for grant in _grants(connection, None, entry):
-        if wide & set(grant.categories) or record in access.named(connection, grant.grant):
-            yield grant
-
-
-def _grants(
-    connection: sa.Connection, after: str | None, entry: int | None
-) -> Iterator[access.Grant]:
-    while found := access.granted(connection, limit=_AT_ONCE, after=after, entry=entry):
+    wide = with_parents(_categories(connection, record, entry))
+    after = None
+    while found := access.granted(
+        connection, record=record, categories=wide, limit=_AT_ONCE, after=after, entry=entry
+    ):
         yield from found
         after = found[-1].grant
 

@@ -202,15 +202,19 @@ def grants_for(
     which modes and purposes, is for the rules to say.
     """
     named = sa.select(grant_records.c.grant).where(grant_records.c.record == key_of(record))
-    listed = sa.literal(" ").concat(grants.c.categories).concat(" ")
-    wide = [listed.contains(f" {category} ", autoescape=True) for category in categories]
     query = (
         sa.select(grants.c.grant)
         .where(grants.c.actor == key_of(actor), grants.c.revoked_entry.is_(None))
-        .where(sa.or_(grants.c.grant.in_(named), *wide))
+        .where(sa.or_(grants.c.grant.in_(named), *_covering(categories)))
         .order_by(grants.c.granted_entry, grants.c.grant)
     )
     return [id_of("grant", found) for found in connection.execute(query).scalars()]
+
+
+def _covering(categories: Sequence[str]) -> list[sa.ColumnElement[bool]]:
+    """For each category, whether a grant lists it."""
+    listed = sa.literal(" ").concat(grants.c.categories).concat(" ")
+    return [listed.contains(f" {category} ", autoescape=True) for category in categories]
 
 
 class Grant(Struct, frozen=True, kw_only=True):
@@ -275,20 +279,22 @@ def granted(
     *,
     actor: str | None = None,
     record: str | None = None,
+    categories: Sequence[str] = (),
     limit: int,
     after: str | None = None,
     entry: int | None = None,
 ) -> list[Grant]:
     """At most `limit` grants, revoked ones included, in order of their id, from after `after` on.
 
-    `record`: only those that name it. `entry`: as of that entry, instead of now.
+    `record`: only those that name it, or cover one of `categories`. `entry`: as of that entry,
+    instead of now.
     """
     query = _GRANTS[entry is not None].order_by(grants.c.grant).limit(limit)
     if actor is not None:
         query = query.where(grants.c.actor == key_of(actor))
     if record is not None:
         named = sa.select(grant_records.c.grant).where(grant_records.c.record == key_of(record))
-        query = query.where(grants.c.grant.in_(named))
+        query = query.where(sa.or_(grants.c.grant.in_(named), *_covering(categories)))
     if after is not None:
         query = query.where(grants.c.grant > key_of(after))
     found = []
@@ -366,3 +372,16 @@ def _grants(then: bool) -> sa.Select[Any]:  # noqa: FBT001  the key of its twins
 
 
 _GRANTS = both(_grants)
+
+
+def used_for(connection: sa.Connection, record: str, *, entry: int | None = None) -> list[str]:
+    """The grants that a record was accessed under, by the first use (`entry`: up to that entry)."""
+    query = (
+        sa.select(accesses.c.grant)
+        .where(accesses.c.record == key_of(record), accesses.c.grant.is_not(None))
+        .group_by(accesses.c.grant)
+        .order_by(sa.func.min(accesses.c.position))
+    )
+    if entry is not None:
+        query = query.where(accesses.c.entry <= entry)
+    return [id_of("grant", grant) for grant in connection.execute(query).scalars()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -133,6 +133,8 @@ _OUTCOME = Change(
     case_items, "executed_entry", "outcome", verified=sa.null(), verified_entry=sa.null()
 )
 _RESULT = Change(case_items, "verified_entry", "verified")
+_FOUND = Change(case_items, outcome=sa.literal_column("'failed'"))
+"""A copy that was there when it was looked for was not destroyed, whatever was said before."""
 _TAKE_OFF = Change(
     case_items,
     "taken_off_entry",
@@ -180,8 +182,10 @@ def _executed(connection: sa.Connection, entry: int, event: DestructionExecuted)
 def _verified(connection: sa.Connection, entry: int, event: DestructionVerified) -> None:
     case = key_of(event.stream)
     _VERIFY.run(connection, entry, [(case, entry)])
-    found = [(case, key_of(r.holding), entry, r.result) for r in event.results]
-    _RESULT.run(connection, entry, found)
+    read = [(case, key_of(r.holding), entry, r.result) for r in event.results]
+    _RESULT.run(connection, entry, read)
+    there = [(case, key_of(r.holding), entry) for r in event.results if r.result == "fail"]
+    _FOUND.run(connection, entry, there)
 
 
 def _failed(connection: sa.Connection, entry: int, event: DestructionFailed) -> None:
@@ -281,7 +285,11 @@ _STEPS: Final = (
 
 
 class CaseItem(Struct, frozen=True, kw_only=True):
-    """A copy on a case's list: what was done to it, and what reading it back gave since then."""
+    """A copy on a case's list: what became of it, and what reading it back gave since then.
+
+    `outcome`: as `domain.destruction.CaseState.items`; `failed` once the copy was found again,
+    `unknown` once it was taken off the list as one that was said to be gone.
+    """
 
     holding: str
     listed_entry: int
@@ -290,6 +298,13 @@ class CaseItem(Struct, frozen=True, kw_only=True):
     executed_entry: int | None
     verified_entry: int | None
     taken_off_entry: int | None
+
+
+class Tally(NamedTuple):
+    """Of the copies still on a case's list: how many were destroyed, how many passed since."""
+
+    destroyed: int = 0
+    verified: int = 0
 
 
 class Approval(Struct, frozen=True):
@@ -340,6 +355,16 @@ def items(
     return found
 
 
+def tallies(
+    connection: sa.Connection, named: Sequence[str], *, entry: int | None = None
+) -> dict[str, Tally]:
+    """The tally of each of these cases that was there (`entry`: as of that entry)."""
+    query = _TALLIES[entry is not None]
+    asked = {"named": [key_of(case) for case in named], "as_of": entry}
+    rows = connection.execute(query, asked)
+    return {id_of("destruction_case", case): Tally(*told) for case, *told in rows}
+
+
 def approvals(connection: sa.Connection, case: str, *, entry: int | None = None) -> list[Approval]:
     """Who approved a case, in order (`entry`: by that entry)."""
     a = case_approvals.c
@@ -359,3 +384,19 @@ def _read(
 
 _CASES = both(lambda then: standing(cases, then=then).rows)
 _ITEMS = both(lambda then: standing(case_items, then=then).rows)
+
+
+def _tallies(then: bool) -> sa.Select[Any]:  # noqa: FBT001  the key of its twins
+    kept = standing(case_items, then=then)
+    c = kept.columns
+    on_list = c["taken_off_entry"].is_(None)
+    counted = (
+        sa.func.count(sa.case((sa.and_(on_list, c[name] == code), 1)))
+        for name, code in (("outcome", "destroyed"), ("verified", "pass"))
+    )
+    named: sa.BindParameter[Sequence[bytes]] = sa.bindparam("named", expanding=True)
+    query = sa.select(case_items.c.case, *counted).select_from(kept.source)
+    return query.where(kept.stood, case_items.c.case.in_(named)).group_by(case_items.c.case)
+
+
+_TALLIES = both(_tallies)

@@ -25,13 +25,16 @@ from domain.handover import (
 from domain.holding import HoldingCreated, HoldingLost, HoldingMoved, HoldingReturned
 from domain.record import RecordCorrected
 from domain.values import Event
+from projections.access import used_for
 from projections.handovers import items_of
+from projections.holds import held
 from projections.mentions import mentioning
 from projections.past import AS_OF, Change, Highest, both, standing
 from projections.tables import corrections, holdings, holdings_highest, holdings_past, inventory
 from projections.view import (
     Prepared,
     Recorded,
+    id_of,
     key_of,
     readable,
     shared_key,
@@ -255,12 +258,28 @@ def copies(connection: sa.Connection, record: str, *, entry: int | None = None) 
 def streams_of(connection: sa.Connection, record: str, *, entry: int | None = None) -> list[str]:
     """The streams whose events, by position, are the record's chain of custody: its own first.
 
-    Its copies follow, then every case about any of them: grants, backups, holds, handovers,
-    destructions. `entry`: as of that entry, instead of now.
+    Its copies follow, then every case about any of them: backups, holds (those on its whole
+    engagement last), handovers, destructions, grants that name it or that it was accessed under.
+    `entry`: as of that entry, instead of now.
     """
     own = [record, *(copy.holding for copy in copies(connection, record, entry=entry))]
     cases = mentioning(connection, own, entry)
-    return [*own, *(case for case in cases if case.partition("-")[0] in _CASES)]
+    named = [case for case in cases if case.partition("-")[0] in _CASES]
+    wide = [*used_for(connection, record, entry=entry), *_held_widely(connection, record, entry)]
+    return list(dict.fromkeys([*own, *named, *wide]))
+
+
+def _held_widely(connection: sa.Connection, record: str, entry: int | None) -> list[str]:
+    """The holds on all of the engagement that a record was collected under."""
+    query = (
+        sa.select(held.c.hold)
+        .join(inventory, inventory.c.engagement == held.c.object)
+        .where(inventory.c.record == key_of(record))
+        .order_by(held.c.placed_entry, held.c.hold)
+    )
+    if entry is not None:
+        query = query.where(held.c.placed_entry <= entry)
+    return [id_of("hold", hold) for hold in connection.execute(query).scalars()]
 
 
 _CASES: Final = ("grant", "backup", "hold", "handover", "destruction_case")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from msgspec.structs import asdict
 
 from ledger.cli.asof import as_of_option, entry_of, not_yet
 from ledger.cli.call import Call
@@ -35,11 +36,14 @@ from ledger.cli.output import (
 )
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from ledger.application import Ledger
     from ledger.effects.backup import Outcomes
 
 _BACKUP = argument("backup", metavar="BACKUP")
 _MISMATCH: Final = 3
+_AT_ONCE: Final = 500
 
 
 @group("backup", N_("Backups: make, verify, expire, list and show them."))
@@ -208,40 +212,18 @@ def list_backups(call: Call, *, as_of: str | None, style: str | None) -> None:
     """Every backup, in order of its id."""
     with call.reading() as ledger:
         entry = entry_of(call, ledger, as_of)
-        print_rows(call, list(backup_rows(call, ledger, entry=entry)), _COLUMNS, style, KEYS)
+        print_rows(call, _rows(ledger, entry), _COLUMNS, style, KEYS)
 
 
-def backup_rows(
-    call: Call, ledger: Ledger, backup: str | None = None, *, entry: int | None = None
-) -> Iterator[dict[str, Any]]:
-    """The backups, or one of them; `entry`: as of that entry, instead of now."""
-    from projections.backups import backups
-    from projections.view import key_of, register
+def _rows(ledger: Ledger, entry: int | None) -> Iterator[dict[str, Any]]:
+    """The backups, read in portions."""
+    from projections.backups import listed
 
-    where = [backups.c.backup == key_of(backup)] if backup else []
-    if entry is not None:
-        where.append(backups.c.created_entry <= entry)
+    after = None
     with ledger.engine.connect() as connection:
-        rows = list(register(connection, backups, *where))
-    for row in rows:
-        yield row if entry is None else _then(call, ledger, row, entry)
-
-
-def _then(call: Call, ledger: Ledger, row: dict[str, Any], entry: int) -> dict[str, Any]:
-    """A backup's row as it was then: what changed since, read from its events."""
-    from domain.backup import BackupExpired, BackupVerified
-    from ledger.cli.reading import Reader
-
-    row = {**row, "expired": 0, "expired_entry": None, "verified_entry": None, "result": None}
-    for placed in Reader(call, ledger).of_streams([row["backup"]]):
-        if placed.entry > entry:
-            break
-        if isinstance(placed.event, BackupVerified):
-            row |= {"verified_entry": placed.entry, "result": placed.event.result}
-        elif isinstance(placed.event, BackupExpired):
-            row["expired"] += len(placed.event.items)
-            row["expired_entry"] = placed.entry
-    return row
+        while found := listed(connection, limit=_AT_ONCE, after=after, entry=entry):
+            yield from map(asdict, found)
+            after = found[-1].backup
 
 
 @backup.command("show", help=N_("Show one backup: where it lies, and its copies."))
@@ -252,14 +234,16 @@ def show(call: Call, *, backup: str, as_of: str | None) -> None:
     """One backup as it stands now, or stood then."""
     from ledger.cli.ids import resolve
     from ledger.cli.reading import Reader
+    from projections.backups import one
 
     with call.reading() as ledger:
         found = resolve(ledger, "backup", backup)
         entry = entry_of(call, ledger, as_of)
-        row = next(backup_rows(call, ledger, found, entry=entry), None)
-        if row is None:
-            raise not_yet("backup")
-        row["copies"] = _copies(ledger, found, entry)
+        with ledger.engine.connect() as connection:
+            told = one(connection, found, entry=entry)
+            if told is None:
+                raise not_yet("backup")
+            row = {**asdict(told), "copies": list(_copies(connection, found, entry))}
         sealed = next((p.sealed for p in Reader(call, ledger).of_streams([found]) if p.sealed), {})
     row["location"] = sealed.get("location") if sealed else None
     if call.as_json:
@@ -276,18 +260,12 @@ def _shown(column: Column, row: dict[str, Any]) -> str | None:
     return None if row[column.key] is None else column.show(row[column.key])
 
 
-def _copies(ledger: Ledger, backup: str, entry: int | None) -> list[dict[str, Any]]:
-    from projections.backups import backup_copies
-    from projections.view import key_of, register
+def _copies(connection: sa.Connection, backup: str, entry: int | None) -> Iterator[dict[str, Any]]:
+    """The copies in a backup, removed ones included, read in portions."""
+    from projections.backups import copies
 
-    with ledger.engine.connect() as connection:
-        rows = list(register(connection, backup_copies, backup_copies.c.backup == key_of(backup)))
-    return [
-        {"holding": row["holding"], "expired_entry": _until(row["expired_entry"], entry)}
-        for row in rows
-    ]
-
-
-def _until(step: int | None, entry: int | None) -> int | None:
-    """The entry of something that happened, if it had happened by `entry`."""
-    return None if step is None or (entry is not None and step > entry) else step
+    after = None
+    while found := copies(connection, backup, limit=_AT_ONCE, after=after, entry=entry):
+        for copy in found:
+            yield {"holding": copy.holding, "expired_entry": copy.expired_entry}
+        after = found[-1].holding

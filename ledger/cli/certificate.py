@@ -117,7 +117,9 @@ def _steps(said: Mapping[str, Any], reader: Reader) -> Iterator[str]:
                 continue
             told.add(key)
             yield f"{title}: {step['accepted']}  {_person(step['by'], reader)}  {step['event']}"
-            if name == "executed":
+            if name == "appraised":
+                yield f"  {_both('CheckResult', step['result'])}"
+            elif name == "executed":
                 yield f"  {_both('DestructionTechnique', step['technique'])}"
                 yield f"  {step['started_at']} – {step['ended_at']}"
                 yield from (f"  监销 Witness: {_person(w, reader)}" for w in step["witnesses"])

@@ -104,9 +104,10 @@ def _progress(call: Call) -> Callable[[int], None] | None:
 
 
 def _read(path: Path) -> bytes:
+    from ledger.folder import read_limited
+
     try:
-        with path.open("rb") as file:
-            return file.read(_LIMIT)
+        return read_limited(path, _LIMIT)
     except OSError as error:
         raise UsageError("the file cannot be read ({cause})", cause=error.strerror) from None
 

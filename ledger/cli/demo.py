@@ -17,7 +17,7 @@ import click
 
 from ledger.cli.call import Call
 from ledger.cli.command import PATH, command, option, pass_call
-from ledger.cli.language import N_, _
+from ledger.cli.language import N_, _, language
 from ledger.errors import MunimentError
 
 SEED = 20261121
@@ -226,7 +226,7 @@ class _Story:
         shutil.unpack_archive(self._folder / "evidence.zip", self._folder)
         (verifier,) = self._folder.glob("bundle-*/verify/verify.pyz")
         program = str(verifier.relative_to(self._folder))
-        arguments = ["evidence.zip", "--trust", "ledger/trust/ledger.vkey"]
+        arguments = ["evidence.zip", "--trust", "ledger/trust/ledger.vkey", "--lang", language()]
         self._tell(f"python3 {program} {' '.join(arguments)}")
         self._show([sys.executable, "-I", "-S", program, *arguments], 0, 40)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -42,8 +41,15 @@ STATES: Final = {
     "executed": N_("executed"),
     "verified": N_("verified"),
     "certified": N_("certified"),
+    "failed": N_("failed"),
     "rejected": N_("rejected"),
 }
+_STEPS: Final = {
+    **{step: title for step, title in STATES.items() if step not in ("failed", "certified")},
+    "taken_off": N_("taken off"),
+    "certified": STATES["certified"],
+}
+"""What is told of a case by who did it and when; it fails when the last copy is taken off."""
 
 
 def _state(code: str) -> str:
@@ -77,20 +83,13 @@ _ITEM_COLUMNS: Final = (
 @format_option
 @pass_call
 def list_cases(call: Call, *, state: str | None, as_of: str | None, style: str | None) -> None:
-    """Every case, in order of its proposal."""
+    """Every case, in order of its id."""
+    from ledger.effects.certifying import summaries
+
     with call.reading() as ledger:
-        rows = _rows(ledger, entry_of(call, ledger, as_of))
+        rows = summaries(ledger, entry_of(call, ledger, as_of))
         chosen = (row for row in rows if state in (None, row["state"]))
         print_rows(call, chosen, _COLUMNS, style, KEYS)
-
-
-def _rows(ledger: Ledger, entry: int | None) -> Iterator[dict[str, Any]]:
-    from ledger.effects.certifying import cases, certificate
-
-    for case in cases(ledger):
-        said = certificate(ledger, case, entry)
-        if said is not None:
-            yield {**said, **said["counts"], "proposed": said["proposed"]["accepted"]}
 
 
 @command("show", N_("Show one case: its list, who said what, what became of it."))
@@ -119,10 +118,11 @@ def show(call: Call, *, case: str, as_of: str | None) -> None:
         return
     row = {**said, **said["counts"], "proposed": said["proposed"]["accepted"]}
     print_fields((c.title, c.show(row[c.key])) for c in _COLUMNS if row[c.key] is not None)
-    print_fields([(N_("root"), said["root"])])
-    for step in STATES:
+    opinion = said["appraisal"] and coded("CheckResult")(said["appraisal"])
+    print_fields([(N_("appraisal"), opinion), (N_("root"), said["root"])])
+    for step, title in _STEPS.items():
         for one in _steps(said[step]):
-            click.echo(f"{_state(step)}  {local(one['accepted'])}  {one['by']}  {one['event']}")
+            click.echo(f"{_(title)}  {local(one['accepted'])}  {one['by']}  {one['event']}")
     print_rows(call, said["items"], _ITEM_COLUMNS, "table", ())
     for text in texts:
         for path, value in text.items():

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 INCOMPLETE: Final = 4
 
 CAUSES: Final[Mapping[str, str]] = {
+    "key_not_here": N_("a data key is not in this keystore"),
     **_SOURCES,
     "erased": N_("has lost the texts that say where it lies"),
     "not_a_file_here": N_("is no file that lies here"),

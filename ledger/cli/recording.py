@@ -44,11 +44,12 @@ class How(NamedTuple):
         None: only a draft was written. Raises `RefusedError`; then nothing was recorded.
         """
         others = _others(ledger, self.cosigners, self.draft)
+        if acting.actor in {actor for actor, _capacity in others}:
+            raise UsageError("each person signs once, in one role; nothing was recorded")
         options = self._options(ledger)
         if self.draft is None:
             return ledger.act(acting, proposals, possession=possession, **options)
         from ledger.drafts import make_draft, write_draft
-        from ledger.errors import UsageError
 
         if os.path.lexists(self.draft):
             raise UsageError(
@@ -142,4 +143,6 @@ def _others(ledger: Ledger, given: Sequence[str], draft: Path | None) -> list[tu
                 "--with takes ACTOR:CAPACITY, and the capacity is a role", "muniment codes Role"
             )
         pairs.append((resolve(ledger, "actor", actor), capacity))
+    if len({actor for actor, _capacity in pairs}) != len(pairs):
+        raise UsageError("each person signs once, in one role; nothing was recorded")
     return pairs

@@ -116,6 +116,7 @@ CASES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "list_is_whole": (N_("The list is complete; nothing is added to it."), N_("make a new list")),
     "list_not_whole": (N_("The list is not complete."), N_("record its missing parts first")),
+    "list_too_long": (N_("A list names at most 20,000 copies."), N_("make several lists")),
     "list_is_longer_than_said": (N_("The list has more items than it says."), _VERIFY),
     "part_of_another_list": (N_("The part does not belong to this list."), _VERIFY),
     "root_is_not_the_lists": (N_("The root is not the one of the items listed."), _VERIFY),

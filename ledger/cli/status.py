@@ -11,7 +11,7 @@ from ledger.cli.asof import as_of_option, moment_of
 from ledger.cli.call import Call
 from ledger.cli.command import command, pass_call
 from ledger.cli.labels import finding_label
-from ledger.cli.language import N_, language
+from ledger.cli.language import N_, _, language
 from ledger.cli.output import coded, local, print_fields, print_json
 
 if TYPE_CHECKING:
@@ -49,15 +49,21 @@ def status(call: Call, *, as_of: str | None) -> None:
     )
     for code, count in found["findings"].items():
         click.echo(f"! {finding_label(code, language())}: {count}")
+    for stream in found["under_way"]:
+        text = _("{stream} was begun, and is not recorded to its end: muniment doctor")
+        click.echo(f"! {text.format(stream=stream)}")
 
 
 def _status(ledger: Ledger, then: Moment | None) -> dict[str, Any]:
+    from ledger.effects import expiring, pending
     from ledger.tree import StoredTree
     from projections.custody import count_there
     from projections.inventory import counts
 
     pack = ledger.policy().header
     entry = then.entry if then else None
+    folder = ledger.folder
+    under_way = [] if then else [*pending.left_open(folder), *expiring.left_open(folder)]
     with ledger.engine.connect() as connection:
         tree = StoredTree(connection)
         head = tree.head
@@ -77,6 +83,7 @@ def _status(ledger: Ledger, then: Moment | None) -> dict[str, Any]:
             "records": dict(sorted(records.items())),
             "copies": count_there(connection, entry=entry),
             "findings": _findings(connection, entry),
+            "under_way": under_way,
         }
 
 

@@ -1,11 +1,13 @@
 """What a certificate of destruction says: every step with who and when, and what is not claimed.
 
-Read from the events of the case and the register of copies, nothing else: ids, codes, times and
-counts, no personal data of customers. NIST SP 800-88 r1, 4.8 is where most of the fields come from.
+How a case and its copies stand is read from their registers, as of one entry; who took which step,
+the keys and what remains from the events of the case. Ids, codes, times and counts, no personal
+data of customers. NIST SP 800-88 r1, 4.8 is where most of the fields come from.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -25,12 +27,14 @@ from domain.values import Event
 from ledger.application import Ledger
 from ledger.evidence import decode_event
 from ledger.facts import LedgerFacts
-from projections import certificates
-from projections.custody import one
-from projections.view import id_of, key_of
+from projections import certificates, custody
+from projections.certificates import DestructionCase, Tally
+from projections.view import key_of
 
 LANGUAGES: Final[tuple[Language, ...]] = ("zh", "en")
 _EVENTS: Final = "SELECT entry, state FROM events WHERE stream = ? ORDER BY version"
+_AT_ONCE: Final = 200
+_DESCRIBED: Final = ("record", "form", "medium", "size", "items", "custodian")
 
 CLAIM: Final = {
     "zh": "列为已销毁的副本，按“{method}／{technique}”方法执行并核验。",
@@ -61,59 +65,92 @@ NOT_CLAIMED: Final = (
 def certificate(ledger: Ledger, case: str, entry: int | None = None) -> dict[str, Any] | None:
     """Everything that is certified of a case, or can be said of one that is not over yet.
 
-    `entry`: as of that entry, instead of now; None if there was no such case then. `state`:
-    proposed, appraised, approved (by enough), executed, verified, certified or rejected;
-    `verdict` and `claim` are None until it is certified.
+    `entry`: as of that entry, instead of now; None if there was no such case then. `state`: as
+    `summaries`; `verdict` and `claim` are None until it is certified. `items`: as
+    `projections.certificates.CaseItem.outcome` and `.verified`, in order of their id.
     """
-    said: dict[str, Any] = {
-        "case": case, "state": "proposed", "verdict": None, "ground": None, "method": None,
-        "technique": None, "root": None, "count": 0, "proposed": None, "appraised": [],
-        "approved": [], "rejected": None, "executed": [], "verified": [], "taken_off": [],
-        "certified": None, "keys": [], "remaining": [], "remaining_count": None, "items": {},
-    }  # fmt: skip
     with ledger.engine.connect() as connection:
+        found = certificates.one(connection, case, entry=entry)
+        if found is None:
+            return None
         facts = LedgerFacts(connection)
+        tally = _tally(connection, [found], entry)[case]
+        said = _about(found, tally, ledger.policy().thresholds.approvers)
         rows = connection.exec_driver_sql(_EVENTS, (key_of(case),)).all()
         for index, state in rows:
             if entry is None or index <= entry:
                 _tell(said, facts.accepted_at(index), decode_event(bytes(state)))
-        if said["proposed"] is None:
-            return None
-        for item in said["items"].values():
-            _describe(connection, item)
-    said["items"] = list(said["items"].values())
-    kept = [item for item in said["items"] if not item["taken_off"]]
-    said["counts"] = {
-        "listed": said["count"],
-        "destroyed": sum(item["outcome"] == "destroyed" for item in kept),
-        "verified": sum(item["verified"] == "pass" for item in kept),
-        "taken_off": len(said["items"]) - len(kept),
-    }
-    said["state"] = _state(said, kept, ledger.policy().thresholds.approvers)
+        said["items"] = list(_items(connection, case, entry))
     certified = said["certified"] is not None
     said["claim"] = {lang: _claim(said, lang) for lang in LANGUAGES} if certified else None
     said["not_claimed"] = list(NOT_CLAIMED)
     return said
 
 
-def cases(ledger: Ledger) -> list[str]:
-    """Every destruction case, in order of its proposal."""
-    table = certificates.cases.c
+def summaries(ledger: Ledger, entry: int | None = None) -> Iterator[dict[str, Any]]:
+    """Every destruction case in order of its id, read in portions: how far it has come.
+
+    `entry`: as of that entry, instead of now. `state`: proposed, appraised (as may go), approved
+    (by enough), executed, verified (every copy on the list), or how it ended: certified, rejected
+    or failed (nothing was left on the list). `proposed`: when that was accepted.
+    """
+    approvers = ledger.policy().thresholds.approvers
+    after = None
     with ledger.engine.connect() as connection:
-        query = sa.select(table.case).order_by(table.proposed_entry)
-        return [id_of("destruction_case", key) for key in connection.execute(query).scalars()]
+        facts = LedgerFacts(connection)
+        while found := certificates.listed(connection, limit=_AT_ONCE, after=after, entry=entry):
+            tallies = _tally(connection, found, entry)
+            for case in found:
+                said = _about(case, tallies[case.case], approvers)
+                yield {**said, **said["counts"], "proposed": facts.accepted_at(case.proposed_entry)}
+            after = found[-1].case
 
 
-def _state(said: dict[str, Any], kept: list[dict[str, Any]], approvers: int) -> str:
-    for step in ("certified", "rejected"):
-        if said[step] is not None:
-            return step
-    if said["executed"]:
-        done = kept and all(item["verified"] == "pass" for item in kept)
-        return "verified" if done else "executed"
-    if len(said["approved"]) >= approvers:
-        return "approved"
-    return "appraised" if said["appraised"] else "proposed"
+def _tally(
+    connection: sa.Connection, found: Sequence[DestructionCase], entry: int | None
+) -> dict[str, Tally]:
+    return certificates.tallies(connection, [case.case for case in found], entry=entry)
+
+
+def _about(case: DestructionCase, tally: Tally, approvers: int) -> dict[str, Any]:
+    """What the register of cases says of one; the steps, keys and copies are still to be told."""
+    return {
+        "case": case.case, "state": _state(case, tally, approvers), "verdict": case.verdict,
+        "ground": case.ground, "method": case.method, "technique": case.technique,
+        "root": case.root, "count": case.count, "appraisal": case.appraisal, "proposed": None,
+        "appraised": [], "approved": [], "rejected": None, "executed": [], "verified": [],
+        "taken_off": [], "certified": None, "keys": [], "remaining": [],
+        "remaining_count": case.remaining, "items": [],
+        "counts": {
+            "listed": case.count, "destroyed": tally.destroyed, "verified": tally.verified,
+            "taken_off": case.taken_off,
+        },
+    }  # fmt: skip
+
+
+def _state(case: DestructionCase, tally: Tally, approvers: int) -> str:
+    for end in ("certified", "failed", "rejected"):
+        if end in case.steps:
+            return end
+    if case.executed_entry is not None:
+        return "verified" if tally.verified == case.count - case.taken_off else "executed"
+    if case.appraisal != "pass":  # an opinion may have changed since the approvals
+        return "proposed"
+    return "approved" if case.approvals >= approvers else "appraised"
+
+
+def _items(connection: sa.Connection, case: str, entry: int | None) -> Iterator[dict[str, Any]]:
+    """The copies on the list, what became of each, and what the register of copies says of it."""
+    after = None
+    while found := certificates.items(connection, case, limit=_AT_ONCE, after=after, entry=entry):
+        for item in found:
+            copy = custody.one(connection, item.holding, entry=entry)
+            yield {
+                "holding": item.holding, "outcome": item.outcome, "verified": item.verified,
+                "taken_off": item.taken_off_entry is not None,
+                **{name: getattr(copy, name, None) for name in _DESCRIBED},
+            }  # fmt: skip
+        after = found[-1].holding
 
 
 def _claim(said: dict[str, Any], language: Language) -> str:
@@ -142,39 +179,11 @@ def _tell(said: dict[str, Any], accepted: str, event: Event) -> None:
     if type(event) in _REPEATED:
         name, fields = _REPEATED[type(event)]
         said[name].append({**step, **{field: getattr(event, field) for field in fields}})
-        _tell_items(said, event)
+        if isinstance(event, DestructionExecuted):
+            said["keys"] += event.keys
     elif isinstance(event, DestructionProposed):
-        for name in ("ground", "method", "technique", "root", "count"):
-            said[name] = getattr(event, name)
         said["proposed"] = said["proposed"] or step
-        said["items"].update((holding, _listed(holding)) for holding in event.items)
     elif isinstance(event, DestructionRejected):
         said["rejected"] = step
     elif isinstance(event, DestructionCertified):
-        said["certified"], said["verdict"] = step, event.verdict
-        said["remaining"], said["remaining_count"] = event.remaining, event.remaining_count
-
-
-def _tell_items(said: dict[str, Any], event: Event) -> None:
-    items = said["items"]
-    if isinstance(event, DestructionExecuted):
-        said["keys"] += event.keys
-        for done in event.results:
-            items[done.holding].update(outcome=done.outcome, verified=None)
-    elif isinstance(event, DestructionVerified):
-        for read in event.results:
-            items[read.holding]["verified"] = read.result
-    elif isinstance(event, DestructionFailed):
-        for holding in event.items:
-            items[holding]["taken_off"] = True
-
-
-def _listed(holding: str) -> dict[str, Any]:
-    return {"holding": holding, "outcome": None, "verified": None, "taken_off": False}
-
-
-def _describe(connection: sa.Connection, item: dict[str, Any]) -> None:
-    """What the register says of a copy."""
-    copy = one(connection, item["holding"])
-    for name in ("record", "form", "medium", "size", "items", "custodian"):
-        item[name] = getattr(copy, name, None)
+        said["certified"], said["remaining"] = step, event.remaining

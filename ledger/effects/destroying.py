@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple, cast
 
 import sqlalchemy as sa
 
-from domain.copies import copies_of_record, holdings, survivors
+from domain.copies import copies_of_record, over
 from domain.destruction import CaseState, DestructionExecuted, DestructionProposed, Executed
 from domain.guards import shreddable
 from domain.record import RecordState
@@ -30,7 +30,7 @@ from ledger.custody import as_judged_now, case_state, check_permitted, parts
 from ledger.effects.pending import Item, Journal, open_journal
 from ledger.effects.places import place_of
 from ledger.effects.removing import remove
-from ledger.errors import KeyAccessError, MunimentError, UsageError
+from ledger.errors import KeyAccessError, MunimentError, RefusedError, UsageError
 from ledger.evidence import data_key
 from ledger.recorder import Receipt, Submission
 from ledger.schema import TOKENS, transaction
@@ -156,8 +156,9 @@ def execute(
     gone = {i for i, o in {**state.items, **outcomes}.items() if o == "destroyed"}
     keys, unreached = _keys(ledger, case, gone)
     keystore.shred(*keys)
-    renewed = max(state.approvals.values(), default="") > journal.started
-    started = began if renewed else journal.started
+    started = journal.started
+    if not _approved_at(ledger, acting, state, terms, started, outcomes, options):
+        started = began
     proposals = _proposals(ledger, state, terms, started, outcomes, keys)
     receipt = _record(ledger, acting, proposals, sealed_under(ledger, keys), options)
     cleaned = _clean_up(ledger, case_state(ledger, CaseState, case), journal)
@@ -175,9 +176,9 @@ def _found(ledger: Ledger, holding: str, journal: Journal | None) -> Item:
     try:
         place = place_of(ledger, holding)
         item = Item(holding, place.path.hex(), place.digest, os.path.lexists(place.path))
-    except SourceFault:
+    except SourceFault as fault:
         if before is None or not before.path:
-            return Item(holding)
+            return Item(holding, cause=fault.cause if fault.cause == "key_not_here" else "")
         # Its texts went with its keys, and then it was found to be there still.
         there = os.path.lexists(bytes.fromhex(before.path))
         item = Item(holding, before.path, before.digest, there)
@@ -213,7 +214,7 @@ def _check_shared(ledger: Ledger, state: CaseState, items: Sequence[Item]) -> No
     for other in sorted(id_of("holding", key) for key in others):
         if other in state.items and other not in state.taken_off:
             continue
-        with suppress(SourceFault, KeyAccessError):
+        with suppress(SourceFault):
             if place_of(ledger, other).path in paths:
                 msg = (
                     "another copy, {holding}, lies in a file of the list and is not on it; nothing "
@@ -228,11 +229,15 @@ def _check_shared(ledger: Ledger, state: CaseState, items: Sequence[Item]) -> No
 def _destroy(journal: Journal, item: Item, stated: str | None) -> Fate:
     if item.step == "destroyed" and not item.recorded:
         return Fate(item.holding, "destroyed", "removed" if item.path else "stated")
-    outcome, cause = ("unknown", "not_a_file_here") if not item.path else remove(journal, item)
-    if stated is not None and cause in ("not_a_file_here", "vanished", "not_readable"):
+    outcome, cause = remove(journal, item) if item.path else ("unknown", item.no_path)
+    if stated is not None and cause in _STATED:
         outcome, cause = stated, "stated"
     journal.mark(item.holding, cast("Any", outcome))
     return Fate(item.holding, outcome, cause)
+
+
+_STATED: Final = frozenset({"not_a_file_here", "key_not_here", "vanished", "not_readable"})
+"""Of what is unknown for these causes, its operator says what became of it."""
 
 
 # -- keys and payloads ------------------------------------------------------------------------
@@ -315,6 +320,27 @@ def _proposals(
     ]
 
 
+def _approved_at(
+    ledger: Ledger,
+    acting: Acting,
+    state: CaseState,
+    terms: Terms,
+    started: str,
+    outcomes: Mapping[str, str],
+    options: Mapping[str, Any],
+) -> bool:
+    """Whether the approvals in force now sufficed when a run that was broken off had started."""
+    said = _proposals(ledger, state, terms._replace(sealed=None), started, outcomes, ())
+    try:
+        check_permitted(ledger, acting, said, **options)
+    except RefusedError as error:
+        late = ("started_before_approval" in str(refusal) for refusal in error.refusals)
+        if not any(late):
+            raise
+        return False
+    return True
+
+
 def _proposed(ledger: Ledger, case: str) -> DestructionProposed:
     """The first event of a case."""
     for _position, _accepted, event, _raw in ledger.events_of(case):
@@ -345,17 +371,12 @@ def _clean_up(ledger: Ledger, state: CaseState, journal: Journal | None) -> bool
 
     Whether nothing that was deleted is left in the database's write-ahead log.
     """
-    gone = {item for item, outcome in state.items.items() if outcome == "destroyed"}
-    with as_judged_now(ledger) as judging:
-        copies = holdings(judging, sorted(gone))
-        alone = [copy.stream for copy in copies if not survivors(judging, copy, gone)]
+    over_now = _records_over(ledger, state)
     connection = ledger.log.writer
     with transaction(connection):
-        for copy in alone:
-            records = list(records_of(connection, key_of(copy)))
-            for start in range(0, len(records), 400):
-                part = TOKENS.c.stream.in_(records[start : start + 400])
-                connection.execute(sa.delete(TOKENS).where(part))
+        for part in parts(over_now):
+            of_these = TOKENS.c.stream.in_(list(map(key_of, part)))
+            connection.execute(sa.delete(TOKENS).where(of_these))
     cleaned = True
     if connection.dialect.name == "sqlite":
         busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
@@ -363,6 +384,18 @@ def _clean_up(ledger: Ledger, state: CaseState, journal: Journal | None) -> bool
     if journal is not None and journal.under_way:
         journal.mark_recorded()
     return cleaned
+
+
+def _records_over(ledger: Ledger, state: CaseState) -> list[str]:
+    """The records in the destroyed copies of a case of which nothing is left anywhere here."""
+    gone = [item for item, outcome in state.items.items() if outcome == "destroyed"]
+    with ledger.engine.connect() as connection:
+        keys = {key for item in gone for key in records_of(connection, key_of(item))}
+    streams = sorted(id_of("record", key) for key in keys)
+    with as_judged_now(ledger) as judging:
+        judging.world.preload(streams)
+        states = (judging.world.state(stream, RecordState) for stream in streams)
+        return [found.stream for found in states if found is not None and over(judging, found)]
 
 
 def finish(ledger: Ledger, case: str) -> Journal | None:

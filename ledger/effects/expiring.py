@@ -1,8 +1,9 @@
 """Backups kept and let go: read again byte for byte, and removed when their time is up.
 
-An expiry writes `pending/expire-<backup id>` in the ledger's folder, the ids of the copies a line
-each, before it removes the first file. A run that is broken off is run again: what that file names
-and is gone was removed by us; what is gone without it, was not, and is only reported.
+An expiry keeps `pending/expire-<backup id>` in the ledger's folder: the id of each copy, a line,
+on the disk just before its file is removed; and once more after a "-" if it could not be. A run
+that is broken off is run again: what that file names and is gone was removed by us; what is gone
+without it, was not, and is only reported.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import random
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 from domain.backup import BackupExpired, BackupState, BackupVerified
 from domain.copies import HoldingState, holdings
@@ -23,12 +24,13 @@ from ledger.custody import as_judged_now, case_state, check_permitted, parts
 from ledger.effects.backup import FOLDER, Failed, Progress
 from ledger.effects.places import Place, place_of, read_matches, remove
 from ledger.errors import MunimentError, UsageError
-from ledger.folder import sync_folder, write_atomically
+from ledger.folder import Folder, sync_folder
 from ledger.recorder import Receipt
 from ledger.signing import Proposal
 from ledger.sources import SourceFault
 
 PENDING: Final = "pending"
+_PREFIX: Final = "expire-"
 
 
 class Verified(NamedTuple):
@@ -94,7 +96,7 @@ def verify(
     return Verified(receipt, checked, matched, failed)
 
 
-_UNCHECKED: Final = frozenset({"erased", "not_a_file_here"})
+_UNCHECKED: Final = frozenset({"erased", "not_a_file_here", "key_not_here"})
 
 
 def _wrong(ledger: Ledger, holding: str) -> str | None:
@@ -136,30 +138,28 @@ def expire(
     that is not what was recorded is not ours: it stays and is reported, as is what somebody else
     removed. A run that was broken off is taken up where it ended.
     """
-    journal = ledger.folder.path / PENDING / f"expire-{backup}"
+    journal = ledger.folder.path / PENDING / f"{_PREFIX}{backup}"
     try:
         left = [copy.stream for copy in _left(ledger, backup)]
     except UsageError:
-        _end(journal)  # the last run ended between the commit and its last step
+        journal.unlink(missing_ok=True)  # the last run ended between the commit and its last step
         raise
     options: dict[str, Any] = {"role": role, "engagement": engagement}
     check_permitted(ledger, acting, _expiring(backup, left), **options)
-    begun = _begun(journal)
     places, failed = _places(ledger, left)
-    there = {place.holding for place in places if os.path.lexists(place.path)}
-    _begin(journal, sorted(begun | there))
     gone: list[str] = []
-    for done, place in enumerate(places, 1):
-        try:
-            _clear(place, begun=place.holding in begun)
-            gone.append(place.holding)
-        except SourceFault as fault:
-            failed.append(Failed(place.holding, fault.cause))
-        if progress is not None:
-            progress(done, len(places))
+    with _Begun(journal) as begun:
+        for done, place in enumerate(places, 1):
+            try:
+                _clear(place, begun)
+                gone.append(place.holding)
+            except SourceFault as fault:
+                failed.append(Failed(place.holding, fault.cause))
+            if progress is not None:
+                progress(done, len(places))
     _sync_folders(places)
     receipt = ledger.act(acting, _expiring(backup, gone), **options) if gone else None
-    _end(journal)
+    journal.unlink()
     _remove_empty(places)
     return Expired(receipt, gone, failed)
 
@@ -179,34 +179,66 @@ def _places(ledger: Ledger, copies: Iterable[str]) -> tuple[list[Place], list[Fa
     return found, failed
 
 
-def _clear(place: Place, *, begun: bool) -> None:
-    """Remove one file; one that is gone already counts if its removal had been begun."""
+def _clear(place: Place, begun: _Begun) -> None:
+    """Remove one file; one that is gone already counts if its removal had been begun.
+
+    Only where its folder is there: else the whole disk may be away.
+    """
     try:
-        remove(place)
+        remove(place, lambda: begun.mark(place.holding))
     except SourceFault as fault:
-        if fault.cause != "vanished" or not begun:
+        folder = os.path.dirname(place.path)  # noqa: PTH120  bytes
+        ours = place.holding in begun.ids and os.path.isdir(folder)  # noqa: PTH112  bytes
+        if fault.cause != "vanished" or not ours:
             raise
     except OSError as error:
+        begun.take_back(place.holding)
         raise SourceFault(sources.cause_of(error)) from None
 
 
-def _begun(journal: Path) -> set[str]:
-    try:
-        return set(journal.read_text("ascii", "replace").split())
-    except FileNotFoundError:
-        return set()
+class _Begun:
+    """The copies whose removal was begun, by the journal of an expiry; open while it runs."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._descriptor = os.open(path, flags, 0o600)
+        sync_folder(path.parent)
+        sync_folder(path.parent.parent)
+        with os.fdopen(os.dup(self._descriptor), "rb") as file:
+            whole, newline, _torn = file.read().rpartition(b"\n")
+        os.ftruncate(self._descriptor, len(whole + newline))
+        os.lseek(self._descriptor, 0, os.SEEK_END)
+        self.ids: set[str] = set()
+        for line in whole.decode("ascii", "replace").splitlines():
+            (self.ids.discard if line.startswith("-") else self.ids.add)(line.removeprefix("-"))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+    def mark(self, holding: str) -> None:
+        """Its file is about to be removed. On the disk when this returns."""
+        if holding not in self.ids:
+            self.ids.add(holding)
+            self._append(holding)
+
+    def take_back(self, holding: str) -> None:
+        """Its file could not be removed: if it goes later, somebody else removed it."""
+        if holding in self.ids:
+            self.ids.remove(holding)
+            self._append(f"-{holding}")
+
+    def _append(self, line: str) -> None:
+        os.write(self._descriptor, f"{line}\n".encode("ascii"))
+        os.fsync(self._descriptor)
 
 
-def _begin(journal: Path, ids: Sequence[str]) -> None:
-    journal.parent.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(journal.parent.parent)
-    write_atomically(journal, "".join(f"{holding}\n" for holding in ids).encode("ascii"))
-
-
-def _end(journal: Path) -> None:
-    """Remove the journal, and what a killed run left of writing it."""
-    for left in (journal, *journal.parent.glob(f".{journal.name}.*.tmp")):
-        left.unlink(missing_ok=True)
+def left_open(folder: Folder) -> list[str]:
+    """The backups whose expiry was begun and is not recorded."""
+    return [path.name.removeprefix(_PREFIX) for path in (folder.path / PENDING).glob(f"{_PREFIX}*")]
 
 
 def _folders(places: Iterable[Place]) -> list[Path]:

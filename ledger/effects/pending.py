@@ -22,6 +22,7 @@ import os
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -30,7 +31,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
-from ledger.errors import KeyAccessError, VerificationError
+from ledger.errors import KeyAccessError, UsageError, VerificationError
 from ledger.folder import Folder, sync_folder, write_atomically
 from ledger.keystore import Keystore
 
@@ -38,6 +39,9 @@ FOLDER: Final = "pending"
 _HEADER: Final = b"muniment-pending 1 "
 _NONCE_BYTES: Final = 12
 _MOST_BYTES: Final = 1 << 28
+_MARK_BYTES: Final = 256
+"""No line that `mark` writes is longer; a run writes two for each copy."""
+_RECORDED: Final[dict[str, Any]] = {"recorded": True}
 
 Step = Literal["", "begun", "destroyed", "failed", "unknown"]
 
@@ -48,7 +52,7 @@ class Item(Struct):
     `path`: hex of the bytes, empty for what is no file here; `digest`: as recorded; `there`:
     whether something lay there; `spare`: the name (hex) under which it is unlinked; `inode`: device
     and number of the file that was being overwritten; `step`: the last one taken; `recorded`:
-    whether the ledger says so.
+    whether the ledger says so; `cause`: why there is no `path`, if not for being no file here.
     """
 
     holding: str
@@ -59,6 +63,12 @@ class Item(Struct):
     inode: tuple[int, int] = (0, 0)
     step: Step = ""
     recorded: bool = False
+    cause: str = ""
+
+    @property
+    def no_path(self) -> str:
+        """Why nobody here knows a path: a stable code."""
+        return self.cause or "not_a_file_here"
 
 
 class Journal:
@@ -94,7 +104,8 @@ class Journal:
         """Write down what is to be destroyed; what an earlier journal says of other copies stays.
 
         `operator`: who begins, and when; of one that is under way the beginning stays.
-        On the disk whole when this returns, or not at all.
+        On the disk whole when this returns, or not at all. Raises `UsageError`, with nothing
+        written, if its steps would not fit.
         """
         path = _path(folder, case)
         before = open_journal(folder, keystore, case)
@@ -113,6 +124,9 @@ class Journal:
         steps += [{"item": item} for item in journal.items.values()]
         data = _HEADER + journal.key_id.encode("ascii") + b"\n"
         data += b"".join(journal._line(number, step) for number, step in enumerate(steps))
+        if len(data) + (2 * len(journal.items) + 1) * _MARK_BYTES > _MOST_BYTES:
+            msg = "the case has more copies than a journal can hold; nothing was changed"
+            raise UsageError(msg, "reject the case, and propose its copies in several cases")
         path.parent.mkdir(mode=0o700, exist_ok=True)
         sync_folder(folder.path)
         write_atomically(path, data)
@@ -125,7 +139,7 @@ class Journal:
 
     def mark_recorded(self) -> None:
         """Append that the ledger says it all."""
-        self._append({"recorded": True})
+        self._append(_RECORDED)
 
     def end(self, keystore: Keystore) -> None:
         """Shred the journal's key and remove the file: nobody needs the places any more."""
@@ -194,7 +208,8 @@ def write_whole(descriptor: int, data: bytes, offset: int) -> None:
 def open_journal(folder: Folder, keystore: Keystore, case: str) -> Journal | None:
     """The journal of a case, None if there is none, or if its key was shredded with its end.
 
-    Raises `VerificationError` for one that is damaged, `KeyAccessError` if its key is not here.
+    Raises `VerificationError` for one that is damaged or too long, `KeyAccessError` if its key
+    is not here.
     """
     path = _path(folder, case)
     try:
@@ -202,7 +217,12 @@ def open_journal(folder: Folder, keystore: Keystore, case: str) -> Journal | Non
     except FileNotFoundError:
         return None
     with os.fdopen(descriptor, "rb") as file:
-        data = file.read(_MOST_BYTES)
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise VerificationError(
+            "the journal of an execution is longer than any that was written; nothing was done",
+            "restore the file pending/CASE from a backup; nothing was cut off",
+        )
     head, newline, _rest = data.partition(b"\n")
     if not head.startswith(_HEADER) or not newline:
         raise _damaged()
@@ -215,6 +235,24 @@ def open_journal(folder: Folder, keystore: Keystore, case: str) -> Journal | Non
         raise KeyAccessError(error.message, "restore the keystore; muniment doctor") from error
     journal.read(data)
     return journal
+
+
+def left_open(folder: Folder) -> list[str]:
+    """The cases whose journal does not end with what the ledger says; needs no key.
+
+    No other line is as short as the one that says so.
+    """
+    longest = len(b64encode(bytes(_NONCE_BYTES + len(msgspec.json.encode(_RECORDED)) + 16)))
+    found: list[str] = []
+    for path in sorted((folder.path / FOLDER).glob("destruction_case-*")):
+        if not path.is_file():
+            continue
+        with suppress(FileNotFoundError), path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 2 * _MARK_BYTES))
+            *_whole, last, _rest = [b"", *file.read().split(b"\n")]
+            if len(last) != longest:
+                found.append(path.name)
+    return found
 
 
 def _path(folder: Folder, case: str) -> Path:

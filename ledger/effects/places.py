@@ -9,6 +9,7 @@ error: what is wrong has a stable code (`SourceFault.cause`), besides those of `
     erased                  its texts were erased, so nobody knows where it lies
     not_a_file_here         paper, a tape, or moved to a place that is no path
     changed_since_recorded  the file is there, and its content is not the one recorded
+    key_not_here            the data key of its texts cannot be opened with this keystore
 
 >>> sources.shown("/客户资料/甲\n.txt".encode())
 '/客户资料/甲\\n.txt'
@@ -20,7 +21,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from io import BufferedReader, FileIO
 from pathlib import Path
@@ -29,7 +30,7 @@ from typing import Final, NamedTuple
 from domain.holding import HoldingCreated, HoldingMoved
 from ledger import sources
 from ledger.application import Ledger
-from ledger.errors import UsageError
+from ledger.errors import KeyAccessError, UsageError
 from ledger.sources import SourceFault, chunks, opened
 
 _ESCAPE: Final = re.compile(r"\\(?:(\\)|([nrt])|(x[0-9a-f]{2}|u[0-9a-f]{4}|U[0-9a-f]{8}))")
@@ -47,9 +48,14 @@ class Place(NamedTuple):
 def place_of(ledger: Ledger, holding: str) -> Place:
     """Where a copy lies as a file; whether anything is there now is found out by reading.
 
-    Needs the keystore. Raises `SourceFault`: `erased`, `not_a_file_here`.
+    Needs the keystore: `KeyAccessError` if it cannot be opened, or is damaged as a whole. Raises
+    `SourceFault`: `erased`, `not_a_file_here`, `key_not_here`.
     """
-    created, moved = _sealed(ledger, holding)
+    _ = ledger.keystore.size  # whatever is wrong from here on is wrong with this copy's keys
+    try:
+        created, moved = _sealed(ledger, holding)
+    except KeyAccessError:
+        raise SourceFault("key_not_here") from None
     if created is None:
         raise SourceFault("erased")
     if moved is not None:
@@ -131,10 +137,11 @@ def drop_cache(descriptor: int) -> None:
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def remove(place: Place) -> None:
+def remove(place: Place, about_to: Callable[[], None]) -> None:
     """Remove a copy's file: the very file whose content was just read and is the one recorded.
 
-    The caller makes the folder durable. Raises `SourceFault`, `changed_since_recorded` among its
+    `about_to` is called when nothing stands in the way, before anything is removed. The caller
+    makes the folder durable. Raises `SourceFault`, `changed_since_recorded` among its
     causes; then nothing was removed. A system that does not remove it raises `OSError`.
     """
     with opened(place.path) as file:
@@ -143,6 +150,7 @@ def remove(place: Place) -> None:
         read = os.fstat(file.fileno())
         if not os.path.samestat(read, os.lstat(place.path)):
             raise SourceFault("changed_while_read")
+    about_to()
     os.unlink(place.path)  # noqa: PTH108  bytes
 
 

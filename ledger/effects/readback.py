@@ -71,7 +71,9 @@ def verify(
     known = journal.items if journal is not None else {}
     left = _keys_left(ledger, state)
     results = [_result(known.get(item), item, state, left.get(item), said) for item in items]
-    looked = any(result.cause not in ("stated", "not_a_file_here") for result in results)
+    blind = {("stated", item) for item in items}
+    blind |= {(one.no_path, one.holding) for one in known.values() if not one.path}
+    looked = any((result.cause, result.holding) not in blind for result in results)
     fields = {"root": state.root, "method": "read_back" if looked else "visual"}
     found = {r.holding: Verified(holding=r.holding, result=cast("Any", r.result)) for r in results}
     proposals = [
@@ -90,7 +92,7 @@ def _result(
 ) -> Result:
     """What a copy comes to: the worst of its file, its keys and its payloads."""
     result, cause = look(known) if known is not None and known.path else (
-        ("unknown", "not_a_file_here" if known is not None else "no_journal")
+        ("unknown", known.no_path if known is not None else "no_journal")
     )  # fmt: skip
     if item in said:
         if result != "unknown":

@@ -376,3 +376,10 @@ def test_execution_and_access_do_not_share_a_commit(estate: Estate) -> None:
     estate.does(estate.wang, "administrator", give_role(estate.chen, "collector"))
     said = (execute(case, [copy]), break_glass(record, copy))
     assert estate.judge(estate.chen, "destruction_operator", *said) == ["case_writes_one_stream"]
+
+
+def test_nobody_grants_access_to_what_another_party_keeps(estate: Estate) -> None:
+    record = estate.ready()
+    keeper = estate.hire("custodian", party=estate.he.party)
+    said = grant_access(estate.new("grant"), estate.he, record)
+    assert estate.judge(keeper, "custodian", said) == ["not_the_actors_party"]

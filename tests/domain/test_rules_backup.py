@@ -183,6 +183,19 @@ def test_the_last_copy_of_ones_own_does_not_go_with_a_backup(estate: Estate) -> 
         assert expiring(estate, backup, copy) == ["last_copy_needs_a_case"]
 
 
+def test_a_copy_that_nobody_read_is_no_copy_that_is_left(estate: Estate) -> None:
+    """One person's word that there is another copy does not open the way past two approvals."""
+    original = estate.holding_of(estate.ripe())
+    backup, (copy,) = estate.copied(original)
+    phantom = create_holding(
+        estate.new("holding"), estate.party, made_from=original, medium="paper_copy", form="paper"
+    )
+    estate.does(estate.wang, "custodian", phantom)
+    assert expiring(estate, backup, copy) == []
+    estate.does(estate.wang, "custodian", lose(original))
+    assert expiring(estate, backup, copy) == ["last_copy_needs_a_case"]
+
+
 def test_two_backups_do_not_take_each_other_for_the_copy_that_is_left(estate: Estate) -> None:
     original = estate.holding_of(estate.ripe())
     one, (first,) = estate.copied(original)

@@ -16,6 +16,7 @@ from tests.domain.words import (
     propose,
     receive,
     release,
+    restrict,
 )
 from tests.domain.worlds import (
     Person,
@@ -471,3 +472,19 @@ def test_a_handover_writes_nothing_else(estate: Estate, copies: list[str]) -> No
     plan = plan_handover(estate.new("handover"), keeper, estate.he)
     said = (plan, freeze(handover, copies))
     assert estate.judge(keeper, "seller_handler", *said) == ["case_writes_one_stream"]
+
+
+def test_what_is_restricted_after_its_release_does_not_pass(estate: Estate) -> None:
+    record = estate.ready()
+    copy = estate.holding_of(record)
+    handover = estate.received(copy)
+    estate.does(estate.wang, "custodian", restrict(record))
+    said = confirm(handover, [copy], estate.he)
+    assert selling(estate, said, beside=estate.both_sides) == ["record_is_restricted"]
+
+
+def test_a_list_has_an_end(estate: Estate) -> None:
+    copy = estate.holding_of(estate.ready())
+    handover = estate.planned()
+    said = freeze(handover, [copy], count=20_001)
+    assert selling(estate, said) == ["list_too_long"]

@@ -297,3 +297,17 @@ def test_a_hold_hinders_neither_moving_nor_copying_nor_saying_that_it_is_lost(
     copied = create_holding(estate.new("holding"), estate.party, record=record, made_from=copy)
     for said in (move(copy), lose(copy), copied):
         assert estate.judge(estate.wang, "custodian", said) == []
+
+
+def test_a_buyer_does_not_freeze_what_the_seller_keeps(estate: Estate) -> None:
+    """The seller could not release it; whoever is outside goes to court, and the court holds."""
+    record = estate.ready()
+    copy = estate.holding_of(record)
+    buyer = estate.hire("custodian", party=estate.he.party)
+    for thing in (record, copy):
+        said = place_hold(estate.new("hold"), thing)
+        assert estate.judge(buyer, "custodian", said) == ["not_the_actors_party"]
+    court = estate.hire("court", party=estate.he.party)
+    estate.does(court, "court", place_hold(estate.new("hold"), record, copy))
+    estate.handed_over(copy)
+    estate.does(buyer, "custodian", place_hold(estate.new("hold"), record, copy))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from tests.ledger.desk import Desk
 
@@ -140,6 +141,36 @@ def test_expired_copies_are_gone_and_the_past_still_shows_them(
     assert desk.json("backup", "list", "--as-of", "position:3") == []
     desk.error("backup", "show", made["backup"], "--as-of", "position:3", code=2)
     desk.error("backup", "expire", made["backup"], code=2)
+
+
+def test_the_past_of_the_backups_is_read_from_their_register_in_portions(
+    desk: Desk, contracts: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def ask(*told: Any) -> None:
+        asked.append(told[2])
+
+    made, queries, then = [], [], ("--as-of", "")
+    sa.event.listen(sa.Engine, "before_cursor_execute", ask)
+    try:
+        for _ in range(2):
+            made.append(created(desk, disk)["backup"])
+            desk.did("backup", "verify", made[-1])
+            then = ("--as-of", f"position:{desk.json('status')['events']}")
+            asked.clear()
+            assert [row["result"] for row in desk.json("backup", "list", *then)] == ["pass"] * len(
+                made
+            )
+            queries.append(len(asked))
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", ask)
+    assert queries[0] == queries[1], "as many for two backups as for one"
+    whole = desk.json("backup", "show", made[0], *then)
+    assert len(whole["copies"]) == 2
+    monkeypatch.setattr("ledger.cli.backup._AT_ONCE", 1)
+    assert [row["backup"] for row in desk.json("backup", "list", *then)] == made
+    assert desk.json("backup", "show", made[0], *then) == whole
 
 
 def test_a_copy_that_others_removed_is_named_and_the_exit_code_is_4(

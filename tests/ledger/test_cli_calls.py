@@ -386,3 +386,14 @@ def test_a_copied_ledger_folder_needs_no_home(desk: Desk, tmp_path: Path) -> Non
     copy = tmp_path / "copy"
     shutil.copytree(desk.firm.path, copy)
     assert desk.did("status", "-L", str(copy)) == desk.did("status")
+
+
+@pytest.mark.parametrize("call", [
+    ["verify", "--since", "PIPE"], ["sign", "PIPE", "--yes"], ["submit", "PIPE"],
+    ["inventory", "--as-of", "checkpoint:PIPE"],
+])  # fmt: skip
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(desk: Desk, call: list[str]) -> None:
+    pipe = desk.home / "pipe"
+    os.mkfifo(pipe)
+    said = desk.error(*(word.replace("PIPE", str(pipe)) for word in call), code=2)
+    assert "cannot be read" in said["message"]

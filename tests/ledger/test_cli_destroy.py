@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner
 
 from ledger.cli import muniment
@@ -72,7 +74,8 @@ def test_from_the_proposal_to_the_certificate(counter: Counter) -> None:
     assert said["keys"]
     page = counter.did("certificate", case)
     for words in ("销毁证明 / Certificate of destruction", "方法执行并核验", "and verified",
-                  counter.copies[0], said["certified"]["event"], "监销 Witness: 某人"):  # fmt: skip
+                  "  通过 / Pass", counter.copies[0], said["certified"]["event"],
+                  "监销 Witness: 某人"):  # fmt: skip
         assert words in page
     assert "绝对" not in page
     assert counter.did("certificate", case, "--lang", "en") == page, "one page, both languages"
@@ -191,6 +194,114 @@ def test_cases_are_shown_as_they_stood(counter: Counter) -> None:
     shown = counter.json("destroy", "show", case, "--as-of", f"position:{position}")
     assert (shown["executed"], shown["items"][0]["outcome"]) == ([], None)
     assert counter.run("certificate", case, "--as-of", "position:3").exit_code != 0
+
+
+def found_again(crew: Crew, counter: Counter) -> tuple[str, str]:
+    """A case whose paper copy was said to be shredded and was then found: the case, the copy."""
+    with crew.open() as site:
+        paper = site.printed(counter.records[0])
+    case = counter.approved()
+    by = ("--as", counter.people["chen"], "--yes", "--reason", "碎纸")
+    counter.did("destroy", "execute", case, "--stated", f"{paper}=destroyed", *by)
+    read = counter.run("destroy", "verify", case, "--stated", f"{paper}=fail", "--as",
+                       counter.people["luo"])  # fmt: skip
+    assert read.exit_code == 3
+    return case, paper
+
+
+def test_a_copy_that_was_found_again_is_nowhere_called_destroyed(
+    crew: Crew, counter: Counter
+) -> None:
+    case, paper = found_again(crew, counter)
+    for _ in ("found", "taken off", "certified"):
+        shown = counter.json("destroy", "show", case)
+        outcomes = {item["holding"]: item["outcome"] for item in shown["items"]}
+        with crew.open() as site:
+            assert outcomes == site.state(case).items
+        assert outcomes == {counter.copies[0]: "destroyed", paper: "failed"}
+        assert (shown["state"] == "verified", shown["counts"]["destroyed"]) == (
+            bool(shown["taken_off"]) and not shown["certified"], 1,
+        )  # fmt: skip
+        if not shown["taken_off"]:
+            counter.did("destroy", "fail", case, paper, "--as", counter.people["chen"])
+        elif not shown["certified"]:
+            counter.did("destroy", "certify", case)
+    said = counter.json("certificate", case)
+    assert [i["outcome"] for i in said["items"] if i["holding"] == paper] == ["failed"]
+    page = counter.did("certificate", case).splitlines()
+    lines = [line for line in page if line.strip().startswith(paper)]
+    assert "移出" in lines[0]
+    assert "销毁" not in "".join(lines)
+    assert "estroyed" not in "".join(lines)
+
+
+def test_a_case_of_which_nothing_is_left_has_failed(counter: Counter) -> None:
+    case = counter.approved()
+    (counter.files / "合同0.txt").write_text("改过", encoding="utf-8")
+    assert counter.run("destroy", "execute", case, "--yes", "--reason", "批处理", "--as",
+                       counter.people["chen"]).exit_code == 4  # fmt: skip
+    position = counter.json("status")["events"]
+    counter.did("destroy", "fail", case, counter.copies[0], "--as", counter.people["chen"])
+    (row,) = counter.json("destroy", "list", "--state", "failed")
+    assert (row["case"], row["state"], row["taken_off"]) == (case, "failed", 1)
+    assert counter.json("destroy", "list", "--state", "approved") == []
+    shown = counter.did("destroy", "show", case, "--lang", "en")
+    assert "failed" in shown
+    assert "taken off" in shown
+    (then,) = counter.json("destroy", "list", "--as-of", f"position:{position}")
+    assert (then["state"], then["taken_off"]) == ("executed", 0)
+
+
+def test_an_opinion_that_it_may_not_go_does_not_make_a_case_appraised(counter: Counter) -> None:
+    case = counter.proposed()
+    appraise = ("destroy", "appraise", case, "--as", counter.people["zhao"], "--result")
+    counter.did(*appraise, "fail")
+    assert counter.json("destroy", "list", "--state", "appraised") == []
+    shown = counter.json("destroy", "show", case)
+    assert (shown["state"], shown["appraisal"]) == ("proposed", "fail")
+    assert "不通过" in counter.did("destroy", "show", case, "--lang", "zh")
+    counter.did(*appraise, "pass")
+    assert counter.json("destroy", "list")[0]["state"] == "appraised"
+    counter.did("destroy", "approve", case, "--as", counter.people["li"])
+    assert counter.json("destroy", "list")[0]["state"] == "appraised", "one approves, two must"
+
+
+def test_the_past_of_a_case_knows_its_copies_as_they_were(counter: Counter) -> None:
+    case = counter.proposed()
+    position = counter.json("status")["events"]
+    (before,) = counter.json("destroy", "show", case)["items"]
+    counter.did(
+        "holding", "move", before["holding"], "--departed", "2026-11-21T09:00:00+08:00",
+        "--arrived", "2026-11-21T10:00:00+08:00", "--medium", "disk_external",
+    )  # fmt: skip
+    (now,) = counter.json("destroy", "show", case)["items"]
+    (then,) = counter.json("destroy", "show", case, "--as-of", f"position:{position}")["items"]
+    assert (now["medium"], then) == ("disk_external", before)
+
+
+def test_the_list_of_cases_asks_for_none_of_their_copies(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Queries of the tables of cases, events and copies: as many for two cases as for one."""
+    asked: list[str] = []
+
+    def ask(*told: Any) -> None:
+        if any(f"FROM {table}" in told[2] for table in ("cases", "case_items", "holdings")):
+            asked.append(told[2])
+
+    cases, queries = [], []
+    sa.event.listen(sa.Engine, "before_cursor_execute", ask)
+    try:
+        for record in counter.records:
+            cases.append(counter.proposed(record))
+            asked.clear()
+            assert [row["case"] for row in counter.json("destroy", "list")] == cases
+            queries.append(len(asked))
+    finally:
+        sa.event.remove(sa.Engine, "before_cursor_execute", ask)
+    assert queries[0] == queries[1] > 0
+    monkeypatch.setattr("ledger.effects.certifying._AT_ONCE", 1)
+    assert [row["case"] for row in counter.json("destroy", "list")] == cases, "in portions"
 
 
 def test_errors_hold_no_paths(counter: Counter) -> None:

@@ -17,7 +17,9 @@ from ledger.effects import destroying
 from ledger.effects.certifying import certificate
 from ledger.effects.destroying import copies_of
 from ledger.effects.places import place_of
-from ledger.errors import RefusedError, UsageError
+from ledger.errors import KeyAccessError, RefusedError, UsageError
+from ledger.folder import Folder
+from projections.view import key_of
 from tests.ledger.crews import (
     Crew,
     Site,
@@ -28,6 +30,8 @@ from tests.ledger.crews import (
     results,
     site_fixture,  # noqa: F401
 )
+from tests.ledger.damaging import damage_key_of
+from tests.ledger.ledgers import passphrase
 from tests.ledger.tampering import check
 
 
@@ -125,6 +129,26 @@ def test_the_rows_of_a_table_lose_every_key_and_token(site: Site, tmp_path: Path
         database, "SELECT count(*) FROM events JOIN sealed USING (position) "
         "WHERE topic IN ('record.collected', 'holding.created')",
     ) == [(0,)]  # fmt: skip
+
+
+def test_a_row_that_is_kept_on_paper_too_is_still_found_by_its_token(
+    site: Site, tmp_path: Path
+) -> None:
+    table = tmp_path / "订单.csv"
+    table.write_text("客户,金额\n" + "".join(f"客户{n},{n}\n" for n in range(4)), "utf-8")
+    about = ("transaction.order", "pipl_13_2_contract", "店主", site.ledger.routine())
+    taken = collect(site.ledger, site.wang, [table], Terms(*about, rows=True))
+    rows = [one.record for one in taken if isinstance(one, Collected)]
+    site.ripen(rows)
+    paper = site.printed(rows[0])
+    database = site.crew.firm.path / "ledger.db"
+    assert stored(database, "SELECT count(*) FROM tokens") == [(4,)]
+    site.execute(site.approved([site.copy(rows[0])]))
+    assert stored(database, "SELECT lower(hex(stream)) FROM tokens") == [
+        (key_of(rows[0]).hex(),)
+    ], "the row on paper, and no other"
+    site.execute(site.approved([paper]), stated={paper: "destroyed"})
+    assert stored(database, "SELECT count(*) FROM tokens") == [(0,)]
 
 
 def test_a_copy_that_survives_keeps_the_records_key(site: Site, tmp_path: Path) -> None:
@@ -332,6 +356,33 @@ def test_a_file_in_which_another_copy_lies_too(site: Site, tmp_path: Path) -> No
     with pytest.raises(UsageError, match=shared):
         site.execute(case)
     assert os.path.lexists(place.path)
+
+
+def test_one_damaged_key_stops_nothing_but_its_own_copy(site: Site, tmp_path: Path) -> None:
+    records = site.ripe(tmp_path / "合同", 3)
+    items = copies_of(site.ledger, records)
+    path = Path(os.fsdecode(site.place(records[1]).path))
+    case = site.approved(items)
+    damage_key_of(site.ledger, items[1])
+    assert outcomes(site.execute(case)) == {
+        items[0]: ("destroyed", "removed"), items[1]: ("unknown", "key_not_here"),
+        items[2]: ("destroyed", "removed"),
+    }  # fmt: skip
+    assert path.is_file()
+    assert results(site.verify(case))[items[1]] == ("unknown", "key_not_here")
+
+
+def test_a_wrong_passphrase_is_no_damaged_key(crew: Crew, tmp_path: Path) -> None:
+    with crew.open() as site:
+        case = site.approved(copies_of(site.ledger, site.ripe(tmp_path / "合同")))
+    asked = {"ledger": b"another"}
+    folder = Folder(crew.firm.path)
+    with Ledger(folder, lambda who: asked.get(who) or passphrase(who), writing=True) as ledger:
+        seen, chen = ledger.seen(), ledger.acting(crew.people["chen"])
+        with pytest.raises(KeyAccessError, match="passphrase"):
+            destroying.execute(ledger, chen, case, destroying.Terms())
+        assert ledger.seen() == seen
+    assert len(list((tmp_path / "合同").iterdir())) == 1
 
 
 # -- what is stated -----------------------------------------------------------------------------

@@ -9,14 +9,23 @@ from pathlib import Path
 
 import pytest
 
+from domain import disposal
+from domain.destruction import DestructionExecuted
+from domain.values import later
 from ledger import acts, custody
+from ledger.doctor import examine
+from ledger.effects import pending
 from ledger.effects.certifying import certificate
 from ledger.effects.destroying import Terms, copies_of, execute, finish
-from ledger.errors import RefusedError, UsageError
+from ledger.effects.pending import open_journal
+from ledger.errors import RefusedError, UsageError, VerificationError
+from ledger.folder import Folder
 from tests.ledger.crews import (
     Crew,
+    Site,
     crew_fixture,  # noqa: F401  fixtures are found by their names
     crew_template_fixture,  # noqa: F401
+    hire,
     outcomes,
     results,
 )
@@ -176,3 +185,97 @@ def test_a_hold_placed_during_the_outage_stops_it_until_it_is_released(struck: S
         with pytest.raises(UsageError, match="broken off"):
             finish(site.ledger, struck.case)
     assert {path.name for path in struck.left()} == before
+
+
+def started(site: Site, case: str) -> list[str]:
+    """When the recorded executions of a case began."""
+    events = [event for _, _, event, _ in site.ledger.events_of(case)]
+    return [event.started_at for event in events if isinstance(event, DestructionExecuted)]
+
+
+def begun_at(site: Site, case: str) -> str:
+    """When an execution that was broken off began, by its journal."""
+    journal = open_journal(site.ledger.folder, site.ledger.keystore, case)
+    assert journal is not None
+    return journal.started
+
+
+def test_an_approval_more_during_the_outage_leaves_the_beginning_where_it_was(
+    struck: Struck,
+) -> None:
+    assert struck.strike("unlinking", 2) == EXIT
+    with struck.crew.open() as site:
+        at = begun_at(site, struck.case)
+        party = site.wang.state.party
+        third = hire(site.ledger, site.wang, party, "sales", ["approver"])
+        approval = custody.approve(site.ledger, struck.case, None)
+        site.ledger.act(site.ledger.acting(third), [approval])
+        site.execute(struck.case)
+        assert started(site, struck.case) == [at]
+
+
+def test_approvals_that_had_to_be_renewed_restate_the_beginning(
+    struck: Struck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert struck.strike("unlinking", 2) == EXIT
+    with struck.crew.open() as site:
+        at = begun_at(site, struck.case)
+
+        def until(approved: str, *, days: int) -> str:
+            """The term of what was approved before the outage is over."""
+            return approved if approved <= at else later(approved, days=days)
+
+        monkeypatch.setattr(disposal, "later", until)
+        with pytest.raises(RefusedError, match="approval_expired"):
+            site.execute(struck.case)
+        for name in ("li", "zhao"):
+            approval = custody.approve(site.ledger, struck.case, None)
+            site.ledger.act(site.person(name), [approval])
+        renewed = max(site.state(struck.case).approvals.values())
+        site.execute(struck.case)
+        (stated,) = started(site, struck.case)
+        assert at < renewed <= stated
+
+
+def test_doctor_names_a_case_until_its_execution_is_recorded(struck: Struck) -> None:
+    folder = Folder(struck.crew.firm.path)
+
+    def said() -> list[tuple[str, str]]:
+        return [(c.state, c.remedy) for c in examine(folder) if c.code == "pending"]
+
+    remedy = f"muniment destroy execute {struck.case}"
+    assert said() == [("ok", "")]
+    for point in ("unlinking", "marking recorded"):
+        assert struck.strike(point, 1) == EXIT
+        assert said() == [("warning", remedy)]
+    with struck.crew.open() as site:
+        finish(site.ledger, struck.case)
+        assert said() == [("ok", "")]
+        site.verify(struck.case)
+        site.certify(struck.case)
+    assert said() == [("ok", "")]
+
+
+def test_a_journal_that_is_too_long_is_refused_and_left_as_it_is(
+    struck: Struck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert struck.strike("unlinking", 2) == EXIT
+    path = struck.crew.firm.path / "pending" / struck.case
+    whole = path.read_bytes()
+    before = {path.name for path in struck.left()}
+    monkeypatch.setattr(pending, "_MOST_BYTES", len(whole) - 1)
+    with struck.crew.open() as site, pytest.raises(VerificationError, match="longer than any"):
+        site.execute(struck.case)
+    assert path.read_bytes() == whole
+    assert {path.name for path in struck.left()} == before
+
+
+def test_a_case_whose_steps_would_not_fit_is_not_begun(
+    struck: Struck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending, "_MOST_BYTES", 3_000)
+    before = {path.name for path in struck.left()}
+    with struck.crew.open() as site, pytest.raises(UsageError, match="more copies than a journal"):
+        site.execute(struck.case)
+    assert {path.name for path in struck.left()} == before
+    assert not (struck.crew.firm.path / "pending" / struck.case).exists()

@@ -15,6 +15,7 @@ from domain.judging import refuse
 from ledger import acts, custody
 from ledger.acting import Acting
 from ledger.application import Ledger
+from ledger.doctor import examine
 from ledger.effects import backup
 from ledger.effects.backup import Failed, create
 from ledger.effects.expiring import PENDING, expire, verify
@@ -23,6 +24,8 @@ from ledger.rebuild import check
 from ledger.signing import new_ids, now
 from ledger.verification.stored import verify_folder
 from tests.ledger.copying import Copying, contents, gather, items, killed, move, plain, records
+from tests.ledger.damaging import damage_key_of
+from tests.ledger.desk import Desk
 from tests.ledger.ledgers import Firm, add_person
 
 # -- verify -------------------------------------------------------------------------------------
@@ -225,9 +228,118 @@ def test_an_expiry_that_is_broken_off_twice_still_knows_what_it_removed(
     assert (done.gone, done.failed) == (items(ledger, made.backup), [])
 
 
+def broken_off(ledger: Ledger, admin: Acting, stream: str, after: int) -> None:
+    """An expiry that ends after so many copies."""
+
+    def interrupt(done: int, _total: int) -> None:
+        if done == after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        expire(ledger, admin, stream, interrupt)
+
+
+def test_what_others_remove_while_an_expiry_is_broken_off_was_not_removed_by_us(
+    ledger: Ledger, admin: Acting, made: backup.Made, tmp_path: Path
+) -> None:
+    first, *others = items(ledger, made.backup)
+    broken_off(ledger, admin, made.backup, 1)
+    for copy in others:
+        (made.folder / copy).rename(tmp_path / copy)
+    done = expire(ledger, admin, made.backup)
+    assert done.gone == [first]
+    assert done.failed == [Failed(copy, "vanished") for copy in others]
+    assert all(acts.holding_state(ledger, copy).there for copy in others)
+
+
+def test_a_disk_that_is_away_when_an_expiry_is_taken_up_says_nothing_of_its_copies(
+    ledger: Ledger, admin: Acting, made: backup.Made, disk: Path
+) -> None:
+    """A mark comes before its removal: a file may be there still that was marked."""
+    copies = items(ledger, made.backup)
+    broken_off(ledger, admin, made.backup, 2)
+    disk.rename(disk.with_name("抽屉里"))
+    done = expire(ledger, admin, made.backup)
+    assert (done.receipt, done.gone) == (None, [])
+    assert done.failed == [Failed(copy, "vanished") for copy in copies]
+
+
+def test_a_file_that_could_not_be_removed_and_goes_later_was_removed_by_others(
+    ledger: Ledger, admin: Acting, made: backup.Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, *_rest = items(ledger, made.backup)
+    real = os.unlink
+
+    def unlink(path: Any, **more: Any) -> None:
+        if os.fsencode(path).endswith(first.encode()):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        real(path, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", unlink)
+        broken_off(ledger, admin, made.backup, 2)
+    (made.folder / first).unlink()
+    done = expire(ledger, admin, made.backup)
+    assert done.failed == [Failed(first, "vanished")]
+    assert second in done.gone
+
+
+def test_a_line_of_the_journal_that_is_not_whole_counts_for_nothing(
+    ledger: Ledger, admin: Acting, made: backup.Made
+) -> None:
+    first, second, *rest = items(ledger, made.backup)
+    broken_off(ledger, admin, made.backup, 1)
+    with (ledger.folder.path / PENDING / f"expire-{made.backup}").open("a") as file:
+        file.write(second[:-1])
+    (made.folder / second).unlink()
+    broken_off(ledger, admin, made.backup, 3)
+    done = expire(ledger, admin, made.backup)
+    assert done.gone == [first, *rest]
+    assert done.failed == [Failed(second, "vanished")]
+
+
+def test_doctor_names_an_expiry_that_was_broken_off(
+    ledger: Ledger, admin: Acting, made: backup.Made
+) -> None:
+    assert under_way(ledger) == [("ok", "")]
+    broken_off(ledger, admin, made.backup, 1)
+    assert under_way(ledger) == [("warning", f"muniment backup expire {made.backup}")]
+    expire(ledger, admin, made.backup)
+    assert under_way(ledger) == [("ok", "")]
+
+
+def test_status_names_an_expiry_that_was_broken_off(
+    firm: Firm, ledger: Ledger, admin: Acting, made: backup.Made, tmp_path: Path
+) -> None:
+    desk = Desk(firm, tmp_path)
+    assert desk.json("status")["under_way"] == []
+    broken_off(ledger, admin, made.backup, 1)
+    assert desk.json("status")["under_way"] == [made.backup]
+    assert desk.did("status", "--lang", "en").endswith(
+        f"! {made.backup} was begun, and is not recorded to its end: muniment doctor\n"
+    )
+
+
+def under_way(ledger: Ledger) -> list[tuple[str, str]]:
+    """What doctor says of acts that were begun."""
+    return [(c.state, c.remedy) for c in examine(ledger.folder) if c.code == "pending"]
+
+
+def test_a_copy_whose_key_is_damaged_is_reported_and_the_others_go(
+    ledger: Ledger, admin: Acting, made: backup.Made
+) -> None:
+    damaged, *others = items(ledger, made.backup)
+    damage_key_of(ledger, damaged)
+    assert verify(ledger, admin, made.backup).failed == [Failed(damaged, "key_not_here")]
+    done = expire(ledger, admin, made.backup)
+    assert (done.gone, done.failed) == (others, [Failed(damaged, "key_not_here")])
+    assert (made.folder / damaged).exists()
+
+
 def test_the_journal_holds_ids_and_nothing_else(
     ledger: Ledger, admin: Acting, made: backup.Made
 ) -> None:
+    copies = items(ledger, made.backup)
     seen: list[str] = []
 
     def look(_done: int, _total: int) -> None:
@@ -236,7 +348,7 @@ def test_the_journal_holds_ids_and_nothing_else(
         assert stat.S_IMODE(journal.stat().st_mode) == 0o600
 
     expire(ledger, admin, made.backup, look)
-    assert set(seen) == {"".join(f"{copy}\n" for copy in sorted(items(ledger, made.backup)))}
+    assert seen == ["".join(f"{copy}\n" for copy in copies[: at + 1]) for at in range(5)]
 
 
 def test_a_disk_that_may_not_be_written_keeps_its_copies_on_record(

@@ -28,6 +28,7 @@ from projections import (
 )
 from projections.mentions import mentioning
 from projections.view import id_of, key_of
+from tests.domain.words import execute, propose, take_off, verify_destruction
 from tests.projections.casework import random_walk
 from tests.projections.histories import START, History, Steps, empty_tables, project
 from tests.projections.walks import standing
@@ -110,8 +111,40 @@ def test_the_cases_stand_where_the_rules_see_them(seed: int) -> None:
             for holding, item in items.items():
                 assert (item.taken_off_entry is not None) == (holding in state.taken_off)
                 assert (item.verified or "") == state.verified.get(holding, "")
-                outcome = "failed" if item.verified == "fail" else item.outcome or ""
-                assert outcome == state.items[holding]
+                assert (item.outcome or "") == state.items[holding], holding
+            kept = {holding: state.items[holding] for holding in state.kept}
+            passed = [holding for holding in kept if state.verified.get(holding) == "pass"]
+            tally = certificates.tallies(connection, [name])[name]
+            assert tally == (list(kept.values()).count("destroyed"), len(passed))
+
+
+def test_a_copy_that_was_found_again_is_not_destroyed_whatever_follows() -> None:
+    """Found and looked for again in vain; found and taken off; taken off unread; gone."""
+    history = History().open()
+    copies = [history.collect()[1] for _ in range(4)]
+    found, off, unread, gone = copies
+    case = history.new("destruction_case")
+    history.says(propose(case, copies))
+    state = history.book.states[case]
+    assert isinstance(state, CaseState)
+    for said in (
+        execute(case, copies), verify_destruction(case, copies, [found, off], {
+            found: "fail", off: "fail",
+        }), verify_destruction(case, copies, [found], {found: "unknown"}),
+        take_off(case, off, unread), verify_destruction(case, copies, [gone]),
+    ):  # fmt: skip
+        history.says(said)
+        with project(empty_tables(), history.recorded, 3, 2) as connection:
+            told = certificates.items(connection, case, limit=ALL)
+            tally = certificates.tallies(connection, [case])[case]
+        assert {item.holding: item.outcome or "" for item in told} == state.items
+        assert {i.holding: i.verified for i in told if i.verified} == state.verified
+        assert tally.destroyed == [state.items[item] for item in state.kept].count("destroyed")
+    assert [state.items[copy] for copy in copies] == ["failed", "failed", "unknown", "destroyed"]
+    with project(empty_tables(), history.recorded) as connection:
+        entries = range(history.entry - 5, history.entry + 1)
+        tallies = [certificates.tallies(connection, [case], entry=n)[case] for n in entries]
+    assert tallies == [(0, 0), (4, 0), (2, 0), (2, 0), (1, 0), (1, 1)]
 
 
 @given(SEEDS)

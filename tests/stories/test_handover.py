@@ -40,7 +40,6 @@ def keeper(deal: Deal, record: str, *more: str) -> str:
 def test_custody_passes_with_the_confirmation_and_access_with_it(deal: Deal) -> None:
     record, raw = deal.ready("甲.txt"), deal.collect("乙.txt", "未分类")
     grant(deal, deal.founder, deal.zhou, record)
-    grant(deal, deal.lin, deal.he, record)
     deal.did(*look(record, "seller.txt"), "--as", deal.zhou)
     assert "not_the_actors_party" in refused(deal, deal.he, record)
 
@@ -58,6 +57,7 @@ def test_custody_passes_with_the_confirmation_and_access_with_it(deal: Deal) -> 
     assert "not_the_actors_party" in refused(deal, deal.zhou, record)
     why = deal.json("why", record, "access", "--as", deal.zhou)
     assert [row["detail"] for row in why] == ["not_the_actors_party"]
+    grant(deal, deal.lin, deal.he, record)
     deal.did(*look(record, "buyer.txt"), "--as", deal.he)
     assert Path("buyer.txt").read_bytes() == Path("seller.txt").read_bytes()
     assert deal.json("verify")["verdict"] == "valid"
@@ -66,9 +66,9 @@ def test_custody_passes_with_the_confirmation_and_access_with_it(deal: Deal) -> 
 def test_who_tells_the_same_story_afterwards(deal: Deal) -> None:
     record = deal.ready()
     grant(deal, deal.founder, deal.zhou, record)
-    grant(deal, deal.lin, deal.he, record)
     deal.did(*look(record, "1.txt"), "--as", deal.zhou)
     deal.handed_over(record)
+    grant(deal, deal.lin, deal.he, record)
     refused(deal, deal.zhou, record)
     deal.did(*look(record, "2.txt"), "--as", deal.he)
     rows = deal.json("who", record)
