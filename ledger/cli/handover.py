@@ -11,6 +11,7 @@ import click
 from ledger.cli.asof import as_of_option, entry_of, not_yet
 from ledger.cli.call import Call
 from ledger.cli.command import CODE, DAY, TIME, argument, group, option, pass_call
+from ledger.cli.handover_shown import shown_step
 from ledger.cli.init import checked_text
 from ledger.cli.language import N_, _
 from ledger.cli.output import (
@@ -338,7 +339,13 @@ def confirm(call: Call, *, handover: str, effective_at: str | None, how: How) ->
     how.tell(call, receipt)
 
 
-@handover.command("cancel", help=N_("Cancel a handover of which nothing was received yet."))
+@handover.command(
+    "cancel",
+    help=N_(
+        "Cancel a handover: nothing passes. Once it was received, both handlers sign (--with, "
+        "--draft)."
+    ),
+)
 @_HANDOVER
 @option("--reason", metavar="TEXT", help=N_("Why; sealed."))
 @act_options
@@ -356,21 +363,6 @@ def cancel(call: Call, *, handover: str, reason: str | None, how: How) -> None:
 
 
 # -- looking -----------------------------------------------------------------------------------
-
-STEPS: Final = {
-    "planned": N_("planned"),
-    "list_frozen": N_("list frozen"),
-    "released": N_("given away"),
-    "received": N_("received"),
-    "confirmed": N_("confirmed"),
-    "cancelled": N_("cancelled"),
-}
-
-
-def shown_step(step: str) -> str:
-    """How far a handover has come, in the language chosen."""
-    return _(STEPS[step])
-
 
 KEYS: Final = (
     "handover", "step", "mode", "from_party", "to_party", "seller_handler", "buyer_handler",

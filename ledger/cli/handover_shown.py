@@ -30,6 +30,21 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 500
 
+STEPS: Final = {
+    "planned": N_("planned"),
+    "list_frozen": N_("list frozen"),
+    "released": N_("given away"),
+    "received": N_("received"),
+    "confirmed": N_("confirmed"),
+    "cancelled": N_("cancelled"),
+}
+
+
+def shown_step(step: str) -> str:
+    """How far a handover has come, in the language chosen."""
+    return _(STEPS[step])
+
+
 STATES: Final = {"open": N_("open"), "confirmed": N_("confirmed")}
 
 
@@ -143,8 +158,6 @@ def print_handover(
 def _fields(
     row: Mapping[str, Any], names: Mapping[str, str | None]
 ) -> list[tuple[str, str | int | None]]:
-    from ledger.cli.handover import shown_step
-
     def named(key: str) -> str:
         return " ".join(filter(None, (names.get(row[key]), row[key])))
 
