@@ -265,6 +265,8 @@ def streams_of(connection: sa.Connection, record: str, *, entry: int | None = No
     own = [record, *(copy.holding for copy in copies(connection, record, entry=entry))]
     cases = mentioning(connection, own, entry)
     named = [case for case in cases if case.partition("-")[0] in _CASES]
+    if len(own) == 1:  # not collected yet
+        return own
     wide = [*used_for(connection, record, entry=entry), *_held_widely(connection, record, entry)]
     return list(dict.fromkeys([*own, *named, *wide]))
 

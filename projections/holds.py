@@ -36,8 +36,7 @@ held = sa.Table(
 )
 """What holds cover: a record, a copy or an engagement."""
 
-sa.Index("held_objects", held.c.object, sqlite_where=held.c.released_entry.is_(None),
-         postgresql_where=held.c.released_entry.is_(None))  # fmt: skip
+sa.Index("held_objects", held.c.object)
 
 _HOLD = Prepared(
     ("hold", "reason", "placer", "placed_entry"),
