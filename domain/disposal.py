@@ -62,7 +62,7 @@ def case_is_running(case: Case, event: Event) -> Iterator[Refusal]:
     if proposer is not None and actor is not None and proposer.party != actor.party:
         yield refuse("I-09", "not_the_actors_party", proposer.party)
     if not isinstance(event, DestructionRejected):  # the way out of a list that is never finished
-        yield from same_list(case, state, getattr(event, "root", state.root))
+        yield from same_list(state, getattr(event, "root", state.root))
 
 
 @rule(DisposalAppraised, DestructionRejected)

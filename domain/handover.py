@@ -279,7 +279,7 @@ def of_the_frozen_list(case: Case, event: HandoverReleased | HandoverReceived) -
     state = case.world.state(event.stream, HandoverState)
     if state is None:
         return
-    yield from same_list(case, state, event.root)
+    yield from same_list(state, event.root)
     happened = event.received_at if isinstance(event, HandoverReceived) else event.released_at
     if happened > case.statement.accepted:
         yield refuse("I-04", "not_yet_happened", event.stream)
@@ -319,7 +319,7 @@ def confirmed_by_both_sides(case: Case, event: HandoverConfirmed) -> Iterator[Re
     state = case.world.state(event.stream, HandoverState)
     if state is None:
         return
-    yield from same_list(case, state, event.root)
+    yield from same_list(state, event.root)
     if event.to_party != state.to_party:
         yield refuse("I-21", "another_recipient", event.to_party)
     if not state.matched:

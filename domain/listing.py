@@ -18,7 +18,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from domain.copies import Claim
-from domain.judging import Case, Refusal, refuse
+from domain.judging import Refusal, refuse
 from domain.values import MAX_LISTED, Digest, Event, HoldingId, Ordinal
 
 MAX_ITEMS: Final = 20_000
@@ -87,9 +87,8 @@ def continues(state: ListState | None, event: Listing) -> Iterator[Refusal]:
         yield refuse("I-21", "root_is_not_the_lists", event.stream)
 
 
-def same_list(case: Case, state: ListState, root: str) -> Iterator[Refusal]:
+def same_list(state: ListState, root: str) -> Iterator[Refusal]:
     """Whether somebody speaks of the whole list that stands (I-21)."""
-    del case
     if not state.whole:
         yield refuse("I-21", "list_not_whole", state.stream)
     elif root != state.root:

@@ -282,14 +282,6 @@ def cancel_handover(handover: str, reason: str | None) -> Proposal:
 # -- destruction ------------------------------------------------------------------------------
 
 
-def copies_there(ledger: Ledger, record: str) -> list[str]:
-    """The copies of a record that are there, in order of creation: what a proposal lists."""
-    from projections.custody import copies
-
-    with ledger.engine.connect() as connection:
-        return [copy.holding for copy in copies(connection, record) if copy.there]
-
-
 def propose_destruction(
     items: Sequence[str], ground: str, method: str, technique: str, reason: str | None
 ) -> list[Proposal]:

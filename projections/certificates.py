@@ -307,13 +307,6 @@ class Tally(NamedTuple):
     verified: int = 0
 
 
-class Approval(Struct, frozen=True):
-    """Who approved, at which entry."""
-
-    approver: str
-    entry: int
-
-
 def listed(
     connection: sa.Connection, *, limit: int, after: str | None = None, entry: int | None = None
 ) -> list[DestructionCase]:
@@ -363,16 +356,6 @@ def tallies(
     asked = {"named": [key_of(case) for case in named], "as_of": entry}
     rows = connection.execute(query, asked)
     return {id_of("destruction_case", case): Tally(*told) for case, *told in rows}
-
-
-def approvals(connection: sa.Connection, case: str, *, entry: int | None = None) -> list[Approval]:
-    """Who approved a case, in order (`entry`: by that entry)."""
-    a = case_approvals.c
-    query = sa.select(a.approver, a.entry).where(a.case == key_of(case))
-    if entry is not None:
-        query = query.where(a.entry <= entry)
-    rows = connection.execute(query.order_by(a.entry, a.approver))
-    return [Approval(id_of("actor", approver), at) for approver, at in rows]
 
 
 def _read(

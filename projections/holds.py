@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -87,20 +87,6 @@ class Holds:
             elif isinstance(event, LegalHoldReleased):
                 hold = key_of(event.stream)
                 _FREE.run(connection, [(hold, key_of(freed), entry) for freed in event.objects])
-
-
-def active_on(connection: sa.Connection, objects: Iterable[str]) -> dict[str, list[str]]:
-    """The active holds on each of `objects` by name: records, copies or engagements."""
-    found: dict[str, list[str]] = {}
-    for covered in objects:
-        query = (
-            sa.select(held.c.hold)
-            .where(held.c.object == key_of(covered), held.c.released_entry.is_(None))
-            .order_by(held.c.hold)
-        )
-        if names := [id_of("hold", hold) for hold in connection.execute(query).scalars()]:
-            found[covered] = names
-    return found
 
 
 class Hold(Struct, frozen=True, kw_only=True):

@@ -154,11 +154,11 @@ def execute(
             progress(done, len(items))
     outcomes = {fate.holding: fate.outcome for fate in fates}
     gone = {i for i, o in {**state.items, **outcomes}.items() if o == "destroyed"}
-    keys, unreached = _keys(ledger, case, gone)
-    keystore.shred(*keys)
     started = journal.started
     if not _approved_at(ledger, acting, state, terms, started, outcomes, options):
         started = began
+    keys, unreached = _keys(ledger, case, gone)
+    keystore.shred(*keys)
     proposals = _proposals(ledger, state, terms, started, outcomes, keys)
     receipt = _record(ledger, acting, proposals, sealed_under(ledger, keys), options)
     cleaned = _clean_up(ledger, case_state(ledger, CaseState, case), journal)

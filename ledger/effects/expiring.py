@@ -22,7 +22,7 @@ from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.custody import as_judged_now, case_state, check_permitted, parts
 from ledger.effects.backup import FOLDER, Failed, Progress
-from ledger.effects.places import Place, place_of, read_matches, remove
+from ledger.effects.places import Place, place_of, read_matches, unlink
 from ledger.errors import MunimentError, UsageError
 from ledger.folder import Folder, sync_folder
 from ledger.recorder import Receipt
@@ -185,7 +185,7 @@ def _clear(place: Place, begun: _Begun) -> None:
     Only where its folder is there: else the whole disk may be away.
     """
     try:
-        remove(place, lambda: begun.mark(place.holding))
+        unlink(place, lambda: begun.mark(place.holding))
     except SourceFault as fault:
         folder = os.path.dirname(place.path)  # noqa: PTH120  bytes
         ours = place.holding in begun.ids and os.path.isdir(folder)  # noqa: PTH112  bytes

@@ -137,12 +137,13 @@ def drop_cache(descriptor: int) -> None:
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def remove(place: Place, about_to: Callable[[], None]) -> None:
+def unlink(place: Place, about_to: Callable[[], None]) -> None:
     """Remove a copy's file: the very file whose content was just read and is the one recorded.
 
-    `about_to` is called when nothing stands in the way, before anything is removed. The caller
-    makes the folder durable. Raises `SourceFault`, `changed_since_recorded` among its
-    causes; then nothing was removed. A system that does not remove it raises `OSError`.
+    `about_to` is called when nothing stands in the way, before anything is removed. The content is
+    not overwritten. The caller makes the folder durable. Raises `SourceFault`,
+    `changed_since_recorded` among its causes; then nothing was removed. A system that does not
+    remove it raises `OSError`.
     """
     with opened(place.path) as file:
         if digest_of(file) != place.digest:

@@ -92,9 +92,7 @@ _ABOUT: dict[str, tuple[Any, ...]] = {
         lambda c, it, entry: handovers.items(c, it, 1, limit=99, entry=entry),
         lambda c, it, entry: handovers.items(c, it, 2, limit=99, entry=entry),
     ),
-    "destruction_case": (
-        certificates.one, certificates.approvals, partial(certificates.items, limit=99),
-    ),
+    "destruction_case": (certificates.one, partial(certificates.items, limit=99)),
     "backup": (backups.one, partial(backups.copies, limit=99)),
     "actor": (
         lambda c, actor, entry: access.granted(c, actor=actor, limit=99, entry=entry),

@@ -71,7 +71,11 @@ def test_the_copies_are_where_the_rules_see_them(seed: int) -> None:
     with project(empty_tables(), history.recorded, 11, 3) as connection:
         copies = {copy.holding: copy for copy in custody.listed(connection, limit=ALL)}
         backup_of = {name: backups.backup_of(connection, name) for name in copies}
-        on_hold = holds.active_on(connection, copies)
+        on_hold: dict[str, set[str]] = {}
+        for hold in holds.listed(connection, active=True, limit=ALL):
+            for covered in holds.covered(connection, hold.hold, limit=ALL):
+                if covered.released_entry is None:
+                    on_hold.setdefault(covered.object, set()).add(hold.hold)
     assert copies.keys() == states(history, HoldingState).keys()
     for name, copy in copies.items():
         state = history.book.states[name]
@@ -104,8 +108,6 @@ def test_the_cases_stand_where_the_rules_see_them(seed: int) -> None:
             assert (case.appraisal or "", case.approvals) == (
                 state.appraisal, len(state.approvals),
             )  # fmt: skip
-            approvers = {a.approver for a in certificates.approvals(connection, name)}
-            assert approvers == state.approvals.keys()
             items = {i.holding: i for i in certificates.items(connection, name, limit=ALL)}
             assert items.keys() == state.items.keys()
             for holding, item in items.items():
