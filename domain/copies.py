@@ -22,8 +22,8 @@ class HoldingState(State):
     `record`: the one record that it is a copy of, None for a copy in which something was collected
     and for copies made of such a one whole; `made_from` and `copies` link originals and copies;
     `holds`: those placed on this copy by name; `handover`, `destruction`: the latest case that
-    lists it; `backup`: the backup that it belongs to. `in_transit` and `received` are the register's
-    words for a handover under way; the fold knows that by `handover`.
+    lists it; `backup`: the backup that it belongs to. `in_transit` and `received` are words of the
+    register; this fold knows of a handover under way by `handover`.
     """
 
     custodian: str

@@ -14,6 +14,7 @@ from typing import Final
 
 from ledger.cli.language import N_, _
 from ledger.cli.refusals_cases import CASES
+from ledger.cli.refusals_keeping import KEEPING
 
 _ROLES = N_("muniment role list ACTOR; an administrator: muniment role grant ACTOR ROLE")
 _KEYS = N_("muniment key list --actor ACTOR")
@@ -279,6 +280,7 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "no_such_day": (N_("There is no such day."), _AGAIN),
     **CASES,
+    **KEEPING,
 }  # fmt: skip
 
 
