@@ -25,7 +25,7 @@ $(VENV)/core.stamp: pyproject.toml | $(VENV)/pyvenv.cfg
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml | $(VENV)/pyvenv.cfg
-	$(PIP) --editable '.[fast,dev]'
+	$(PIP) --editable '.[fast,hsm,age,s3,pdf,ingest,dev]'
 	@touch $(VENV)/core.stamp $@
 
 $(VENV)/bench.stamp: pyproject.toml | $(VENV)/pyvenv.cfg

@@ -1,6 +1,8 @@
 """One workload in a program of its own, and the most memory it held: `python -m bench.alone`.
 
     python -m bench.alone FILE grow FOLDER EVENTS     a ledger grown to so many events
+    python -m bench.alone FILE store FOLDER SOURCE    files collected into a vault
+    python -m bench.alone FILE count TABLE            a table classified
     python -m bench.alone FILE muniment ARGUMENT…     a call of the command line
 
 Writes `{"peak": bytes, "result": …}` to FILE. The kernel's own mark for this program's memory is
@@ -50,6 +52,14 @@ def _run(workload: str, arguments: list[str]) -> Any:  # noqa: ANN401  whatever 
         from bench.growth import grow
 
         return grow(Path(arguments[0]), int(arguments[1]))._asdict()
+    if workload == "store":
+        from bench.vault import store
+
+        return store(Path(arguments[0]), Path(arguments[1]))
+    if workload == "count":
+        from bench.classification import counted
+
+        return counted(Path(arguments[0]))
     from ledger.cli import main
 
     sys.argv = ["muniment", *arguments]

@@ -37,7 +37,8 @@ class Size(NamedTuple):
     """How much each measurement does.
 
     `young`, `grown`: events of the two ledgers that are compared; `new`: events since a pinned
-    checkpoint; `appended`: rows added a round; `questions`: how often each is asked.
+    checkpoint; `appended`: rows added a round; `questions`: how often each is asked;
+    `files`: small ones that go into the vault.
     """
 
     rounds: int
@@ -51,15 +52,18 @@ class Size(NamedTuple):
     new: int
     appended: int
     questions: int
+    files: int
 
 
 FULL: Final = Size(
     rounds=3, acts=400, slow_acts=200, rows=40_000, peer_rows=10_000, commits=2_000,
     young=10_000, grown=1_000_000, new=10_000, appended=9_960, questions=500,
+    files=100_000,
 )  # fmt: skip
 QUICK: Final = Size(
     rounds=3, acts=100, slow_acts=60, rows=8_000, peer_rows=3_000, commits=400,
     young=10_000, grown=50_000, new=2_000, appended=4_980, questions=100,
+    files=5_000,
 )  # fmt: skip
 
 

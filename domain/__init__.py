@@ -14,24 +14,32 @@ from collections.abc import Mapping
 from domain import (
     access,
     actor,
+    anonymization,
     backup,
+    backup_rules,
     destruction,
     digitization,
     disposal,
+    document,
     engagement,
     handover,
     hold,
     holding,
+    keycopy,
     ledger,
+    medium,
     party,
     record,
     restriction,
+    rights,
 )
 from domain.values import Event, topic_of
 
 _MODULES = (
     ledger, party, actor, engagement, record, digitization, restriction, holding, access, backup,
-    handover, hold, destruction, disposal,
+    backup_rules,
+    handover, hold, keycopy, medium, destruction, disposal, anonymization, rights,
+    document,
 )  # fmt: skip
 
 TOPICS: Mapping[str, type[Event]] = {

@@ -1,30 +1,46 @@
 """Backups: sets of copies made to survive the originals, checked, and let go when their time is up.
 
 Each copy is registered as a holding of its own in the commit of `backup.created`, made whole from
-the original. Expiry destroys copies, so it asks the guard of every destructive path (I-28); the
-last copies of a record go through a destruction case, not through here.
+the original and encrypted under its own data key; the backup's manifest names them all. A backup
+with a `base` continues it: together they are a chain, which is what a restore goes by. What was
+destroyed or given back since is not restored (I-20). Expiry destroys copies, so it asks the guard
+of every destructive path (I-28); the last copies of a record go through a destruction case, not
+through here. `domain.backup_rules` has the rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from msgspec import UNSET
+from msgspec import UNSET, Meta, UnsetType
 
-from domain.actor import ActorState
 from domain.codes import BackupKind, BackupMedium, CheckResult
-from domain.copies import HoldingState, claimed, holdings, kept_besides
-from domain.guards import against_destruction, own_copies
-from domain.judging import Case, Refusal, State, affects, evolves, refuse, rule
-from domain.listing import Items, Listing, ListState, continues
-from domain.values import BackupId, Count, Event, Time
+from domain.copies import HoldingState, offspring, record_in
+from domain.destruction import CaseState
+from domain.judging import Case, State, affects, evolves
+from domain.listing import Items, Listing, ListState
+from domain.values import (
+    MAX_LISTED,
+    ActorId,
+    BackupId,
+    Count,
+    DataKeyId,
+    Digest,
+    Event,
+    HoldingId,
+    PartyId,
+    Time,
+)
 
 BACKUP_KEEPERS: frozenset[str] = frozenset({"custodian", "archivist", "collector"})
 
 
 class BackupCreated(Listing, frozen=True, kw_only=True, tag="backup.created"):
-    """备份: these copies were made and read back. Sealed: `location`, `tool`."""
+    """备份: these copies were made and read back. Sealed: `location`, `tool`, `endpoint`.
+
+    `base`: the backup that this one continues; `manifest`: SHA-256 of its list of copies, which
+    lies beside them.
+    """
 
     ROLES: ClassVar[frozenset[str]] = BACKUP_KEEPERS
 
@@ -33,10 +49,16 @@ class BackupCreated(Listing, frozen=True, kw_only=True, tag="backup.created"):
     medium: BackupMedium
     started_at: Time
     ended_at: Time
+    base: BackupId | UnsetType = UNSET
+    manifest: Digest | UnsetType = UNSET
 
 
 class BackupVerified(Event, frozen=True, kw_only=True, tag="backup.verified"):
-    """备份校验: copies were read again. `checked` of them, `matched` with their digests."""
+    """备份校验: copies were read again. `checked` of them, `matched` with their digests.
+
+    `manifest`: whether the list beside them is the one recorded; `decrypted`: whether the contents
+    were compared, too, and not only what they are encrypted to.
+    """
 
     ROLES: ClassVar[frozenset[str]] = BACKUP_KEEPERS | {"reviewer", "security_officer"}
 
@@ -44,16 +66,82 @@ class BackupVerified(Event, frozen=True, kw_only=True, tag="backup.verified"):
     checked: Count
     matched: Count
     result: CheckResult
+    manifest: CheckResult | UnsetType = UNSET
+    decrypted: bool | UnsetType = UNSET
+
+
+class BackupStoredOffsite(Event, frozen=True, kw_only=True, tag="backup.stored_offsite"):
+    """异地存放: the backup lies at another place now. Sealed: `place`, `remark`.
+
+    `custodian`: the party that keeps it there; if that is another one, who received it signs.
+    """
+
+    ROLES: ClassVar[frozenset[str]] = BACKUP_KEEPERS
+
+    stream: BackupId
+    custodian: PartyId
+    received_by: ActorId
+    received_at: Time
+
+
+class RestoreDrillPerformed(Event, frozen=True, kw_only=True, tag="backup.restore_drill_performed"):
+    """恢复演练: every copy of the backup's chain was restored elsewhere and compared.
+
+    `rto_target`, `rto_actual`: seconds until all was restored, asked and measured; `rpo_actual`:
+    seconds since the oldest content was recorded that is in no backup of the chain; `restored`
+    copies of which `matched` and `mismatched` their digests, `failed` could not be restored;
+    `left_out`: those not to be restored (I-20). Sealed: `scenario`.
+    """
+
+    ROLES: ClassVar[frozenset[str]] = BACKUP_KEEPERS | {"reviewer", "security_officer"}
+
+    stream: BackupId
+    started_at: Time
+    ended_at: Time
+    rto_target: Count
+    rto_actual: Count
+    rpo_actual: Count
+    restored: Count
+    matched: Count
+    mismatched: Count
+    failed: Count
+    left_out: Count
+    result: CheckResult
+    participants: Annotated[list[ActorId], Meta(max_length=20)] = []  # noqa: RUF012
+
+
+class BackupRestored(Event, frozen=True, kw_only=True, tag="backup.restored"):
+    """实际恢复: `items` are new copies, restored from the backup's chain. Sealed: `reason`.
+
+    `left_out`: copies in the chain that were not restored, because their content was destroyed or
+    given back since, or they are gone themselves; `failed`: how many could not be restored.
+    """
+
+    ROLES: ClassVar[frozenset[str]] = BACKUP_KEEPERS
+
+    stream: BackupId
+    items: Annotated[list[HoldingId], Meta(max_length=MAX_LISTED)] = []  # noqa: RUF012
+    left_out: Annotated[list[HoldingId], Meta(max_length=MAX_LISTED)] = []  # noqa: RUF012
+    failed: Count
+
+    @property
+    def mentions(self) -> tuple[str, ...]:
+        """The new copies."""
+        return tuple(self.items)
 
 
 class BackupExpired(Event, frozen=True, kw_only=True, tag="backup.expired"):
-    """备份到期清除: these copies of the backup were removed; counts as their destruction."""
+    """备份到期清除: these copies of the backup were removed; counts as their destruction.
+
+    `keys`: their data keys, shredded with them; what was sealed under these is deleted.
+    """
 
     ROLES: ClassVar[frozenset[str]] = BACKUP_KEEPERS | {"destruction_operator"}
     ALONE: ClassVar[bool] = True
 
     stream: BackupId
     items: Items
+    keys: Annotated[list[DataKeyId], Meta(max_length=150)] = []  # noqa: RUF012
 
     @property
     def mentions(self) -> tuple[str, ...]:
@@ -64,7 +152,8 @@ class BackupExpired(Event, frozen=True, kw_only=True, tag="backup.expired"):
 class BackupState(ListState):
     """A backup; `items` maps each copy to `expired`, empty while it is there."""
 
-    party: str = ""
+    base: str = ""
+    manifest: str = ""
     verified_at: str = ""
 
     @property
@@ -77,12 +166,21 @@ class BackupState(ListState):
 def _created(state: BackupState | None, event: BackupCreated, _: int, __: str) -> BackupState:
     state = state or BackupState(event.stream, event.version)
     state.listed(event)
+    state.base = "" if event.base is UNSET else event.base
+    state.manifest = "" if event.manifest is UNSET else event.manifest
     return state
 
 
 @evolves(BackupVerified)
 def _verified(state: BackupState, _: BackupVerified, __: int, accepted: str) -> BackupState:
     state.verified_at = accepted
+    return state
+
+
+@evolves(BackupStoredOffsite)
+@evolves(RestoreDrillPerformed)
+@evolves(BackupRestored)
+def _recorded(state: BackupState, _: Event, __: int, ___: str) -> BackupState:
     return state
 
 
@@ -98,71 +196,72 @@ def _belongs(state: State, event: BackupCreated) -> None:
         state.backup = event.stream
 
 
+@affects(BackupRestored)
+def _restored(state: State, _: BackupRestored) -> None:
+    if isinstance(state, HoldingState):
+        state.restored = True
+
+
 @affects(BackupExpired)
 def _gone(state: State, _: BackupExpired) -> None:
     if isinstance(state, HoldingState):
         state.condition = "destroyed"
 
 
-@rule(BackupCreated)
-def made_of_originals(case: Case, event: BackupCreated) -> Iterator[Refusal]:
-    """New copies of one's own, each made from another one, on the medium named."""
-    state = case.world.state(event.stream, BackupState)
-    yield from continues(state, event)
-    yield from own_copies(case, event, event.items)
-    for copy in holdings(case, event.items):
-        if copy.made_from is None or copy.backup is not None or copy.version != 1:
-            yield refuse("I-35", "not_a_new_copy", copy.stream)
-        if copy.medium != event.medium:
-            yield refuse("I-35", "copy_on_another_medium", copy.stream)
-    if event.ended_at < event.started_at:
-        yield refuse("I-04", "ended_before_started", event.stream)
-    if event.ended_at > case.statement.accepted:
-        yield refuse("I-04", "not_yet_happened", event.stream)
-    if event.sealed is UNSET:
-        yield refuse("I-02", "location_must_be_sealed", event.stream)
+def chain(case: Case, backup: str) -> list[BackupState]:
+    """A backup and what it continues, the newest first; empty if there is no such backup."""
+    found: list[BackupState] = []
+    state = case.world.state(backup, BackupState)
+    while state is not None:
+        found.append(state)
+        state = case.world.state(state.base, BackupState) if state.base else None
+    return found
 
 
-@rule(BackupVerified, BackupExpired)
-def of_ones_own(case: Case, event: BackupVerified | BackupExpired) -> Iterator[Refusal]:
-    """The backup exists and is kept by the author's party."""
-    state = case.world.state(event.stream, BackupState)
-    if state is None:
-        yield refuse("I-00", "unknown_backup", event.stream)
-        return
-    actor = case.world.before(event.by, ActorState)
-    copy = next(iter(holdings(case, list(state.items)[:1])), None)
-    if actor is not None and copy is not None and actor.party != copy.custodian:
-        yield refuse("I-09", "not_the_actors_party", copy.custodian)
+def not_restored(case: Case, copy: HoldingState) -> str | None:
+    """Why a copy in a backup is not restored: a stable code, None if it may be (I-20).
+
+    Its original was destroyed or given back, or is another party's by now; the copy itself is gone,
+    or was to be destroyed and was out of reach; or the original was lost, and another copy of its
+    content was destroyed since. An original that was only lost is what backups are for.
+    """
+    if not copy.there:
+        return f"copy_is_{copy.condition}"
+    source = case.world.state(copy.made_from or "", HoldingState)
+    if source is None or source.custodian != copy.custodian:
+        return "kept_by_another"
+    if source.condition in ("destroyed", "returned"):
+        return f"original_is_{source.condition}"
+    if to_be_destroyed(case, copy):
+        return "copy_was_to_be_destroyed"
+    return "content_was_destroyed" if destroyed_elsewhere(case, source) else None
 
 
-@rule(BackupVerified)
-def verified_as_counted(case: Case, event: BackupVerified) -> Iterator[Refusal]:
-    """At least one copy and at most all that are there were read; it passes if all match."""
-    state = case.world.state(event.stream, BackupState)
-    there = sum(1 for c in holdings(case, state.items if state else ()) if c.there)
-    if not 0 < event.checked <= there or event.matched > event.checked:
-        yield refuse("I-35", "counts_do_not_fit", event.stream)
-    if (event.result == "pass") != (event.matched == event.checked):
-        yield refuse("I-35", "result_does_not_fit_counts", event.stream)
+def to_be_destroyed(case: Case, copy: HoldingState) -> bool:
+    """Whether a certificate says of a copy that it was to go with its content, and was not."""
+    found = _case_of(case, copy)
+    return found is not None and found.ended == "certified" and copy.stream in found.taken_off
 
 
-@rule(BackupExpired)
-def expired_where_permitted(case: Case, event: BackupExpired) -> Iterator[Refusal]:
-    """Copies of this backup, barred by nothing, and none of them the last one (I-26, I-28)."""
-    state = case.world.state(event.stream, BackupState)
-    if state is None:
-        return
-    yield from own_copies(case, event, event.items)
-    if not set(event.items) <= set(state.items):
-        yield refuse("I-00", "not_a_copy_of_the_backup", event.stream)
-    doomed = set(event.items)
-    yield from against_destruction(case, event.items, doomed, "redundant_copy")
-    for copy in holdings(case, event.items):
-        if claimed(case, copy, copy.destruction) is not None:
-            yield refuse("I-21", "copy_is_in_a_case", str(copy.destruction))
-        left = kept_besides(case, copy, doomed)
-        # One person's word that there is another copy is not enough: what was collected, or lies
-        # in a backup, was read by a program.
-        if not any(other.made_from is None or other.backup is not None for other in left):
-            yield refuse("I-26", "last_copy_needs_a_case", copy.stream)
+def destroyed_elsewhere(case: Case, source: HoldingState) -> bool:
+    """Whether an original is not there, and a copy of the same content was destroyed in a case.
+
+    What was destroyed as one copy too many says nothing of its content.
+    """
+    if source.there:
+        return False
+    record = record_in(case, source)
+    same = {None, source.record, record.stream if record is not None else None}
+    for copy in offspring(case, source):
+        found = _case_of(case, copy) if copy.record in same else None
+        if found is None or copy.condition != "destroyed":
+            continue
+        if found.items.get(copy.stream) == "destroyed":
+            return True
+    return False
+
+
+def _case_of(case: Case, copy: HoldingState) -> CaseState | None:
+    """The latest destruction case of a copy, if its ground is one of the content's."""
+    found = case.world.state(copy.destruction, CaseState) if copy.destruction else None
+    return found if found is not None and found.ground != "redundant_copy" else None

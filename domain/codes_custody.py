@@ -60,6 +60,18 @@ RestrictReason = Literal[
     "pending_consent",
     "consent_withdrawn",
 ]
+PurposeEnd = Literal[
+    "purpose_achieved",
+    "purpose_impossible",
+    "not_needed",
+    "service_ended",
+    "period_over",
+    "consent_withdrawn",
+    "unlawful",
+    "other_statute",
+]
+HoldScope = Literal["ids", "subject", "engagement", "query"]
+AnonymizationTechnique = Literal["drop_columns", "generalize", "suppress_rows", "sort_rows"]
 RetentionTrigger = Literal[
     "created",
     "collected",
@@ -101,7 +113,9 @@ DestructionGround = Literal[
 ItemOutcome = Literal["destroyed", "failed", "unknown"]
 VerificationMethod = Literal["read_back", "sample", "device_log", "visual"]
 VerificationResult = Literal["pass", "fail", "unknown"]
-CertificateVerdict = Literal["destroyed", "partial"]
+CertificateVerdict = Literal["destroyed", "partial", "failed", "unknown"]
+KeyCopyKind = Literal["live", "backup", "escrow", "export"]
+SerialSource = Literal["label", "device", "bridge", "document"]
 
 TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
     "AccessPurpose": (
@@ -221,6 +235,40 @@ TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
             ("case_closed", "案件办结", "Case closed"),
         ),
     ),
+    "PurposeEnd": (
+        "目的终止原因",
+        "How a purpose ended",
+        (
+            ("purpose_achieved", "目的已实现", "Purpose achieved"),
+            ("purpose_impossible", "目的无法实现", "Purpose cannot be achieved"),
+            ("not_needed", "为实现目的不再必要", "No longer needed for the purpose"),
+            ("service_ended", "停止提供产品或者服务", "Product or service no longer provided"),
+            ("period_over", "保存期限已届满", "Storage period over"),
+            ("consent_withdrawn", "个人撤回同意", "Consent withdrawn"),
+            ("unlawful", "处理违法或者违反约定", "Processed against law or agreement"),
+            ("other_statute", "法律、行政法规规定的其他情形", "Another case that a statute names"),
+        ),
+    ),
+    "HoldScope": (
+        "冻结范围",
+        "What a hold was placed on",
+        (
+            ("ids", "逐一列明", "Things named one by one"),
+            ("subject", "某个人的资料", "What is held about a person"),
+            ("engagement", "整个项目", "A whole engagement"),
+            ("query", "查询所得", "What a query found"),
+        ),
+    ),
+    "AnonymizationTechnique": (
+        "匿名化技术",
+        "Anonymisation technique",
+        (
+            ("drop_columns", "删除标识列", "Identifying columns dropped"),
+            ("generalize", "泛化", "Values generalised"),
+            ("suppress_rows", "抑制小组", "Rows of small groups suppressed"),
+            ("sort_rows", "按值重排", "Rows put in order of their values"),
+        ),
+    ),
     "DisposalAction": (
         "处置动作",
         "Disposal action",
@@ -310,6 +358,28 @@ TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
         (
             ("destroyed", "已销毁", "Destroyed"),
             ("partial", "部分销毁", "Partly destroyed"),
+            ("failed", "未通过核验", "Did not pass verification"),
+            ("unknown", "无法核验", "Cannot be verified"),
+        ),
+    ),
+    "KeyCopyKind": (
+        "密钥副本种类",
+        "Kind of key copy",
+        (
+            ("live", "在用密钥库", "Keystore in use"),
+            ("backup", "密钥库备份", "Backup of the keystore"),
+            ("escrow", "密钥托管", "Escrow"),
+            ("export", "随件移交的密钥", "Export"),
+        ),
+    ),
+    "SerialSource": (
+        "序列号来源",
+        "How a serial number was read",
+        (
+            ("label", "铭牌", "From the label"),
+            ("device", "设备自报", "From the device itself (SMART)"),
+            ("bridge", "转接盒所报", "From a dock or bridge, not the drive"),
+            ("document", "采购单据", "From purchase papers"),
         ),
     ),
 }

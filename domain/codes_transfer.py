@@ -88,6 +88,19 @@ RightsRequestType = Literal[
     "deregister",
     "deceased_relative",
 ]
+RequestChannel = Literal[
+    "in_person", "telephone", "letter", "email", "online", "agent", "authority"
+]
+IdentityMethod = Literal[
+    "document_seen",
+    "account_login",
+    "code_to_known_contact",
+    "known_details",
+    "power_of_attorney",
+    "kinship_proof",
+]
+RequestDecision = Literal["fulfil", "partial", "refuse"]
+RequestEnding = Literal["completed", "withdrawn"]
 IncidentKind = Literal[
     "leak",
     "tamper",
@@ -260,6 +273,48 @@ TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
             ("withdraw", "撤回同意", "Withdraw consent"),
             ("deregister", "注销", "Deregister account"),
             ("deceased_relative", "近亲属请求", "Relative of deceased"),
+        ),
+    ),
+    "RequestChannel": (
+        "请求途径",
+        "Channel of a request",
+        (
+            ("in_person", "当面", "In person"),
+            ("telephone", "电话", "Telephone"),
+            ("letter", "信函", "Letter"),
+            ("email", "电子邮件", "E-mail"),
+            ("online", "线上渠道", "Online"),
+            ("agent", "代理人", "Through an agent"),
+            ("authority", "主管部门转办", "Passed on by an authority"),
+        ),
+    ),
+    "IdentityMethod": (
+        "身份核验方式",
+        "Method of checking an identity",
+        (
+            ("document_seen", "查验证件", "Document seen"),
+            ("account_login", "账号登录", "Login to the account"),
+            ("code_to_known_contact", "向已留联系方式发验证码", "Code sent to a known contact"),
+            ("known_details", "核对已留信息", "Details compared with those known"),
+            ("power_of_attorney", "查验授权委托书", "Power of attorney seen"),
+            ("kinship_proof", "查验近亲属关系证明", "Proof of kinship seen"),
+        ),
+    ),
+    "RequestDecision": (
+        "请求决定",
+        "Decision on a request",
+        (
+            ("fulfil", "同意", "Fulfil"),
+            ("partial", "部分同意", "Fulfil in part"),
+            ("refuse", "拒绝", "Refuse"),
+        ),
+    ),
+    "RequestEnding": (
+        "请求办结方式",
+        "Ending of a request",
+        (
+            ("completed", "办结", "Completed"),
+            ("withdrawn", "本人撤回", "Withdrawn by the person"),
         ),
     ),
     "IncidentKind": (

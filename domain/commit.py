@@ -36,6 +36,9 @@ from domain.values import Event, later, malformed, moment
 _TIME_FIELDS = (
     "departed_at", "arrived_at", "discovered_at", "suspected_since", "started_at", "ended_at",
     "begins", "ends", "period_from", "period_to", "released_at", "received_at", "effective_at",
+    "made_at",
+    "issued_at",
+    "notified_at",
 )  # fmt: skip
 _STREAM_FIELDS = (
     "party",

@@ -22,7 +22,9 @@ class HoldingState(State):
     `record`: the one record that it is a copy of, None for a copy in which something was collected
     and for copies made of such a one whole; `made_from` and `copies` link originals and copies;
     `holds`: those placed on this copy by name; `handover`, `destruction`: the latest case that
-    lists it; `backup`: the backup that it belongs to. `in_transit` and `received` are words of the
+    lists it; `backup`: the backup that it belongs to, `restored`: whether it was made from one;
+    `object`: what it is encrypted to, `key`: the data key of its creation; `anonymized`: the record
+    with the anonymous content that was made of it. `in_transit` and `received` are words of the
     register; this fold knows of a handover under way by `handover`.
     """
 
@@ -37,24 +39,40 @@ class HoldingState(State):
     handover: str | None = None
     destruction: str | None = None
     backup: str | None = None
+    object: str = ""
+    key: str = ""
+    restored: bool = False
+    anonymized: str | None = None
 
     @property
     def there(self) -> bool:
         """Whether acts on this copy are still possible."""
         return self.condition in ("present", "in_transit", "received")
 
+    @property
+    def gone(self) -> bool:
+        """Whether it was destroyed or given back; what is lost may be found."""
+        return self.condition in ("destroyed", "returned")
+
+    @property
+    def was_read(self) -> bool:
+        """Whether a program read it when it was made: for a backup, or restored from one."""
+        return self.backup is not None or self.restored
+
 
 class RecordLike(State):
     """What copies need to know of their record; `domain.record.RecordState` extends it.
 
     `holdings`: the copies that its content was taken from, by collection and by corrections;
-    `copies`: further ones that name it.
+    `copies`: further ones that name it; `requests`: its version when each person's request about it
+    was received.
     """
 
     engagement: str = ""
     holdings: tuple[str, ...] = ()
     copies: list[str] = field(default_factory=list)
     holds: set[str] = field(default_factory=set)
+    requests: dict[str, int] = field(default_factory=dict)
 
     def lies_in(self, holding: HoldingState) -> bool:
         """Whether a holding is a copy of this record."""
@@ -204,7 +222,7 @@ def over(case: Case, record: RecordLike) -> bool:
         if first is not None and first.there:
             return False
     found = copies_of_record(case, record)
-    return bool(found) and all(copy.condition in ("destroyed", "returned") for copy in found)
+    return bool(found) and all(copy.gone for copy in found)
 
 
 def holds_on(case: Case, holding: HoldingState) -> list[str]:

@@ -35,6 +35,7 @@ from domain.values import (
     Digest,
     Event,
     HoldingId,
+    KeyCopyId,
     Time,
 )
 
@@ -181,9 +182,12 @@ class DestructionCertified(
     """出具销毁证明: what was destroyed and verified, and what is known to remain.
 
     `destroyed`, `failed`: counts of the list; `remaining`: copies still there that hold what the
-    list held, at most 200, and `remaining_count` how many there are; `verdict`: `destroyed` only
-    if nothing failed and nothing remains, else `partial` (部分销毁). Sealed: `residual` (what is
-    known of copies out of reach), `remark`.
+    list held, at most 200, and `remaining_count` how many there are; `key_copies` and their count:
+    the same for copies of keys in which one of the case's may still be, with one more in the count
+    while the medium of the keystore itself was never named (`live`); `verdict`: `destroyed` only
+    if nothing failed and nothing remains, else `partial` (部分销毁), and never another one. Sealed:
+    `residual` (what is known of copies out of reach), `destination` (where the media went),
+    `environment`.
     """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"custodian", "archivist", "dpo"})
@@ -196,12 +200,15 @@ class DestructionCertified(
     failed: Count
     remaining: Annotated[list[HoldingId], _MANY] = []  # noqa: RUF012
     remaining_count: Count
+    key_copies: Annotated[list[KeyCopyId], _MANY] = []  # noqa: RUF012
+    key_copies_count: Count = 0
 
 
 class CaseState(ListState):
     """A destruction case.
 
-    `items` maps a copy to its outcome; `approvals` an approver to the accepted time.
+    `items` maps a copy to its outcome; `approvals` an approver to the accepted time; `keys`: the
+    data keys shredded with it.
     """
 
     ground: str = ""
@@ -211,6 +218,7 @@ class CaseState(ListState):
     operators: set[str] = field(default_factory=set)
     verified: dict[str, str] = field(default_factory=dict)
     taken_off: set[str] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
     ended: str = ""
 
     @property
@@ -258,6 +266,7 @@ def _rejected(state: CaseState, _: DestructionRejected, __: int, ___: str) -> Ca
 @evolves(DestructionExecuted)
 def _executed(state: CaseState, event: DestructionExecuted, _: int, __: str) -> CaseState:
     state.operators.add(event.by)
+    state.keys.update(event.keys)
     for result in event.results:
         state.items[result.holding] = result.outcome
         state.verified.pop(result.holding, None)

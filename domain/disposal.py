@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
 
 from msgspec import UNSET
 
 from domain.actor import ActorState
-from domain.copies import claimed, copies_of_record, holdings, offspring, original, record_in
+from domain.copies import (
+    HoldingState,
+    claimed,
+    copies_of_record,
+    holdings,
+    offspring,
+    original,
+    record_in,
+)
 from domain.destruction import (
     CaseState,
     DestructionApproved,
@@ -19,8 +28,16 @@ from domain.destruction import (
     DestructionVerified,
     DisposalAppraised,
 )
-from domain.guards import STATUTE_ORDERS, against_destruction, against_shredding, own_copies
+from domain.guards import (
+    STATUTE_ORDERS,
+    against_destruction,
+    against_shredding,
+    own_copies,
+    watched_by_others,
+)
 from domain.judging import Case, Refusal, refuse, rule
+from domain.keycopy import keystore_named
+from domain.keycopy import left as key_copies_left
 from domain.listing import continues, same_list
 from domain.values import MAX_LISTED, Event, later
 
@@ -128,9 +145,7 @@ def executed_as_approved(case: Case, event: DestructionExecuted) -> Iterator[Ref
         done = item in state.taken_off or state.items.get(item) == "destroyed"
         if item not in state.items or done or named.count(item) != 1:
             yield refuse("I-21", "not_an_open_item", item)
-    if event.by in event.witnesses:
-        yield refuse("I-07", "operator_is_witness", event.by)
-    yield from _witnesses(case, event)
+    yield from watched_by_others(case, event, event.witnesses)
     if not event.started_at <= event.ended_at <= case.statement.accepted:
         yield refuse("I-04", "ended_before_started", event.stream)
     if not event.results and not event.keys:
@@ -156,17 +171,6 @@ def _approved_before(case: Case, state: CaseState, started: str) -> Iterator[Ref
         yield refuse("I-27", "approvers_of_one_function", state.stream)
     elif len(before) < needed or len(at_the_start) < 2:  # noqa: PLR2004
         yield refuse("I-27", "started_before_approval", state.stream)
-
-
-def _witnesses(case: Case, event: DestructionExecuted) -> Iterator[Refusal]:
-    for witness in event.witnesses:
-        actor = case.world.before(witness, ActorState)
-        if event.witnesses.count(witness) != 1:
-            yield refuse("I-07", "person_signs_twice", witness)
-        if actor is None or not actor.holds(
-            "destruction_witness", event.engagement, case.statement.accepted
-        ):
-            yield refuse("I-09", "role_not_held", witness)
 
 
 @rule(DestructionVerified)
@@ -200,7 +204,7 @@ def failed_items_are_not_destroyed(case: Case, event: DestructionFailed) -> Iter
 
 @rule(DestructionCertified)
 def certified_only_with_a_pass(case: Case, event: DestructionCertified) -> Iterator[Refusal]:
-    """Every item executed and verified, or taken off; what remains is named (I-30, I-35)."""
+    """Every item executed and verified, or taken off; what remains is named (I-29, I-30, I-35)."""
     state = case.world.state(event.stream, CaseState)
     if state is None:
         return
@@ -210,24 +214,65 @@ def certified_only_with_a_pass(case: Case, event: DestructionCertified) -> Itera
             yield refuse("I-30", "item_did_not_pass", item)
     if not kept:
         yield refuse("I-30", "nothing_was_destroyed", event.stream)
-    left = remaining(case, kept)
-    partial = bool(left or state.taken_off)
+    left, keys = remaining(case, kept), keys_left(case, state)
     if (event.destroyed, event.failed, event.remaining_count) != (
         len(kept), len(state.taken_off), len(left),
     ):  # fmt: skip
         yield refuse("I-35", "counts_do_not_fit", event.stream)
     if event.remaining != left[:MAX_LISTED]:
         yield refuse("I-35", "remaining_copies_left_out", event.stream)
-    if (event.verdict == "partial") != partial:
+    if (event.key_copies, event.key_copies_count) != (keys.copies[:MAX_LISTED], keys.places):
+        yield refuse("I-29", "key_copies_left_out", event.stream)
+    if event.verdict != certifiable(state, left, keys):
         yield refuse("I-35", "verdict_does_not_fit", event.stream)
 
 
+def certifiable(
+    state: CaseState, left: Sequence[str], keys: KeysLeft
+) -> Literal["destroyed", "partial"]:
+    """What a certificate says of a case that passed: `destroyed` only if nothing is left (I-29)."""
+    return "partial" if left or keys.places or state.taken_off else "destroyed"
+
+
+class KeysLeft(NamedTuple):
+    """Where one of a case's keys may still be: copies by their ids, and how many places in all.
+
+    The keystore itself is one more of them while nobody of the party has named its medium (`live`).
+    """
+
+    copies: list[str]
+    places: int
+
+
+def keys_left(case: Case, state: CaseState) -> KeysLeft:
+    """Where the keys that were shredded with a case may still be; nowhere if none was (I-29)."""
+    copies = key_copies_left(case, state.keys)
+    proposer = case.world.before(state.proposer, ActorState)
+    named = proposer is not None and keystore_named(case, proposer.party)
+    return KeysLeft(copies, len(copies) + bool(state.keys and not named))
+
+
 def remaining(case: Case, items: Sequence[str]) -> list[str]:
-    """The copies still there that hold what the destroyed `items` held, in order of their ids."""
+    """The copies not gone that hold anything the destroyed `items` held, in order of their ids.
+
+    Further copies and corrected contents of every record in them, rows of a table included; and
+    what is lost: somebody may find it.
+    """
     gone, left = set(items), set[str]()
     for copy in holdings(case, items):
-        found = offspring(case, original(case, copy))
+        first = original(case, copy)
+        found = offspring(case, first)
         if (record := record_in(case, copy)) is not None:
             found += copies_of_record(case, record)
-        left.update(other.stream for other in found if other.there)
+        else:
+            found += _copies_of_rows(case, first.stream)
+        left.update(other.stream for other in found if not other.gone)
     return sorted(left - gone)
+
+
+def _copies_of_rows(case: Case, table: str) -> list[HoldingState]:
+    """Where the records in a copy of many lie, each by its own corrections and copies, too."""
+    named = ("copies of contents", table)
+    return case.world.once(
+        named, lambda: holdings(case, sorted(case.world.source.copies_of_contents(table)))
+    )

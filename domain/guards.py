@@ -45,6 +45,20 @@ def own_copies(case: Case, event: Event, streams: Sequence[str]) -> Iterator[Ref
             yield refuse("I-09", "not_the_actors_party", copy.custodian)
 
 
+def watched_by_others(case: Case, event: Event, witnesses: Sequence[str]) -> Iterator[Refusal]:
+    """Whoever watches is not who did it, is named once, and is a witness by role (I-07, I-09)."""
+    if event.by in witnesses:
+        yield refuse("I-07", "operator_is_witness", event.by)
+    for witness in witnesses:
+        actor = case.world.before(witness, ActorState)
+        if witnesses.count(witness) != 1:
+            yield refuse("I-07", "person_signs_twice", witness)
+        if actor is None or not actor.holds(
+            "destruction_witness", event.engagement, case.statement.accepted
+        ):
+            yield refuse("I-09", "role_not_held", witness)
+
+
 def against_destruction(
     case: Case, streams: Iterable[str], doomed: set[str], ground: str
 ) -> Iterator[Refusal]:
@@ -75,7 +89,9 @@ def _still_kept(case: Case, copy: HoldingState) -> Iterator[Refusal]:
         yield refuse("I-26", "minimum_period_runs", copy.stream)
     for record in _examples(case, contents):
         if not record.retained:
-            yield refuse("I-26", "no_period_assigned", record.stream)
+            # Whose purpose has ended goes where no duty keeps it; that needs a classification.
+            if record.ended is None or record.classification is None:
+                yield refuse("I-26", "no_period_assigned", record.stream)
         elif record.retained_categories != frozenset(record.categories):
             yield refuse("I-26", "period_of_other_categories", record.stream)
         named = {name for period in record.periods.values() for name in period.rules}
@@ -163,9 +179,12 @@ def against_shredding(case: Case, keys: Sequence[str], gone: set[str]) -> Iterat
 def against_transfer(case: Case, streams: Iterable[str]) -> Iterator[Refusal]:
     """Why copies may not be handed over.
 
-    They hold nothing (I-11), are not ready for others, or are in another case (I-21).
+    They hold nothing (I-11), are not ready for others, or are in another case (I-21). What was
+    encrypted here stays: whoever destroyed it elsewhere could not reach object and key (I-21).
     """
     for copy in holdings(case, streams):
+        if copy.object:
+            yield refuse("I-21", "encrypted_copy_stays", copy.stream)
         for stream in (copy.handover, copy.destruction):
             if claimed(case, copy, stream) is not None:
                 yield refuse("I-21", "copy_is_in_a_case", str(stream))

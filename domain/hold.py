@@ -1,8 +1,9 @@
 """Holds: what may not be destroyed, whatever else permits it (冻结).
 
-A hold covers records, copies or whole engagements by id; what a query found is placed as the ids it
-found. It stops every destructive path (I-28) and gives no right to use anything (I-34). A further
-placement on the same hold widens it; a release ends all of it and takes two persons.
+A hold covers records, copies or whole engagements by id; what a query found, or what is held about
+a person, is placed as the ids it found then: what comes later is not held by it. It stops every
+destructive path (I-28) and gives no right to use anything (I-34). A further placement on the same
+hold widens it; a release ends all of it and takes two persons.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
-from msgspec import Meta, field
+from msgspec import UNSET, Meta, UnsetType, field
 
 from domain.actor import ActorState
-from domain.codes import HoldReason
+from domain.codes import HoldReason, HoldScope
 from domain.copies import HoldingState, RecordLike, kept_by
 from domain.engagement import EngagementState
 from domain.judging import Case, Refusal, State, affects, evolves, refuse, rule
@@ -32,8 +33,9 @@ OUTSIDE: frozenset[str] = frozenset({"counsel", "external_auditor", "court", "re
 class LegalHoldPlaced(Event, frozen=True, kw_only=True, tag="hold.legal_hold_placed"):
     """冻结: nothing of this is destroyed until the hold is released.
 
-    At most 200 ids in all; a longer list takes several events. Sealed: `authority` (whose order,
-    which number), `remark`.
+    At most 200 ids in all; a longer list takes several events. `scope`: what it was placed on, if
+    that is told. Sealed: `authority` (whose order, which number), `remark`, `scope` (the query, or
+    whose records).
     """
 
     ROLES: ClassVar[frozenset[str]] = HOLDERS
@@ -41,6 +43,7 @@ class LegalHoldPlaced(Event, frozen=True, kw_only=True, tag="hold.legal_hold_pla
 
     stream: HoldId
     reason: HoldReason
+    scope: HoldScope | UnsetType = UNSET
     records: Annotated[list[RecordId], Meta(max_length=MAX_LISTED)] = []  # noqa: RUF012
     holdings: Annotated[list[HoldingId], Meta(max_length=MAX_LISTED)] = []  # noqa: RUF012
     engagements: Annotated[list[EngagementId], Meta(max_length=MAX_LISTED)] = []  # noqa: RUF012
@@ -115,6 +118,8 @@ def covers_what_exists(case: Case, event: LegalHoldPlaced) -> Iterator[Refusal]:
         yield refuse("I-06", "hold_is_released", event.stream)
     if state is not None:
         yield from _of_its_party(case, event, state)
+    elif event.sealed is UNSET:
+        yield refuse("I-28", "hold_without_authority", event.stream)
     if not event.mentions:
         yield refuse("I-28", "hold_covers_nothing", event.stream)
     if len(set(event.mentions)) != len(event.mentions) or len(event.mentions) > MAX_LISTED:
@@ -138,8 +143,9 @@ def _within_reach(case: Case, event: LegalHoldPlaced) -> Iterator[Refusal]:
     actor = case.world.before(event.by, ActorState)
     if actor is None or event.role in OUTSIDE:
         return
-    for stream in event.records:
-        record = case.world.state(stream, RecordLike)
+    known = [case.world.state(stream, RecordLike) for stream in event.records]
+    case.world.preload(copy for record in known if record is not None for copy in record.holdings)
+    for stream, record in zip(event.records, known, strict=True):
         if record is not None and not kept_by(case, record, actor.party):
             yield refuse("I-09", "not_the_actors_party", stream)
     for stream in event.holdings:

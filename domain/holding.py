@@ -12,12 +12,21 @@ from typing import ClassVar
 from msgspec import UNSET, UnsetType
 
 from domain.actor import ActorState
+from domain.backup import destroyed_elsewhere, to_be_destroyed
 from domain.codes import BackupMedium, MediumForm
-from domain.copies import HoldingState, RecordLike, claimed, holds_on, original, over
+from domain.copies import (
+    HoldingState,
+    RecordLike,
+    claimed,
+    holdings,
+    holds_on,
+    original,
+    over,
+)
 from domain.guards import against_sharing
 from domain.judging import Case, Refusal, State, affects, evolves, refuse, rule
 from domain.party import PartyState
-from domain.values import Count, Event, HoldingId, PartyId, RecordId, Time
+from domain.values import Count, Digest, Event, HoldingId, PartyId, RecordId, Time
 
 KEEPERS: frozenset[str] = frozenset({"collector", "custodian", "archivist", "destruction_operator"})
 
@@ -28,6 +37,10 @@ class HoldingCreated(Event, frozen=True, kw_only=True, tag="holding.created"):
     The holding in which a record is collected comes first and names no `record`: the record (or
     each row of it) names the holding. A further copy names its `record`, what it was `made_from`,
     or both; without `record` it holds whatever the copy that it was made from holds.
+
+    `object`: the SHA-256 of the ciphertext of a copy that Muniment encrypted. It is under the data
+    key `sealed.key` of this event and no other copy's; `size` and the sealed `content` are those
+    of the plain bytes, `location` is `vault`, a path or `s3://bucket/key`.
     """
 
     ROLES: ClassVar[frozenset[str]] = KEEPERS
@@ -41,6 +54,7 @@ class HoldingCreated(Event, frozen=True, kw_only=True, tag="holding.created"):
     encrypted: bool
     record: RecordId | UnsetType = UNSET
     made_from: HoldingId | UnsetType = UNSET
+    object: Digest | UnsetType = UNSET
 
     @property
     def mentions(self) -> tuple[str, ...]:
@@ -93,6 +107,8 @@ def _created(_: None, event: HoldingCreated, __: int, ___: str) -> HoldingState:
         event.medium,
         None if event.record is UNSET else event.record,
         made_from=None if event.made_from is UNSET else event.made_from,
+        object="" if event.object is UNSET else event.object,
+        key="" if event.sealed is UNSET else event.sealed.key,
     )
 
 
@@ -136,6 +152,17 @@ def created_by_its_custodian(case: Case, event: HoldingCreated) -> Iterator[Refu
 
 
 @rule(HoldingCreated)
+def objects_are_encrypted(_: Case, event: HoldingCreated) -> Iterator[Refusal]:
+    """A copy with a ciphertext is an encrypted one, and no paper."""
+    if event.object is UNSET:
+        return
+    if not event.encrypted:
+        yield refuse("I-02", "object_must_be_encrypted", event.stream)
+    if event.form == "paper" or event.medium == "paper_copy":
+        yield refuse("I-02", "object_is_no_paper", event.stream)
+
+
+@rule(HoldingCreated)
 def copies_have_an_origin(case: Case, event: HoldingCreated) -> Iterator[Refusal]:
     """A further copy is of a record that is not over, and of a copy of it that is still there.
 
@@ -154,7 +181,7 @@ def copies_have_an_origin(case: Case, event: HoldingCreated) -> Iterator[Refusal
     if source is None:
         yield refuse("I-00", "unknown_holding", event.made_from)
         return
-    if not source.there:
+    if not source.there and not _survives(case, source):
         yield refuse("I-03", f"holding_is_{source.condition}", event.made_from)
     if record is not None and not record.lies_in(original(case, source)):
         yield refuse("I-00", "holding_of_another_record", event.made_from)
@@ -166,6 +193,17 @@ def copies_have_an_origin(case: Case, event: HoldingCreated) -> Iterator[Refusal
         yield refuse("I-01", "source_custodian_must_sign", source.custodian)
     if source.custodian != event.custodian:
         yield from against_sharing(case, source)
+
+
+def _survives(case: Case, source: HoldingState) -> bool:
+    """Whether a lost original lives on in a copy that a program made of it (I-20).
+
+    What was destroyed or given back does not come again, neither does what was destroyed in a copy.
+    """
+    if source.condition != "lost" or destroyed_elsewhere(case, source):
+        return False
+    read = [copy for copy in holdings(case, source.copies) if copy.there and copy.was_read]
+    return any(c.custodian == source.custodian and not to_be_destroyed(case, c) for c in read)
 
 
 @rule(HoldingMoved, HoldingReturned, HoldingLost)

@@ -58,6 +58,7 @@ RULE_CODES: Mapping[str, str] = {
     "I-15": "access_needs_grant_and_purpose",
     "I-16": "review_cadence",
     "I-18": "verify_before_archive",
+    "I-20": "restore_replays_destruction",
     "I-21": "list_is_frozen",
     "I-23": "dual_signature",
     "I-26": "retention_blocks_destruction",
@@ -68,6 +69,7 @@ RULE_CODES: Mapping[str, str] = {
     "I-33": "restricted_means_restricted",
     "I-35": "all_copies",
     "I-36": "original_paper_guard",
+    "I-38": "rights_clock",
 }
 
 
@@ -150,6 +152,13 @@ class Keys(Struct, frozen=True):
     streams: frozenset[str] = frozenset()
 
 
+class Shredded(Struct, frozen=True):
+    """That a data key was shredded: the stream whose event says so, and when it was accepted."""
+
+    stream: str
+    accepted: str
+
+
 class Accesses(Struct, frozen=True):
     """The register of accesses over a span of accepted time: counts, and who accessed."""
 
@@ -180,11 +189,23 @@ class Source(Protocol):
     def contents(self, holding: str) -> Contents:
         """What was collected in a copy, or lies in it by a correction, before this commit."""
 
+    def copies_of_contents(self, holding: str) -> frozenset[str]:
+        """Every copy of any record that lies in a copy, before this commit, gone ones included.
+
+        The copy itself, those in which it was collected, corrected or copied, and whole copies.
+        """
+
     def keys(self, holding: str) -> Keys:
         """The data keys that a copy and what lies in it are sealed under, before this commit."""
 
     def keys_elsewhere(self, keys: frozenset[str], streams: frozenset[str]) -> frozenset[str]:
         """Those of `keys` that events of other streams than `streams` are sealed under, too."""
+
+    def shredded(self, keys: frozenset[str]) -> Mapping[str, Shredded]:
+        """Those of `keys` that an event says were shredded, before this commit."""
+
+    def key_copies(self) -> frozenset[str]:
+        """The copies of keys that nobody has said are destroyed, before this commit."""
 
     def accesses(self, engagement: str, first: str, last: str) -> Accesses:
         """Accesses under an engagement accepted from `first` up to, and without, `last`."""

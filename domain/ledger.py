@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+from msgspec import UNSET, Struct, UnsetType
+
 from domain.actor import ActorState, administrator_of_everything
 from domain.codes import Jurisdiction
 from domain.judging import Case, Refusal, State, evolves, refuse, rule
 from domain.keys import KeyState
 from domain.party import PartyState
+from domain.privacy import looks_personal
 from domain.values import (
     Code,
     CommitId,
+    Count,
     Date,
     Digest,
     DraftId,
@@ -25,6 +29,7 @@ from domain.values import (
     KeyId,
     LedgerId,
     Nonce,
+    Ordinal,
     Origin,
     PartyId,
     PolicyId,
@@ -32,11 +37,28 @@ from domain.values import (
 )
 
 
+class Former(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The ledger that lost entries, and that this one continues (DESIGN 5).
+
+    `zero`: SHA-256 of its entry 0; `size` and `root`: the head that is left of it; `lost_to`: the
+    index of the last entry that it is known to have had, so that entries `size` to `lost_to` are
+    lost; `lost_root`: the root that was seen over them. Both absent: how many are lost is unknown.
+    """
+
+    origin: Origin
+    ledger: LedgerId
+    zero: Digest
+    size: Ordinal
+    root: Digest
+    lost_to: Count | UnsetType = UNSET
+    lost_root: Digest | UnsetType = UNSET
+
+
 class LedgerInitialized(Event, frozen=True, kw_only=True, tag="ledger.initialized"):
     """账本建立: the ledger is opened, and its own keys are enrolled.
 
     `nonce`: 32 random bytes, so that no two ledgers share entry 0; `checkpoint_key` signs
-    checkpoints; drafts are sealed to `seal_key`.
+    checkpoints; drafts are sealed to `seal_key`; `former`: the ledger that this one continues.
     """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"administrator"})
@@ -53,6 +75,7 @@ class LedgerInitialized(Event, frozen=True, kw_only=True, tag="ledger.initialize
     nonce: Nonce
     checkpoint_key: Key
     seal_key: Key
+    former: Former | UnsetType = UNSET
 
     @property
     def enrolled_keys(self) -> tuple[Key, ...]:
@@ -162,6 +185,24 @@ def initialized_once(case: Case, event: LedgerInitialized) -> Iterator[Refusal]:
         yield refuse("I-01", "ledger_key_form", event.stream)
     if case.world.before(event.owner, PartyState) is None:
         yield refuse("I-09", "unknown_party", event.owner)
+
+
+@rule(LedgerInitialized)
+def continues_another(_: Case, event: LedgerInitialized) -> Iterator[Refusal]:
+    """A ledger that continues one goes by another origin, and says truly what that one lost."""
+    former = event.former
+    if former is UNSET:
+        return
+    if former.origin == event.origin or former.ledger == event.stream:
+        yield refuse("I-06", "ledger_continues_itself", former.ledger)
+    if {"commit", "a"} & set(former.origin.split("/")):
+        yield refuse("I-02", "origin_reserved_segment", former.ledger)
+    if looks_personal(former.origin):
+        yield refuse("I-02", "code_looks_personal", former.ledger)
+    if (former.lost_to is UNSET) != (former.lost_root is UNSET) or (
+        former.lost_to is not UNSET and former.lost_to < former.size
+    ):
+        yield refuse("I-06", "lost_range_malformed", former.ledger)
 
 
 rule(LedgerKeyRotated)(administrator_of_everything)

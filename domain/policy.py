@@ -10,6 +10,7 @@ statute's entry is refused, so that no citation silently outlives an amendment. 
     [cadence]         what recurs, in days       [deadlines]    what falls due once
     [thresholds]      how many persons           [training]     mode = "warn" | "block"
     [classification]  profile
+    [calendar]?       utc_offset_minutes?, days_off?, made_up?: which days are worked
     [statutes.ID]     zh, en, kind, version, in_force?, dates
     [rules."I-NN"]    code, basis = [citation, …]
     [[retention]]     id, zh, en, automatic?, minimum?, maximum?, trigger?, action, basis,
@@ -47,6 +48,7 @@ from domain.retention import (
     retention_for,
 )
 from domain.statutes import Citation, Name, Statute, Text, citation_flaws
+from domain.workdays import Calendar, calendar_flaws
 
 MAX_POLICY_BYTES: Final = 256 * 1024
 
@@ -151,6 +153,7 @@ class _Pack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     statutes: dict[Name, Statute]
     rules: dict[RuleId, RuleBasis]
     retention: tuple[RetentionRule, ...]
+    calendar: Calendar = Calendar()
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -167,6 +170,7 @@ class Policy(Struct, frozen=True, kw_only=True):
     statutes: Mapping[str, Statute]
     rules: Mapping[str, RuleBasis]
     retention: Mapping[str, RetentionRule]
+    calendar: Calendar = Calendar()
 
     def retention_for(
         self, traits: Traits, chosen: Iterable[str] = ()
@@ -220,6 +224,7 @@ def parse_policy(data: bytes) -> Policy:
         statutes=pack.statutes,
         rules=pack.rules,
         retention={rule.id: rule for rule in pack.retention},
+        calendar=pack.calendar,
     )
 
 
@@ -227,6 +232,7 @@ def _flaws(pack: _Pack) -> Iterator[str]:
     """What the types cannot say about a pack."""
     for rule_id, rule in pack.rules.items():
         yield from citation_flaws(f"rules.{rule_id}", rule.basis, pack.statutes)
+    yield from (f"calendar: {flaw}" for flaw in calendar_flaws(pack.calendar))
     ids = [rule.id for rule in pack.retention]
     for name in sorted({name for name in ids if ids.count(name) > 1}):
         yield f"retention rule {name} stands twice"

@@ -47,7 +47,8 @@ class RecordCollected(Event, frozen=True, kw_only=True, tag="record.collected"):
 
     `holding`: the copy it was collected in; `items`: how many things the record is (rows of a
     series); `row`: 1-based data row, for a record that is one row of a table. Sealed: `title`,
-    `source` (whose statement), `content` (SHA-256), `notice` (reference, if any).
+    `source` (whose statement), `content` (SHA-256), `notice` (reference, if any); of a series
+    `rows` and `rows_seed`, so that one row of it can be proved.
     """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"collector"})
@@ -66,7 +67,7 @@ class RecordCollected(Event, frozen=True, kw_only=True, tag="record.collected"):
 
 
 class RecordCorrected(Event, frozen=True, kw_only=True, tag="record.corrected"):
-    """资料更正: a new state of the content. Sealed: `content`, `remark`."""
+    """资料更正: a new state of the content. Sealed: `content`, `remark`; `rows`, `rows_seed`."""
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"collector", "custodian"})
 
@@ -162,7 +163,9 @@ class RecordState(RecordLike, kw_only=True):
 
     `periods`: the latest assignment of retention by trigger; `digitized`: digital copies by the
     paper copy that they were made from, `unreviewed` those that nobody else has looked at since;
-    `restricted`: the event that restricted it, None if it is not.
+    `limited`: the event that restricted it, `ended` the one that said that its purpose has ended
+    (on the day `ended_on`; `withdrawn`: with the consent to it), `made_anonymous` the one that said
+    that it was made of another.
     """
 
     category: str
@@ -183,7 +186,16 @@ class RecordState(RecordLike, kw_only=True):
     notice_missing: bool = False
     digitized: dict[str, str] = field(default_factory=dict)
     unreviewed: set[str] = field(default_factory=set)
-    restricted: str | None = None
+    limited: str | None = None
+    ended: str | None = None
+    ended_on: str | None = None
+    withdrawn: bool = False
+    made_anonymous: str | None = None
+
+    @property
+    def restricted(self) -> str | None:
+        """The event since which it is only stored and protected: the end of its purpose, too."""
+        return self.limited or self.ended
 
     @property
     def retained(self) -> bool:
@@ -216,17 +228,11 @@ class RecordState(RecordLike, kw_only=True):
 @evolves(RecordCollected)
 def _collected(_: None, event: RecordCollected, __: int, ___: str) -> RecordState:
     return RecordState(
-        event.stream,
-        event.version,
-        category=event.category,
-        basis=event.basis,
-        engagement=event.engagement,
-        collected_by={event.by},
-        content_event=event.id,
-        holdings=(event.holding,),
-        categories=(event.category,),
+        event.stream, event.version, category=event.category, basis=event.basis,
+        engagement=event.engagement, collected_by={event.by}, content_event=event.id,
+        holdings=(event.holding,), categories=(event.category,),
         notice_missing=event.notice == "missing",
-    )
+    )  # fmt: skip
 
 
 @evolves(RecordCorrected)
@@ -405,6 +411,13 @@ def approved(case: Case, event: Event) -> bool:
     )
 
 
+def is_lower(state: RecordState, level: str, sensitivity: str) -> bool:
+    """Whether a classified record would be classified lower than it is, in either of the two."""
+    return _LEVELS.index(level) < _LEVELS.index(str(state.level)) or _SENSITIVITY.index(
+        sensitivity
+    ) < _SENSITIVITY.index(str(state.sensitivity))
+
+
 @rule(RecordReclassified)
 def downgrade_needs_two(case: Case, event: RecordReclassified) -> Iterator[Refusal]:
     """A lower level or sensitivity needs an approver besides the classifier (I-07)."""
@@ -414,10 +427,7 @@ def downgrade_needs_two(case: Case, event: RecordReclassified) -> Iterator[Refus
     if state.classification is None or event.supersedes != state.classification:
         yield refuse("I-06", "supersedes_not_current", event.supersedes)
         return
-    lower = _LEVELS.index(event.level) < _LEVELS.index(str(state.level)) or _SENSITIVITY.index(
-        event.sensitivity
-    ) < _SENSITIVITY.index(str(state.sensitivity))
-    if lower and not approved(case, event):
+    if is_lower(state, event.level, event.sensitivity) and not approved(case, event):
         yield refuse("I-07", "downgrade_needs_second_person", event.stream)
 
 

@@ -34,7 +34,8 @@ from ledger.evidence import decode_event, unb64url
 from ledger.facts import LedgerFacts
 from ledger.folder import Folder
 from ledger.keyfile import open_key
-from ledger.keystore import Keystore
+from ledger.keystore import Keystore, keeper_of
+from ledger.migrations import upgrade_earlier
 from ledger.privatekey import PrivateKey
 from ledger.rebuild import bring_up_to_date
 from ledger.recorder import CustodyRecorder, Receipt, Submission
@@ -98,6 +99,8 @@ class Ledger(Application[UUID]):
         try:
             self.engine = engine_for(folder.database, read_only=not writing)
             with self.engine.connect() as connection:
+                if writing:
+                    upgrade_earlier(connection)
                 check_format(connection)
                 bring_up_to_date(connection, writing=writing)
             super().__init__()
@@ -140,6 +143,7 @@ class Ledger(Application[UUID]):
             if self.writing and self._entry_zero:
                 self._check_identity(facts)
                 self.clock.forward_days = facts.policy().limits.clock_forward_days
+                self.folder.check_going_on()
                 self._check_pins(tree)
                 self._continues = True
 
@@ -200,7 +204,8 @@ class Ledger(Application[UUID]):
     def keystore(self) -> Keystore:
         """The keystore, opened when first needed."""
         if self._keystore is None:
-            self._keystore = Keystore.open(self.folder.keystore, self._passphrases("ledger"))
+            folder = self.folder.keystore
+            self._keystore = Keystore.open(folder, self._passphrases(keeper_of(folder)))
         return self._keystore
 
     # -- reading -----------------------------------------------------------------------------
@@ -261,8 +266,7 @@ class Ledger(Application[UUID]):
         """
         state = self.state(actor)
         if not isinstance(state, ActorState):
-            msg = "there is no actor {actor}"
-            raise UsageError(msg, "muniment actor list", actor=actor)
+            raise UsageError("there is no actor {actor}", "muniment actor list", actor=actor)
         active = state.active_key("act")
         if active is None:
             msg = "{actor} has no active key"

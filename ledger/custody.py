@@ -23,7 +23,7 @@ from domain.destruction import (
     DisposalAppraised,
 )
 from domain.digitization import RecordDigitized
-from domain.disposal import remaining
+from domain.disposal import certifiable, keys_left, remaining
 from domain.handover import (
     HandoverCancelled,
     HandoverConfirmed,
@@ -36,7 +36,8 @@ from domain.handover import (
 from domain.hold import HoldState, LegalHoldPlaced, LegalHoldReleased
 from domain.judging import Case, State, Statement, World
 from domain.listing import list_root
-from domain.restriction import ProcessingRestricted, RestrictionLifted
+from domain.restriction import ProcessingRestricted, PurposeEnded, RestrictionLifted
+from domain.rights import RequestState
 from domain.values import MAX_LISTED, Event
 from ledger.acting import Acting
 from ledger.acts import given, record_state, texts
@@ -55,6 +56,7 @@ _LISTS: Final[Mapping[type[State], tuple[str, str]]] = {
     HoldState: ("hold", "muniment hold list"),
     HandoverState: ("handover", "muniment handover list"),
     CaseState: ("destruction case", "muniment destroy list"),
+    RequestState: ("request", "muniment rights list"),
 }
 
 
@@ -161,14 +163,38 @@ def restrict(record: str, reason: str, review_on: str | None, remark: str | None
     return Proposal(ProcessingRestricted, record, fields, texts(remark=remark))
 
 
-def lift_restriction(ledger: Ledger, record: str, remark: str | None) -> Proposal:
-    """解除限制: an approver signs too. Raises `UsageError` for a record that is not restricted."""
+def lift_restriction(
+    ledger: Ledger,
+    record: str,
+    remark: str | None,
+    *,
+    basis: str | None = None,
+    purpose: str | None = None,
+) -> Proposal:
+    """解除限制: an approver signs too.
+
+    `basis`, `purpose`: on which the record is used again after the end of its purpose, which is
+    then what is lifted. Raises `UsageError` for a record that is not restricted so.
+    """
     state = record_state(ledger, record)
+    restricted = state.limited if basis is None else state.ended
     if state.restricted is None:
         msg = "the record is not restricted; nothing was changed"
         raise UsageError(msg, "muniment why RECORD")
-    fields = {"restricted": state.restricted}
-    return Proposal(RestrictionLifted, record, fields, texts(remark=remark))
+    if restricted is None and basis is None:
+        msg = "the record's purpose has ended; it is used again only on a new basis"
+        raise UsageError(msg, "muniment restriction lift RECORD --basis CODE --purpose TEXT")
+    if restricted is None:
+        msg = "the record's purpose has not ended; what restricts it is lifted without a basis"
+        raise UsageError(msg, "muniment restriction lift RECORD")
+    fields = {"restricted": restricted, **given(basis=basis)}
+    return Proposal(RestrictionLifted, record, fields, texts(remark=remark, purpose=purpose))
+
+
+def end_purpose(record: str, reason: str, ended_on: str, remark: str | None) -> Proposal:
+    """目的终止: from now on the record is restricted, or due where no minimum runs."""
+    fields = {"reason": reason, "ended_on": ended_on}
+    return Proposal(PurposeEnded, record, fields, texts(remark=remark))
 
 
 def place_hold(
@@ -178,9 +204,13 @@ def place_hold(
     holdings: Sequence[str] = (),
     engagements: Sequence[str] = (),
     hold: str | None = None,
+    scope: str | None = None,
     sealed: Mapping[str, str] | None = None,
 ) -> list[Proposal]:
-    """冻结: a new hold, or `hold` widened."""
+    """冻结: a new hold, or `hold` widened; `sealed` goes with the first event.
+
+    `scope`: a `HoldScope`, what it is placed on; a new hold seals the `authority` for it.
+    """
     stream = hold or new_ids("hold")[0]
     named = [*records, *holdings, *engagements]
     kinds = {"records": "record-", "holdings": "holding-", "engagements": "engagement-"}
@@ -188,7 +218,7 @@ def place_hold(
         Proposal(
             LegalHoldPlaced,
             stream,
-            {"reason": reason}
+            {"reason": reason, **given(scope=scope)}
             | {name: [i for i in part if i.startswith(kind)] for name, kind in kinds.items()},
             sealed if number == 0 else None,
         )
@@ -317,18 +347,24 @@ def take_off(case: str, items: Sequence[str], cause: str | None) -> list[Proposa
     ]
 
 
-def certify(ledger: Ledger, case: str, residual: str | None) -> Proposal:
-    """出具销毁证明: counts and remaining copies as the ledger has them now."""
+def certify(ledger: Ledger, case: str, residual: str | None = None, **more: str | None) -> Proposal:
+    """出具销毁证明: counts, remaining copies and copies of keys as the ledger has them now.
+
+    `more`: further texts, `destination` and `environment`.
+    """
     state = case_state(ledger, CaseState, case)
     destroyed = [item for item in state.items if item not in state.taken_off]
     with as_judged_now(ledger) as judging:
         left = remaining(judging, destroyed)
+        keys = keys_left(judging, state)
     fields = {
         "root": state.root,
-        "verdict": "partial" if left or state.taken_off else "destroyed",
+        "verdict": certifiable(state, left, keys),
         "destroyed": len(destroyed),
         "failed": len(state.taken_off),
         "remaining": left[:MAX_LISTED],
         "remaining_count": len(left),
+        "key_copies": keys.copies[:MAX_LISTED],
+        "key_copies_count": keys.places,
     }
-    return Proposal(DestructionCertified, case, fields, texts(residual=residual))
+    return Proposal(DestructionCertified, case, fields, texts(residual=residual, **more))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import time
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -10,13 +11,20 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from ledger.effects import expiring, pending
-from ledger.errors import MunimentError
+from ledger.effects.reapplying import come_back
+from ledger.effects.vaulting import DAY, encrypted_copies
+from ledger.errors import KeyAccessError, MunimentError
 from ledger.folder import Folder
+from ledger.keystore import SLOT_FILE
 from ledger.schema import WriterLock, check_format, engine_for, foreign_objects, trigger_names
 from ledger.signing import now
+from ledger.stream import object_size
 from ledger.tree import StoredTree
+from ledger.vault import Vault
+from projections import keycopies
 
 _PRIVATE = stat.S_IRWXG | stat.S_IRWXO
+_NAMED = 5
 
 
 class Check(Struct, frozen=True):
@@ -47,7 +55,7 @@ def examine(folder: Folder) -> Iterator[Check]:
 def _permissions(folder: Folder) -> Iterator[Check]:
     exposed = [
         path.relative_to(folder.path).as_posix()
-        for part in (folder.identity, folder.keystore)
+        for part in (folder.identity, folder.keystore, Vault(folder.path).path)
         if part.is_dir()
         for path in (part, *part.iterdir())
         if path.stat().st_mode & _PRIVATE
@@ -90,6 +98,9 @@ def _database(folder: Folder) -> Iterator[Check]:
             yield _triggers(connection)
             yield _integrity(connection)
             yield from _head(folder, connection)
+            yield from _come_back(folder, connection)
+            yield from _keystore_medium(connection)
+            yield from _vault(folder, connection)
     except (sa.exc.DatabaseError, MunimentError) as error:
         message = error.message if isinstance(error, MunimentError) else "ledger.db is damaged"
         yield Check("database", "failed", "{message}", {"message": message}, "muniment verify")
@@ -158,6 +169,89 @@ def _head(folder: Folder, connection: sa.Connection) -> Iterator[Check]:
             {"entries": head.entries - (others or 0)},
             "muniment checkpoint, and give it to somebody else",
         )
+
+
+def _vault(folder: Folder, connection: sa.Connection) -> Iterator[Check]:
+    """What lies in the vault against what events name; what is in the objects is not looked at."""
+    vault = Vault(folder.path)
+    wrong: dict[str, list[str]] = {"missing": [], "damaged": [], "left": []}
+    known: set[str] = set()
+    for copy in encrypted_copies(connection):
+        known.add(copy.object)
+        try:
+            size = vault.path_of(copy.object).stat().st_size
+        except OSError:
+            if copy.there and not copy.elsewhere:
+                wrong["missing"].append(copy.holding)
+            continue
+        if not copy.there:
+            wrong["left"].append(copy.holding)
+        elif size != object_size(copy.size):
+            wrong["damaged"].append(copy.holding)
+    yield from _objects_wrong(wrong)
+    old = [s for s in vault.strays(known.__contains__) if s.changed < time.time() - DAY]
+    if old:
+        yield Check(
+            "vault",
+            "warning",
+            "{count} files in the vault are named by no event: runs that were broken off",
+            {"count": len(old)},
+            "muniment vault check --remove-strays",
+        )
+    elif not any(wrong.values()):
+        yield Check("vault", "ok", "{count} encrypted copies are known", {"count": len(known)})
+
+
+def _objects_wrong(wrong: dict[str, list[str]]) -> Iterator[Check]:
+    texts = {
+        "missing": "the vault lacks the objects of {count} copies: {copies}",
+        "damaged": "the objects of {count} copies in the vault are damaged: {copies}",
+        "left": "{count} copies are recorded as gone, and their objects are in the vault: {copies}",
+    }
+    remedies = {"left": "where it was destroyed: muniment destroy verify CASE, then execute again"}
+    for kind, text in texts.items():
+        if found := wrong[kind]:
+            more = [*found[:_NAMED], *["…"][: len(found) > _NAMED]]
+            values = {"count": len(found), "copies": ", ".join(more)}
+            remedy = remedies.get(kind, "muniment vault check; restore them from a backup")
+            yield Check("vault", "failed", text, values, remedy)
+
+
+def _come_back(folder: Folder, connection: sa.Connection) -> Iterator[Check]:
+    """What a folder that was put back may lack, or have too much of."""
+    if folder.continued.exists():
+        yield Check(
+            "restored", "warning", "entries were lost; the ledger goes on under a new origin", {},
+            "trust/continued names it; this folder is only read",
+        )  # fmt: skip
+    elif folder.restored.exists():
+        yield Check(
+            "restored", "warning", "put together from a copy; what followed may be missing", {},
+            "muniment ledger refetch --from OTHER",
+        )  # fmt: skip
+    if not (folder.keystore / SLOT_FILE).is_file():
+        return
+    try:
+        keys = come_back(connection, folder.keystore)
+    except KeyAccessError as error:
+        yield Check("keystore", "failed", "{message}", {"message": error.message}, error.remedy)
+        return
+    if keys:
+        yield Check(
+            "destroyed", "failed", "{keys} data keys are here that were destroyed: an older "
+            "keystore was put back", {"keys": keys}, "muniment ledger reapply",
+        )  # fmt: skip
+
+
+def _keystore_medium(connection: sa.Connection) -> Iterator[Check]:
+    """Whether somebody has said what the keystore lies on."""
+    copies = (keycopies.one(connection, name) for name in keycopies.there(connection))
+    if not any(copy is not None and copy.kind == "live" for copy in copies):
+        yield Check(
+            "keystore_medium", "warning",
+            "nobody has named what the keystore lies on: certificates say partial", {},
+            "muniment keystore register --kind live --medium CODE --place TEXT",
+        )  # fmt: skip
 
 
 def _pending(folder: Folder) -> Iterator[Check]:

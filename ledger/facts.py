@@ -15,14 +15,24 @@ from typing import TYPE_CHECKING, Any
 
 from domain.actor import ActorState
 from domain.engagement import EngagementState
-from domain.judging import Accesses, Contents, Keys, State, Statement, World, affect, evolve
+from domain.judging import (
+    Accesses,
+    Contents,
+    Keys,
+    Shredded,
+    State,
+    Statement,
+    World,
+    affect,
+    evolve,
+)
 from domain.ledger import LedgerInitialized, LedgerState, PolicyAdopted
 from domain.party import PartyState
 from domain.policy import Policy, parse_policy
 from domain.values import Key
 from ledger.errors import RefusedError, VerificationError
 from ledger.evidence import data_key, decode_event
-from projections import access, custody, people
+from projections import access, custody, keycopies, people
 from projections.contents import contents
 from projections.view import execute, fetch, id_of, key_of, marked
 
@@ -173,9 +183,22 @@ class LedgerFacts:
         """What lies in a collected copy; see `domain.judging.Source`."""
         return contents(self._connection, holding)
 
+    def copies_of_contents(self, holding: str) -> frozenset[str]:
+        """Where the records in a copy lie; see `domain.judging.Source`."""
+        return custody.copies_of_contents(self._connection, holding)
+
     def accesses(self, engagement: str, first: str, last: str) -> Accesses:
         """What the register of accesses says; see `domain.judging.Source`."""
         return access.between(self._connection, engagement, first, last)
+
+    def shredded(self, keys: frozenset[str]) -> dict[str, Shredded]:
+        """Which keys were shredded, by what; see `domain.judging.Source`."""
+        found = keycopies.shredded(self._connection, keys)
+        return {key: Shredded(stream, accepted) for key, stream, accepted in found}
+
+    def key_copies(self) -> frozenset[str]:
+        """The copies of keys that are there; see `domain.judging.Source`."""
+        return frozenset(keycopies.there(self._connection))
 
     def keys(self, holding: str) -> Keys:
         """The data keys that a copy and what lies in it are sealed under, as `Source` says."""

@@ -2,9 +2,12 @@
 
     muniment.toml   format and origin; made last by `init`, so a folder without it is no ledger
     ledger.db       the log and the projections (SQLite, WAL)
+    vault/          encrypted contents (`ledger.vault`)
     keystore/       wrapped data keys, erasable; never inside ledger.db or its backups
     identity/       key files: `<holder>.<purpose>.<key id>.key`
-    trust/          ledger.vkey (the pinned ledger key), pin (the last state seen here)
+    trust/          ledger.vkey (the pinned ledger key), pin (the last state seen here), restored
+                    (put together from a copy; goes when what was missing is back), continued (the
+                    new origin under which a ledger that lost entries goes on elsewhere)
     ledger.lock     held by the one process that writes
 
 A second pin lies outside the folder, in the user's state folder under the hash of entry 0, so
@@ -27,7 +30,7 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from ledger.errors import NoLedgerError, NoteError, VerificationError
-from ledger.schema import FORMAT
+from ledger.schema import EARLIER, FORMAT
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import VerifierKey
 
@@ -88,7 +91,7 @@ class Folder:
                 file=MARKER,
                 kind=type(error).__name__,
             ) from error
-        if settings.get("format") != FORMAT:
+        if settings.get("format") not in (FORMAT, *EARLIER):
             msg = "the ledger's folder has a format that this Muniment does not know ({known!r})"
             raise NoLedgerError(msg, "install the Muniment version that wrote it", known=FORMAT)
         return settings
@@ -143,12 +146,45 @@ class Folder:
                 ) from error
         return pins
 
+    @property
+    def restored(self) -> Path:
+        """There while this folder, put together from a copy, may lack what was recorded since."""
+        return self.trust / "restored"
+
+    @property
+    def continued(self) -> Path:
+        """There where a ledger ended because entries were lost: says who continues it."""
+        return self.trust / "continued"
+
+    def check_going_on(self) -> None:
+        """Refuse to extend a ledger that may lack entries, or that another one continues.
+
+        Raises `VerificationError`.
+        """
+        if self.continued.exists():
+            raise VerificationError(
+                "this ledger lost entries and goes on under a new origin; it is only read now. "
+                "Nothing was recorded",
+                "the file trust/continued names the new origin",
+            )
+        if self.restored.exists():
+            raise VerificationError(
+                "this folder was put together from a copy, and what was recorded after the copy "
+                "may be missing. Nothing was recorded",
+                "muniment ledger refetch --from OTHER, with whoever holds the missing entries; "
+                "if nobody does: muniment ledger renew",
+            )
+
     def pin(self, entry_zero: bytes, checkpoint: Checkpoint) -> None:
         """Remember a state as seen; a place that cannot be written is left out."""
         for path in self._pin_files(entry_zero):
             with suppress(OSError):
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 write_atomically(path, checkpoint.format(), durable=False)
+
+    def pin_here(self, checkpoint: Checkpoint) -> None:
+        """Remember a state inside the folder only, durably: it was put together at this state."""
+        write_atomically(self.trust / "pin", checkpoint.format())
 
     def _pin_files(self, entry_zero: bytes) -> tuple[Path, Path]:
         name = sha256(entry_zero).hexdigest()

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from domain.actor import ActorKeyEnrolled, ActorRegistered, RoleGranted
 from domain.engagement import EngagementOpened
-from domain.ledger import LedgerInitialized, PolicyAdopted
+from domain.ledger import Former, LedgerInitialized, PolicyAdopted
 from domain.party import PartyRegistered
 from domain.policy import PolicyError, parse_policy
 from domain.values import Event, Key
@@ -67,7 +67,7 @@ class Founding(NamedTuple):
     """What a new ledger is called and who opens it.
 
     `function` and `position` describe the first actor; `jurisdiction` is a code of the
-    enumeration.
+    enumeration; `former`: the ledger that this one continues.
     """
 
     origin: str
@@ -78,6 +78,7 @@ class Founding(NamedTuple):
     position: str = ""
     identifier: str = ""
     jurisdiction: str = "cn"
+    former: Former | None = None
 
 
 class Founded(NamedTuple):
@@ -253,6 +254,7 @@ def _entry_zero(
             "jurisdiction": founding.jurisdiction, "software": VERSION,
             "nonce": b64url(os.urandom(32)), "checkpoint_key": enrolment(keys.checkpoint, seen),
             "seal_key": enrolment(keys.ledger_seal, seen),
+            **({"former": founding.former} if founding.former else {}),
         }),
         ("party", {
             "kind": PartyRegistered, "party_kind": founding.party_kind, "party_role": "custodian",

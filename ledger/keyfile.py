@@ -11,13 +11,18 @@ the end), at most 8 KiB; exactly the bytes the writer prints are accepted:
     AAD        = the line itself, without its newline, with an empty ciphertext
 
 Kinds, purposes, secrets and public keys: `ledger.privatekey`.
+A key file that a PKCS#11 token protects (`ledger.token`) has another `kdf`, and the token's answer
+to the salt in place of Argon2's; the passphrase is then the token's PIN:
+
+    "kdf":{"name":"pkcs11","salt":B64,"uri":"pkcs11:token=muniment;object=kek"}
+
 So the tag covers every other field: a name, purpose, public key or cost that was altered is
 noticed as surely as an altered ciphertext. A wrong passphrase and an altered file cannot be told
 apart (only the right passphrase authenticates); a malformed file can, and is named as such.
 The costs are bounded before Argon2 runs: a hostile file cannot ask for 64 GiB.
 
 URIs: `file:` and a path, absolute or relative to the folder given by the caller, taken as it
-stands (no percent-encoding, no host). `pkcs11:` is reserved.
+stands (no percent-encoding, no host).
 
 >>> import tempfile, pathlib
 >>> from ledger.privatekey import generate
@@ -55,6 +60,7 @@ from ledger.privatekey import (
     Purpose,
     is_key_name,
 )
+from ledger.token import TokenKey
 
 FORMAT: Final = "key/v1"
 MAX_KEY_FILE_BYTES: Final = 8192
@@ -96,18 +102,23 @@ class Argon2Cost(msgspec.Struct, frozen=True):
 STANDARD_COST: Final = Argon2Cost()
 
 
-class Kdf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Kdf(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="argon2id"
+):
     """The key derivation as it stands in the file."""
 
-    name: Literal["argon2id"]
     salt: bytes
     memory_kib: int
     iterations: int
     lanes: int
 
+    def check(self) -> None:
+        """Refuse costs outside the limits. Raises `KeyAccessError`."""
+        Argon2Cost(self.memory_kib, self.iterations, self.lanes).check()
+
     def derive(self, passphrase: bytes) -> AESGCM:
         """The cipher under Argon2id(passphrase); costs are checked first (KeyAccessError)."""
-        Argon2Cost(self.memory_kib, self.iterations, self.lanes).check()
+        self.check()
         if not 0 < len(passphrase) <= MAX_PASSPHRASE_BYTES:
             raise KeyAccessError(
                 "a passphrase has 1 to {most} bytes; none or a longer one was given",
@@ -126,6 +137,26 @@ class Kdf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise KeyAccessError("not enough memory to derive the key of a key file") from None
 
 
+class TokenKdf(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="name", tag="pkcs11"
+):
+    """The derivation by a secret on a token, as it stands in the file."""
+
+    salt: bytes
+    uri: str
+
+    def check(self) -> None:
+        """Refuse what is no URI of a token's key. Raises `KeyAccessError`."""
+        try:
+            TokenKey.parse(self.uri)
+        except UsageError as error:
+            raise KeyAccessError(error.template) from None
+
+    def derive(self, passphrase: bytes) -> AESGCM:
+        """The cipher under the token's answer; `passphrase` is its PIN (KeyAccessError)."""
+        return AESGCM(TokenKey.parse(self.uri).derive(passphrase, self.salt))
+
+
 class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A key file as parsed: what it says of its key, not yet authenticated, and the ciphertext."""
 
@@ -134,7 +165,7 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     purpose: Purpose
     name: str
     public: bytes
-    kdf: Kdf
+    kdf: Kdf | TokenKdf
     nonce: bytes
     ciphertext: bytes
 
@@ -152,7 +183,7 @@ class KeyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise KeyAccessError(_malformed(raw)) from None
         if parsed.format() != raw or not parsed.is_well_formed():
             raise KeyAccessError(_malformed(raw))
-        Argon2Cost(parsed.kdf.memory_kib, parsed.kdf.iterations, parsed.kdf.lanes).check()
+        parsed.kdf.check()
         return parsed
 
     def format(self) -> bytes:
@@ -181,22 +212,30 @@ class _Format(msgspec.Struct):
 
 
 def write_key(
-    path: Path, key: PrivateKey, passphrase: bytes, kdf: Argon2Cost = STANDARD_COST
+    path: Path, key: PrivateKey, passphrase: bytes, kdf: Argon2Cost | TokenKey = STANDARD_COST
 ) -> None:
     """Write `key` under `passphrase` to a new file at `path`, whole or not at all, mode 0600.
 
+    `kdf`: what a guess costs, or the token's key that is asked; then `passphrase` is its PIN.
     On return the file is on the disk and was read back. An existing file is never overwritten.
     Raises KeyAccessError: the file exists, cannot be written, or the passphrase is empty.
     """
     if os.path.lexists(path):
         raise _exists(path)
+    write_new_file(path, key_file(key, passphrase, kdf))
+
+
+def key_file(key: PrivateKey, passphrase: bytes, kdf: Argon2Cost | TokenKey) -> bytes:
+    """The bytes of a key file for `key`, as `write_key` writes them."""
     salt = os.urandom(SALT_BYTES)
     file = KeyFile(
         kind=key.kind,
         purpose=key.purpose,
         name=key.name,
         public=key.public,
-        kdf=Kdf("argon2id", salt, kdf.memory_kib, kdf.iterations, kdf.lanes),
+        kdf=TokenKdf(salt, kdf.uri)
+        if isinstance(kdf, TokenKey)
+        else Kdf(salt, kdf.memory_kib, kdf.iterations, kdf.lanes),
         nonce=os.urandom(NONCE_BYTES),
         ciphertext=b"",
     )
@@ -204,7 +243,27 @@ def write_key(
     sealed = cipher.encrypt(file.nonce, key.secret_bytes(), file.authenticated())
     raw = msgspec.structs.replace(file, ciphertext=sealed).format()
     KeyFile.parse(raw)
-    write_new_file(path, raw)
+    return raw
+
+
+def protect_anew(
+    path: Path, old: bytes, new: bytes, kdf: Argon2Cost | TokenKey = STANDARD_COST
+) -> None:
+    """Put the key in the file at `path` under another passphrase, or a token.
+
+    The file is replaced whole or not at all, and was opened under `new` before that. Copies of the
+    old file still open under `old`: the key itself is the same. Raises as `open_key` does.
+    """
+    key = open_key(f"file:{path.name}", old, path.parent)
+    fresh = path.with_name(f".{path.name}.{os.urandom(8).hex()}.new")
+    write_key(fresh, key, new, kdf)
+    try:
+        if open_key(f"file:{fresh.name}", new, path.parent).secret_bytes() != key.secret_bytes():
+            raise KeyAccessError("{file}: what was written does not read back", file=path.name)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+    _sync_folder(path.parent)
 
 
 def open_key(uri: str, passphrase: bytes, base: Path) -> PrivateKey:
@@ -324,7 +383,8 @@ def _path_of(uri: str) -> str:
     scheme, colon, path = uri.partition(":")
     if colon and scheme == "pkcs11":
         raise KeyAccessError(
-            "pkcs11: keys on tokens are not supported yet", "use a key file: file:PATH"
+            "pkcs11: a token protects key files, it is not one itself",
+            "name the key file: file:PATH",
         )
     if scheme != "file" or not path or path.startswith("//"):
         raise UsageError("a key is named file:PATH, with one path and no host")

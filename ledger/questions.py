@@ -1,4 +1,4 @@
-"""What people ask of a ledger: where is it, who may see it, what is due, why can't I.
+"""What people ask of a ledger: where is it, who may see it, why can't I.
 
 Answers are rows of codes, ids, counts and times; names and places are sealed, and whoever prints
 the answer adds them. Nothing here decides anything: `Asking` puts the act as a hypothetical event
@@ -40,8 +40,7 @@ from ledger.signing import new_ids, now
 from projections import access
 from projections.backups import backup_of
 from projections.custody import copies
-from projections.tables import inventory
-from projections.view import key_of, readable
+from projections.view import key_of
 
 if TYPE_CHECKING:
     from ledger.application import Ledger
@@ -307,21 +306,3 @@ def _condition(grant: access.Grant, moment: str) -> str:
     if moment < grant.begins:
         return "not_begun"
     return "in_force" if moment <= grant.ends else "over"
-
-
-# -- what is due -------------------------------------------------------------------------------
-
-
-def due(connection: sa.Connection, until: str, limit: int, after: str | None = None) -> list[Row]:
-    """At most `limit` records, by id, that must be gone by a day, or may be destroyed by then.
-
-    `until`: a day; a record is due if its maximum ends on it or before, or if its minimum is over
-    by then and its rule says that it is to be destroyed.
-    """
-    c = inventory.c
-    ripe = sa.and_(c.action == "destroy", c.permanent == 0, c.min_until < until)
-    query = sa.select(inventory).where(sa.or_(c.max_until <= until, ripe))
-    if after is not None:
-        query = query.where(c.record > key_of(after))
-    found = connection.execute(query.order_by(c.record).limit(limit))
-    return [readable(inventory, row) for row in found]

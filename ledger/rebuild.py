@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ledger.errors import MunimentError, VerificationError
 from ledger.evidence import decode_event
-from ledger.schema import SIGNERS, transaction
+from ledger.schema import SIGNERS, has_earlier_format, transaction
 from ledger.tlog.commit import POSSESSION, Entry
 from projections import METADATA, project
 from projections.comparison import Difference, differences
@@ -75,7 +75,7 @@ def rebuild_into(log: Connection, target: Connection, size: int = BATCH) -> int:
     return int(last)
 
 
-LAYOUT: Final = 4
+LAYOUT: Final = 5
 """The number of the projections' tables: raised with every change of them; 0 is before it was."""
 
 
@@ -83,6 +83,12 @@ def make_tables(connection: Connection) -> None:
     """Make the projections' tables, empty, and note their layout."""
     METADATA.create_all(connection)
     connection.exec_driver_sql(f"PRAGMA user_version = {LAYOUT}")
+
+
+def is_up_to_date(connection: Connection) -> bool:
+    """Whether format and projections are those of this version; nothing is changed."""
+    layout = connection.exec_driver_sql("PRAGMA user_version").scalar()
+    return bool(layout == LAYOUT) and not has_earlier_format(connection)
 
 
 def bring_up_to_date(connection: Connection, *, writing: bool) -> None:

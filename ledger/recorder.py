@@ -26,8 +26,8 @@ from eventsourcing.persistence import (
 )
 
 from domain.commit import judge_commit
-from domain.destruction import DestructionExecuted
 from domain.judging import Signer, State, Statement, World
+from domain.keycopy import shredded_by
 from domain.ledger import PolicyAdopted
 from domain.values import Event, topic_of
 from ledger.errors import ConflictError, MunimentError, RefusedError, VerificationError
@@ -70,6 +70,19 @@ class Submission(NamedTuple):
     tokens: Sequence[tuple[bytes, bytes]] = ()
     packs: Sequence[bytes] = ()
     erased: Sequence[int] = ()
+
+
+class Readmission(NamedTuple):
+    """An entry that this ledger had and lost, with the bytes it had then.
+
+    `gone`: indexes of events whose sealed payloads were erased since, so that nobody has them.
+    """
+
+    entry: bytes
+    states: Sequence[bytes]
+    ciphertexts: Mapping[int, bytes] = {}
+    packs: Sequence[bytes] = ()
+    gone: frozenset[int] = frozenset()
 
 
 class Receipt(NamedTuple):
@@ -163,6 +176,34 @@ class CustodyRecorder(EventRecorder):
         self._notify()
         return receipt
 
+    def readmit(self, lost: Sequence[Readmission]) -> None:
+        """Record entries again that this ledger had, in one transaction: all of them or none.
+
+        Each is checked and judged as `record` does, at the time at which it was accepted then.
+        The caller has proved that the entries belong here, and that what is `gone` was erased.
+        Raises as `record`, and `VerificationError` for a time before that of the entry before.
+        """
+        with self._lock:
+            try:
+                with transaction(self.writer):
+                    for one in lost:
+                        self._readmit(one)
+            except BaseException as error:
+                self._forget()
+                if isinstance(error, sa.exc.DBAPIError):
+                    raise _unwritable(error) from None
+                raise
+
+    def _readmit(self, lost: Readmission) -> None:
+        entry = Entry.parse(lost.entry)
+        if entry.accepted < self.refresh().accepted:
+            msg = "an entry was accepted before the one that precedes it; nothing was recorded"
+            raise VerificationError(msg, "muniment verify, where it came from")
+        submission = Submission(entry.commit, lost.states, lost.ciphertexts, packs=lost.packs)
+        if self._record(submission, entry.accepted, lost.gone).repeated:
+            msg = "the ledger has this entry at another place; nothing was recorded"
+            raise VerificationError(msg, "compare the two ledgers: one of them is not the original")
+
     def judge(self, submission: Submission) -> None:
         """Judge a commit as `record` would now, and record nothing.
 
@@ -220,15 +261,18 @@ class CustodyRecorder(EventRecorder):
         """Drop what was derived from a state that may not have become durable."""
         self._facts = self._tree = None
 
-    def _record(self, submission: Submission) -> Receipt:
+    def _record(
+        self, submission: Submission, then: str | None = None, gone: frozenset[int] = frozenset()
+    ) -> Receipt:
+        """Steps 1 to 7; `then`, `gone`: of an entry that is recorded again."""
         note = submission.signed.note
         head = self.refresh()  # step 1
         repeated = self._recorded_before(submission)  # step 2
         if repeated is not None:
             return repeated
-        accepted = self._clock(head.accepted)
+        accepted = then or self._clock(head.accepted)
         statement = self._statement(note, head, accepted, submission)
-        events, leaves = self._check(submission, statement)  # steps 3 and 4
+        events, leaves = self._check(submission, statement, gone)  # steps 3 and 4
         entry = Entry(accepted, submission.signed).format()
         first = head.events + 1
         self._insert_all(submission, (events, leaves), entry, head, statement)  # step 5
@@ -278,7 +322,10 @@ class CustodyRecorder(EventRecorder):
         )
 
     def _check(
-        self, submission: Submission, statement: Statement
+        self,
+        submission: Submission,
+        statement: Statement,
+        gone: frozenset[int] = frozenset(),
     ) -> tuple[list[Event], list[bytes]]:
         note = submission.signed.note
         if note.origin != self.facts.origin:
@@ -289,7 +336,7 @@ class CustodyRecorder(EventRecorder):
         if note.seen_size > statement.entry or note.seen_root != self.tree.root_at(note.seen_size):
             msg = "the signers saw a state that this ledger never had; nothing was recorded"
             raise RefusedError(msg, "compare the two ledgers: one of them is not the original")
-        _check_sealed(submission, events)
+        _check_sealed(submission, events, gone)
         _check_packs(submission, events)
         world = World(self.facts)
         policy = self.facts.policy(submission.packs)
@@ -331,7 +378,7 @@ class CustodyRecorder(EventRecorder):
 
     def _erase(self, submission: Submission, events: Sequence[Event]) -> None:
         """Delete the sealed payloads that are under keys which these events say were shredded."""
-        shredded = {key for e in events if isinstance(e, DestructionExecuted) for key in e.keys}
+        shredded = {key for event in events for key in shredded_by(event)}
         for position in submission.erased:
             rows = self._fetch("SELECT state FROM events WHERE position = {}", position)
             event = decode_event(rows[0][0]) if rows else None
@@ -378,12 +425,12 @@ def _check_packs(submission: Submission, events: Iterable[Event]) -> None:
         raise RefusedError(msg)
 
 
-def _check_sealed(submission: Submission, events: Iterable[Event]) -> None:
-    """Every sealed payload is there, and is the one that its event names."""
+def _check_sealed(submission: Submission, events: Iterable[Event], gone: frozenset[int]) -> None:
+    """Every sealed payload that is not gone is there, and is the one that its event names."""
     expected = {
         index: event.sealed.digest
         for index, event in enumerate(events)
-        if event.sealed and isinstance(event.sealed.digest, str)
+        if event.sealed and isinstance(event.sealed.digest, str) and index not in gone
     }
     found = {index: sha256(data).hexdigest() for index, data in submission.ciphertexts.items()}
     if expected != found:

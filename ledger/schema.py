@@ -1,11 +1,12 @@
 """The tables of the log, the writer's lock, and how a database is opened.
 
 `events`, `commits`, `tiles`, `checkpoints` and `packs` only ever grow: triggers refuse UPDATE
-and DELETE, and the tree over `commits` shows whoever takes the triggers away. `sealed` and
-`tokens` can be erased. `head` is one row that advances by compare-and-swap; everything in it can
-be derived. `signers` is the last entry of each holder, derived from `commits`.
-`commits.leaves` holds the leaf hashes of a commit of several events, so that a changed event is
-located and a proof costs no re-hashing; it is checked against the signed root.
+and DELETE, and the tree over `commits` shows whoever takes the triggers away. `sealed`, `tokens`
+and the three `subject_` tables (`ledger.subjects`) can be erased. `head` is one row that advances
+by compare-and-swap; everything in it can be derived. `signers` is the last entry of each holder,
+derived from `commits`. `commits.leaves` holds the leaf hashes of a commit of several events, so
+that a changed event is located and a proof costs no re-hashing; it is checked against the signed
+root.
 
 Tables are made and changed by the migrations in `ledger/migrations`; what `projections` keeps
 beside them is disposable and made anew by `muniment rebuild`.
@@ -30,8 +31,10 @@ from ledger.errors import LockedError, MunimentError, NewerFormatError, NoLedger
 from projections import METADATA as PROJECTIONS
 from projections.view import execute
 
-FORMAT = "0001"
+FORMAT = "0002"
 """The migration that this version of Muniment reads and writes."""
+EARLIER = ("0001",)
+"""The migrations that it brings up to date when it opens a ledger for writing."""
 
 METADATA = sa.MetaData()
 
@@ -97,6 +100,30 @@ TOKENS = sa.Table(
     sa.Column("stream", _id, nullable=False),
 )
 
+SUBJECT_TOKENS = sa.Table(
+    "subject_tokens",
+    METADATA,
+    sa.Column("token", _id, primary_key=True),
+    sa.Column("subject", _id, nullable=False),
+)
+
+SUBJECT_PLACES = sa.Table(
+    "subject_places",
+    METADATA,
+    sa.Column("record", _id, primary_key=True),
+    sa.Column("token", _id, primary_key=True),
+    sa.Column("sheet", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("row", sa.Integer, primary_key=True, autoincrement=False),
+)
+
+SUBJECT_COVERAGE = sa.Table(
+    "subject_coverage",
+    METADATA,
+    sa.Column("record", _id, primary_key=True),
+    sa.Column("position", sa.BigInteger, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+)
+
 SIGNERS = sa.Table(
     "signers",
     METADATA,
@@ -131,6 +158,11 @@ OBJECTS: Mapping[str, str] = {
     "packs": "548c0772d675034bbb777f9488781c3b",
     "sealed": "f33af0170f1438379ea708b189645faf",
     "signers": "b564d455aa92f56ca40cea7d010d8e6f",
+    "subject_coverage": "a82674aff892c60629df3ad5efde71de",
+    "subject_places": "2d2eae11fe215be6507f6af2dfeeb6a1",
+    "subject_places_by_token": "89912f44fd233054c5c0f476daaefb9b",
+    "subject_tokens": "694d1f62ffa3890d70b6a3ab0a7c5ff8",
+    "subject_tokens_by_subject": "c180476d5faed8ac926e9e0d125207e5",
     "tiles": "38cfa1b4cf2173fbf2466331c37bdca6",
     "tokens": "ee2c8a49fb89dc520067cff15c76974a",
     "checkpoints_no_delete": "7bd594094c8cbba24a87be9e04400db5",
@@ -220,6 +252,14 @@ def _damaged() -> NoLedgerError:
     return NoLedgerError(msg, "muniment doctor; restore from backup")
 
 
+def has_earlier_format(connection: Connection) -> bool:
+    """Whether a database has a format that migrations bring up to date."""
+    with suppress(sa.exc.DatabaseError):
+        found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        return found in EARLIER
+    return False
+
+
 def check_format(connection: Connection) -> None:
     """Refuse a database of another format.
 
@@ -230,6 +270,11 @@ def check_format(connection: Connection) -> None:
         found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
     except sa.exc.DatabaseError as error:
         raise _damaged() from error
+    if found in EARLIER:
+        msg = "ledger.db has the format of an earlier Muniment ({found!r}, now {known!r})"
+        raise NoLedgerError(
+            msg, "muniment rebuild; it brings the format up to date", found=found, known=FORMAT
+        )
     if found != FORMAT:
         msg = "ledger.db has format {found!r}, this Muniment knows {known!r}"
         raise NewerFormatError(

@@ -12,11 +12,11 @@ import codecs
 import csv
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 from io import BufferedReader, FileIO, TextIOWrapper
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 
@@ -54,6 +54,8 @@ def shown(path: bytes) -> str:
     two names look alike.
     """
     text = path.replace(b"\\", b"\\\\").decode("utf-8", "backslashreplace")
+    if text.isprintable():  # nearly every one
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
@@ -144,7 +146,7 @@ def opened(path: bytes) -> Iterator[BufferedReader[FileIO]]:
             raise SourceFault(cause)
 
 
-def chunks(file: BufferedReader[FileIO]) -> Iterator[bytes]:
+def chunks(file: BinaryIO) -> Iterator[bytes]:
     """The content of an open file, piece by piece.
 
     Raises `SourceFault` for one that grows: it could be written to faster than it is read.
@@ -161,24 +163,60 @@ def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def read(path: bytes) -> Found:
-    """Read a file whole, in flat memory. Raises `SourceFault`."""
-    table = is_table(path)
+def read(path: bytes, through: Through | None = None) -> Found:
+    """Read a file whole, once, in flat memory. Raises `SourceFault`.
+
+    `through` does the reading, if its bytes are wanted besides: to the end, and says their SHA-256.
+    """
     with opened(path) as file:
-        digest, size = sha256(), 0
-        decoders: dict[str, codecs.IncrementalDecoder] | None = None
-        for chunk in chunks(file):
-            digest.update(chunk)
-            size += len(chunk)
-            if table:
-                if decoders is None:
-                    decoders = _decoders(chunk)
-                _try(decoders, chunk)
-        if decoders:
-            _try(decoders, b"", final=True)
-    # An empty table is a table in any encoding; one that none fits is a file like others.
-    encoding = ("utf-8" if table else None) if decoders is None else next(iter(decoders), None)
-    return Found(path, digest.digest(), size, encoding)
+        reading = Reading(file, table=is_table(path), most=os.fstat(file.fileno()).st_size)
+        digest = through(reading) if through is not None else hashed(reading)
+    return Found(path, digest, reading.size, reading.encoding)
+
+
+class Reading:
+    """A content that is being read: how much it was so far, and which encodings fit a table.
+
+    `most`: the size beyond which it has grown meanwhile; it could grow faster than it is read.
+    """
+
+    def __init__(self, file: BinaryIO, *, table: bool, most: int | None = None) -> None:
+        self._file = file
+        self._table = table
+        self._most = most
+        self._decoders: dict[str, codecs.IncrementalDecoder] | None = None
+        self.size = 0
+
+    def read(self, size: int, /) -> bytes:
+        """At most so many bytes; none at the end. Raises `SourceFault` for one that grows."""
+        chunk = self._file.read(size)
+        self.size += len(chunk)
+        if self._most is not None and self.size > self._most:
+            raise SourceFault("changed_while_read")
+        if self._table and chunk:
+            if self._decoders is None:
+                self._decoders = _decoders(chunk)
+            _try(self._decoders, chunk)
+        return chunk
+
+    @property
+    def encoding(self) -> str | None:
+        """How a table that was read to its end is encoded; None if it is none, or nobody knows."""
+        if self._decoders is None:  # an empty table is a table in any encoding
+            return "utf-8" if self._table else None
+        _try(self._decoders, b"", final=True)
+        return next(iter(self._decoders), None)  # one that none fits is a file like others
+
+
+Through = Callable[[Reading], bytes]
+
+
+def hashed(reading: Reading) -> bytes:
+    """Read to the end; the SHA-256."""
+    digest = sha256()
+    while chunk := reading.read(CHUNK):
+        digest.update(chunk)
+    return digest.digest()
 
 
 def _decoders(start: bytes) -> dict[str, codecs.IncrementalDecoder]:
@@ -217,10 +255,14 @@ def form_of(found: Found) -> str:
     return next(fitting, "electronic_native")
 
 
-def rows(found: Found) -> Iterator[tuple[int, list[str]]]:
+Opener = Callable[[], AbstractContextManager[BinaryIO]]
+
+
+def rows(found: Found, again: Opener | None = None) -> Iterator[tuple[int, list[str]]]:
     """The data rows of a table, numbered from 1; the header and empty lines are left out.
 
-    Raises `SourceFault` for a table that cannot be taken apart, or is not the one that was read.
+    `again` opens its content, if it is no file that could be opened by its path. Raises
+    `SourceFault` for a table that cannot be taken apart, or is not the one that was read.
     """
     if found.encoding is None:
         cause = "unknown_encoding"
@@ -228,7 +270,7 @@ def rows(found: Found) -> Iterator[tuple[int, list[str]]]:
     delimiter = "\t" if suffix(found.path) == ".tsv" else ","
     csv.field_size_limit(_MAX_CELL)
     digest = sha256()
-    with opened(found.path) as file:
+    with again() if again is not None else opened(found.path) as file:
         hashing = _Hashing(file, digest)
         text = TextIOWrapper(hashing, found.encoding, newline="")  # type: ignore[type-var]
         reader = csv.reader(text, delimiter=delimiter, strict=True)
@@ -255,13 +297,14 @@ def row_content(cells: list[str]) -> bytes:
 class _Hashing:
     """Hashes what a reader reads; just enough of a raw stream for `TextIOWrapper`."""
 
-    def __init__(self, file: BufferedReader[FileIO], digest: object) -> None:
+    def __init__(self, file: BinaryIO, digest: object) -> None:
         self._file = file
+        self._read1 = file.read1  # type: ignore[attr-defined]  # all that is opened is buffered
         self._update = digest.update  # type: ignore[attr-defined]
         self.closed = False
 
     def read1(self, size: int = -1) -> bytes:
-        chunk = self._file.read1(size)
+        chunk: bytes = self._read1(size)
         self._update(chunk)
         return chunk
 

@@ -119,8 +119,8 @@ def encrypt(
 def decrypt(source: Source, key: bytes) -> Iterator[bytes]:
     """The content of an object, chunk by chunk, each authenticated before it is given out.
 
-    Raises `DamagedObjectError` where the object is not what was written. Whoever stops reading before
-    the end does not know that the content is whole.
+    Raises `DamagedObjectError` where the object is not what was written. Whoever stops reading
+    before the end does not know that the content is whole.
     """
     header = _full(source, HEADER_BYTES)
     if len(header) != HEADER_BYTES or not header.startswith(MAGIC):

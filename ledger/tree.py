@@ -104,6 +104,11 @@ class StoredTree:
         if len(self._roots) > _ROOTS_KEPT:
             del self._roots[next(iter(self._roots))]
 
+    @property
+    def frontier(self) -> Frontier:
+        """The right edge as it stands, to be grown by whoever asks."""
+        return Frontier(self._frontier.size, self._frontier.hashes)
+
     def root_at(self, size: int) -> bytes:
         """The root when the ledger had `size` entries (0 ≤ size ≤ entries)."""
         if size not in self._roots:

@@ -1,4 +1,4 @@
-"""The register of backups: what was copied when onto what, when it was last read again."""
+"""The register of backups: what was copied when onto what, and what was done with it since."""
 
 from __future__ import annotations
 
@@ -8,11 +8,20 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct
 
-from domain.backup import BackupCreated, BackupExpired, BackupVerified
+from domain.backup import (
+    BackupCreated,
+    BackupExpired,
+    BackupRestored,
+    BackupStoredOffsite,
+    BackupVerified,
+    RestoreDrillPerformed,
+)
 from domain.values import Event
 from projections.columns import METADATA, key, number, step, text
+from projections.custody import THERE
 from projections.past import AS_OF, Change, both, past_of, standing
-from projections.view import Prepared, Recorded, id_of, key_of, readable
+from projections.tables import holdings
+from projections.view import Prepared, Recorded, id_of, key_of, readable, stored_key
 
 backups = sa.Table(
     "backups",
@@ -22,18 +31,28 @@ backups = sa.Table(
     text("medium"),
     text("started_at"),
     text("ended_at"),
+    key("base", "backup", nullable=True),
     number("count"),
     number("expired", server_default=sa.text("0")),
     number("created_entry"),
     step("verified_entry"),
+    text("verified_at", nullable=True),
     text("result", nullable=True),
+    text("offsite_at", nullable=True),
+    text("drilled_at", nullable=True),
+    text("drill_result", nullable=True),
     step("expired_entry"),
     number("changed_entry"),
 )
-"""One row a backup. `count`: copies made; `expired`: copies removed since; `result`: of the last
-verification."""
+"""One row a backup. `base`: the one that it continues; `count`: copies made; `expired`: copies
+removed since; `result`: of the last verification; `verified_at`, `offsite_at`, `drilled_at`: the
+accepted time of the last of these events."""
 
-backups_past = past_of(backups, "expired", "verified_entry", "result", "expired_entry")
+backups_past = past_of(
+    backups,
+    "expired", "verified_entry", "verified_at", "result", "offsite_at", "drilled_at",
+    "drill_result", "expired_entry",
+)  # fmt: skip
 
 backup_copies = sa.Table(
     "backup_copies",
@@ -47,8 +66,18 @@ backup_copies = sa.Table(
 
 sa.Index("backup_of_copy", backup_copies.c.holding)
 
+restored_copies = sa.Table(
+    "restored_copies",
+    METADATA,
+    key("holding", "holding", primary_key=True),
+    key("backup", "backup"),
+    number("restored_entry"),
+    sqlite_with_rowid=False,
+)
+"""The copies that were restored from a backup's chain, and from which."""
+
 _CREATE = Prepared(
-    ("backup", "kind", "medium", "started_at", "ended_at", "count", "created_entry",
+    ("backup", "kind", "medium", "started_at", "ended_at", "base", "count", "created_entry",
      "changed_entry"),
     lambda insert: insert(backups).on_conflict_do_nothing(),
 )  # fmt: skip
@@ -56,7 +85,13 @@ _COPY = Prepared(
     ("backup", "holding", "created_entry"),
     lambda insert: insert(backup_copies).on_conflict_do_nothing(),
 )
-_VERIFY = Change(backups, "verified_entry", "result")
+_RESTORED = Prepared(
+    ("holding", "backup", "restored_entry"),
+    lambda insert: insert(restored_copies).on_conflict_do_nothing(),
+)
+_VERIFY = Change(backups, "verified_entry", "verified_at", "result")
+_STORE = Change(backups, "offsite_at")
+_DRILL = Change(backups, "drilled_at", "drill_result")
 _GONE = Prepared(
     ("key", "item", "entry"),
     lambda _: (
@@ -81,33 +116,47 @@ class Backups:
     """The view behind `muniment backup list`."""
 
     name: str = "backups"
-    tables: tuple[sa.Table, ...] = (backups, backups_past, backup_copies)
-    kinds: frozenset[type[Event]] = frozenset({BackupCreated, BackupVerified, BackupExpired})
+    tables: tuple[sa.Table, ...] = (backups, backups_past, backup_copies, restored_copies)
+    kinds: frozenset[type[Event]] = frozenset({
+        BackupCreated, BackupVerified, BackupStoredOffsite, RestoreDrillPerformed, BackupRestored,
+        BackupExpired,
+    })  # fmt: skip
 
     def apply(self, connection: sa.Connection, batch: Sequence[Recorded]) -> None:
-        """Create, verify and expire, in order."""
-        for _, entry, _, event in batch:
-            if type(event) not in self.kinds:
-                continue
-            backup = key_of(event.stream)
-            if isinstance(event, BackupCreated):
-                _CREATE.run(connection, [(
-                    backup, event.kind, event.medium, event.started_at, event.ended_at,
-                    event.count, entry, entry,
-                )])  # fmt: skip
-                _COPY.run(connection, [(backup, key_of(item), entry) for item in event.items])
-            elif isinstance(event, BackupVerified):
-                _VERIFY.run(connection, entry, [(backup, entry, event.result)])
-            elif isinstance(event, BackupExpired):
-                _GONE.run(connection, [(backup, key_of(item), entry) for item in event.items])
-                _EXPIRE.run(connection, entry, [(backup, entry)])
+        """Make, check, store, drill, restore and expire, in order."""
+        for recorded in batch:
+            if type(recorded.event) in self.kinds:
+                _apply(connection, recorded)
+
+
+def _apply(connection: sa.Connection, recorded: Recorded) -> None:
+    _, entry, accepted, event = recorded
+    backup = key_of(event.stream)
+    if isinstance(event, BackupCreated):
+        _CREATE.run(connection, [(
+            backup, event.kind, event.medium, event.started_at, event.ended_at,
+            stored_key(event.base), event.count, entry, entry,
+        )])  # fmt: skip
+        _COPY.run(connection, [(backup, key_of(item), entry) for item in event.items])
+    elif isinstance(event, BackupVerified):
+        _VERIFY.run(connection, entry, [(backup, entry, accepted, event.result)])
+    elif isinstance(event, BackupStoredOffsite):
+        _STORE.run(connection, entry, [(backup, accepted)])
+    elif isinstance(event, RestoreDrillPerformed):
+        _DRILL.run(connection, entry, [(backup, accepted, event.result)])
+    elif isinstance(event, BackupRestored):
+        _RESTORED.run(connection, [(key_of(item), backup, entry) for item in event.items])
+    elif isinstance(event, BackupExpired):
+        _GONE.run(connection, [(backup, key_of(item), entry) for item in event.items])
+        _EXPIRE.run(connection, entry, [(backup, entry)])
 
 
 class Backup(Struct, frozen=True, kw_only=True):
     """A backup: what kind on what medium, and what became of its copies.
 
-    `count`: copies made, `expired`: those removed since, by `expired_entry` the last of them;
-    `result`: of the last verification, at `verified_entry`.
+    `base`: the backup that it continues; `count`: copies made, `expired`: those removed since, by
+    `expired_entry` the last of them; `result`: of the last verification, at `verified_entry`;
+    `drill_result`: of the last drill. Times are accepted times.
     """
 
     backup: str
@@ -115,11 +164,16 @@ class Backup(Struct, frozen=True, kw_only=True):
     medium: str
     started_at: str
     ended_at: str
+    base: str | None
     count: int
     expired: int
     created_entry: int
     verified_entry: int | None
+    verified_at: str | None
     result: str | None
+    offsite_at: str | None
+    drilled_at: str | None
+    drill_result: str | None
     expired_entry: int | None
     changed_entry: int
 
@@ -173,6 +227,63 @@ def backup_of(connection: sa.Connection, holding: str, *, entry: int | None = No
     query = sa.select(backup_copies.c.backup).where(backup_copies.c.holding == key_of(holding))
     if entry is not None:
         query = query.where(backup_copies.c.created_entry <= entry)
+    found = connection.execute(query).scalar()
+    return None if found is None else id_of("backup", found)
+
+
+def chain(connection: sa.Connection, backup: str) -> list[str]:
+    """A backup and what it continues, the newest first; empty if it was never made."""
+    found: list[str] = []
+    following: bytes | None = key_of(backup)
+    while following is not None:
+        query = sa.select(backups.c.backup, backups.c.base).where(backups.c.backup == following)
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            break
+        found.append(id_of("backup", row.backup))
+        following = row.base
+    return found
+
+
+def backed_up(
+    connection: sa.Connection, originals: Sequence[str], chain: Sequence[str] | None = None
+) -> dict[str, set[str]]:
+    """The backups that have a copy, still there, of each of at most 500 originals.
+
+    `chain`: only those of these backups. Originals without one are left out.
+    """
+    query = (
+        sa.select(holdings.c.made_from, backup_copies.c.backup)
+        .join(backup_copies, backup_copies.c.holding == holdings.c.holding)
+        .where(holdings.c.made_from.in_([key_of(original) for original in originals]))
+        .where(holdings.c.condition.in_(THERE))
+    )
+    wanted = None if chain is None else set(map(key_of, chain))
+    found: dict[str, set[str]] = {}
+    for original, backup in connection.execute(query):
+        if wanted is None or backup in wanted:
+            found.setdefault(id_of("holding", original), set()).add(id_of("backup", backup))
+    return found
+
+
+def restored_among(connection: sa.Connection, copies: Sequence[str]) -> set[str]:
+    """Those of at most 500 copies that were restored from a backup."""
+    wanted = restored_copies.c.holding.in_([key_of(copy) for copy in copies])
+    rows = connection.execute(sa.select(restored_copies.c.holding).where(wanted))
+    return {id_of("holding", holding) for holding in rows.scalars()}
+
+
+def newest(connection: sa.Connection, party: str) -> str | None:
+    """The newest backup of a party of which something is left, or None."""
+    left = (
+        sa.select(holdings.c.holding)
+        .join(backup_copies, backup_copies.c.holding == holdings.c.holding)
+        .where(backup_copies.c.backup == backups.c.backup)
+        .where(holdings.c.custodian == key_of(party), holdings.c.condition.in_(THERE))
+        .correlate(backups)
+        .exists()
+    )
+    query = sa.select(backups.c.backup).where(left).order_by(backups.c.backup.desc()).limit(1)
     found = connection.execute(query).scalar()
     return None if found is None else id_of("backup", found)
 

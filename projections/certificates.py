@@ -301,10 +301,15 @@ class CaseItem(Struct, frozen=True, kw_only=True):
 
 
 class Tally(NamedTuple):
-    """Of the copies still on a case's list: how many were destroyed, how many passed since."""
+    """Of the copies still on a case's list: how many were destroyed, and what was found since.
+
+    `verified`: how many passed; `failed`, `unknown`: how many did not.
+    """
 
     destroyed: int = 0
     verified: int = 0
+    failed: int = 0
+    unknown: int = 0
 
 
 def listed(
@@ -375,7 +380,12 @@ def _tallies(then: bool) -> sa.Select[Any]:  # noqa: FBT001  the key of its twin
     on_list = c["taken_off_entry"].is_(None)
     counted = (
         sa.func.count(sa.case((sa.and_(on_list, c[name] == code), 1)))
-        for name, code in (("outcome", "destroyed"), ("verified", "pass"))
+        for name, code in (
+            ("outcome", "destroyed"),
+            ("verified", "pass"),
+            ("verified", "fail"),
+            ("verified", "unknown"),
+        )
     )
     named: sa.BindParameter[Sequence[bytes]] = sa.bindparam("named", expanding=True)
     query = sa.select(case_items.c.case, *counted).select_from(kept.source)

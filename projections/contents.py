@@ -6,9 +6,12 @@ Two records are of one kind if `inventory` says the same about everything that a
 
 from __future__ import annotations
 
+from typing import Final
+
 import sqlalchemy as sa
 
 from domain.judging import Contents
+from projections.access import accesses
 from projections.custody import RECORDS_IN, home_of
 from projections.holds import held
 from projections.tables import inventory
@@ -17,7 +20,8 @@ from projections.view import id_of, key_of
 _HERE = RECORDS_IN.subquery("here")
 _KIND = (
     inventory.c.category, inventory.c.notice, inventory.c.engagement, inventory.c.restricted,
-    inventory.c.kind, inventory.c.triggers,
+    inventory.c.purpose_ended.is_not(None), inventory.c.withdrawn, inventory.c.kind,
+    inventory.c.triggers,
 )  # fmt: skip
 _KINDS = (
     sa.select(
@@ -37,6 +41,14 @@ _HOLDS = (
     .distinct()
 )
 
+GIVING: Final = ("copy", "download", "export", "print")
+"""The modes of access after which a content, or an opening of it, is in somebody's hands."""
+_GIVEN = (
+    sa.select(accesses.c.position)
+    .join(_HERE, _HERE.c.record == accesses.c.record)
+    .where(accesses.c.mode.in_(GIVING), accesses.c.outcome != "denied")
+)
+
 
 def contents(connection: sa.Connection, holding: str) -> Contents:
     """What lies in a copy now; in one that was made whole, what the original holds."""
@@ -53,3 +65,14 @@ def contents(connection: sa.Connection, holding: str) -> Contents:
         holds=tuple(sorted(id_of("hold", hold) for hold in holds)),
         engagements=tuple(sorted({id_of("engagement", row[4]) for row in kinds})),
     )
+
+
+def handed_out(connection: sa.Connection, holding: str, *, entry: int | None = None) -> set[int]:
+    """The positions of accesses that gave out records in a copy, from whichever copy of them.
+
+    `entry`: of those up to that entry. Where a content was given out and nobody wrote it down, the
+    register says nothing.
+    """
+    copy = {"copy": home_of(connection, key_of(holding))}
+    query = _GIVEN if entry is None else _GIVEN.where(accesses.c.entry <= entry)
+    return set(connection.execute(query, copy).scalars())

@@ -26,6 +26,7 @@ from domain.holding import HoldingCreated, HoldingLost, HoldingMoved, HoldingRet
 from domain.record import RecordCorrected
 from domain.values import Event
 from projections.access import used_for
+from projections.anonymity import twins_of
 from projections.handovers import items_of
 from projections.holds import held
 from projections.mentions import mentioning
@@ -259,15 +260,18 @@ def streams_of(connection: sa.Connection, record: str, *, entry: int | None = No
     """The streams whose events, by position, are the record's chain of custody: its own first.
 
     Its copies follow, then every case about any of them: backups, holds (those on its whole
-    engagement last), handovers, destructions, grants that name it or that it was accessed under.
-    `entry`: as of that entry, instead of now.
+    engagement last), handovers, destructions, grants that name it or that it was accessed under,
+    and the record that was made anonymous of it. `entry`: as of that entry, instead of now.
     """
     own = [record, *(copy.holding for copy in copies(connection, record, entry=entry))]
     cases = mentioning(connection, own, entry)
     named = [case for case in cases if case.partition("-")[0] in _CASES]
     if len(own) == 1:  # not collected yet
         return own
-    wide = [*used_for(connection, record, entry=entry), *_held_widely(connection, record, entry)]
+    wide = [
+        *used_for(connection, record, entry=entry), *_held_widely(connection, record, entry),
+        *twins_of(connection, own[1:], entry),
+    ]  # fmt: skip
     return list(dict.fromkeys([*own, *named, *wide]))
 
 
@@ -290,6 +294,14 @@ _CASES: Final = ("grant", "backup", "hold", "handover", "destruction_case")
 def records_of(connection: sa.Connection, holding: bytes) -> list[bytes]:
     """The keys of the records of which a copy is one, by its key."""
     return list(connection.execute(RECORDS_IN, {"copy": home_of(connection, holding)}).scalars())
+
+
+def copies_of_contents(connection: sa.Connection, holding: str) -> frozenset[str]:
+    """Every copy of any record in a copy, as `domain.judging.Source.copies_of_contents` says."""
+    copy = {"copy": home_of(connection, key_of(holding))}
+    return frozenset(
+        id_of("holding", found) for found in connection.execute(_ANY_COPY, copy).scalars()
+    )
 
 
 def home_of(connection: sa.Connection, holding: bytes) -> bytes:
@@ -315,6 +327,24 @@ RECORDS_IN: Final = sa.union(
     sa.select(holdings.c.record).where(holdings.c.holding == _COPY, holdings.c.record.is_not(None)),
 )
 """The records in the copy `:copy`: collected or corrected in it, or named by it."""
+
+
+def _any_copy() -> sa.CompoundSelect[Any]:
+    """Copies of the records in `:copy`, each by index; those that lie in it are collected there."""
+    inside = RECORDS_IN.subquery("inside")
+    elsewhere = sa.union(*RECORDS_IN.selects[1:]).subquery("elsewhere")
+    lying = sa.union(
+        sa.select(_COPY),
+        sa.select(inventory.c.holding).join(elsewhere, elsewhere.c.record == inventory.c.record),
+        sa.select(corrections.c.holding).join(inside, inside.c.record == corrections.c.record),
+        sa.select(holdings.c.holding).join(inside, inside.c.record == holdings.c.record),
+    ).cte("lying")
+    found = lying.c[lying.c.keys()[0]]
+    whole = sa.select(holdings.c.holding).join(lying, found == holdings.c.made_from)
+    return sa.union(sa.select(found), whole.where(holdings.c.record.is_(None)))
+
+
+_ANY_COPY: Final = _any_copy()
 
 
 def one(connection: sa.Connection, holding: str, *, entry: int | None = None) -> Copy | None:

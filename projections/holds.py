@@ -12,17 +12,19 @@ from domain.hold import LegalHoldPlaced, LegalHoldReleased
 from domain.values import Event
 from projections.columns import METADATA, key, number, step, text
 from projections.past import AS_OF, both
-from projections.view import Insert, Prepared, Recorded, id_of, key_of
+from projections.view import Insert, Prepared, Recorded, id_of, key_of, stored
 
 holds = sa.Table(
     "holds",
     METADATA,
     key("hold", "hold", primary_key=True),
     text("reason"),
+    text("scope", nullable=True),
     key("placer", "actor"),
     number("placed_entry"),
 )
-"""One row a hold; it is active while `held` has a row of it that is not released."""
+"""One row a hold; `scope` is that of its first placement. It is active while `held` has a row of
+it that is not released."""
 
 held = sa.Table(
     "held",
@@ -39,7 +41,7 @@ held = sa.Table(
 sa.Index("held_objects", held.c.object)
 
 _HOLD = Prepared(
-    ("hold", "reason", "placer", "placed_entry"),
+    ("hold", "reason", "scope", "placer", "placed_entry"),
     lambda insert: insert(holds).on_conflict_do_nothing(),
 )
 
@@ -80,7 +82,8 @@ class Holds:
         for _, entry, _, event in batch:
             if isinstance(event, LegalHoldPlaced):
                 hold = key_of(event.stream)
-                _HOLD.run(connection, [(hold, event.reason, key_of(event.by), entry)])
+                placed = (hold, event.reason, stored(event.scope), key_of(event.by), entry)
+                _HOLD.run(connection, [placed])
                 _COVER.run(connection, [
                     (hold, key_of(covered), entry, covered[:-37]) for covered in event.mentions
                 ])  # fmt: skip
@@ -92,12 +95,15 @@ class Holds:
 class Hold(Struct, frozen=True, kw_only=True):
     """A hold: why, by whom, and what it covers.
 
-    `objects`: how many things it ever covered, `covered`: how many it still does;
-    `released_entry`: of the last release, None while it covers anything.
+    `scope`: what it was first placed on, a `HoldScope` or None; what came later and would fit it is
+    not held by it, unless it is an engagement. `objects`: how many things it ever covered,
+    `covered`: how many it still does; `released_entry`: of the last release, None while it covers
+    anything.
     """
 
     hold: str
     reason: str
+    scope: str | None
     placer: str
     placed_entry: int
     objects: int
@@ -170,11 +176,11 @@ def covered(
 def _read(connection: sa.Connection, query: sa.Select[Any], entry: int | None) -> list[Hold]:
     return [
         Hold(
-            hold=id_of("hold", hold), reason=reason, placer=id_of("actor", placer),
+            hold=id_of("hold", hold), reason=reason, scope=scope, placer=id_of("actor", placer),
             placed_entry=placed, objects=objects, covered=still,
             released_entry=None if still else released,
         )
-        for hold, reason, placer, placed, objects, still, released in connection.execute(
+        for hold, reason, scope, placer, placed, objects, still, released in connection.execute(
             query, {"as_of": entry}
         )
     ]  # fmt: skip

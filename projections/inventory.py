@@ -15,7 +15,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 import sqlalchemy as sa
-from msgspec import Struct, json
+from msgspec import UNSET, Struct, json
 from msgspec.structs import astuple
 
 from domain.codes import covers
@@ -28,10 +28,11 @@ from domain.record import (
     RecordVerified,
     RetentionAssigned,
 )
-from domain.restriction import ProcessingRestricted, RestrictionLifted
+from domain.restriction import ProcessingRestricted, PurposeEnded, RestrictionLifted
 from domain.values import Event
+from projections.anonymity import anonymous_twin
 from projections.custody import TURNS, copies_there, nothing_left, records_of, turned_copies
-from projections.past import Highest, both, standing
+from projections.past import AS_OF, Highest, both, standing
 from projections.tables import (
     inventory,
     inventory_counts,
@@ -40,7 +41,7 @@ from projections.tables import (
     inventory_past,
 )
 from projections.tally import Bucket, Tally
-from projections.view import Prepared, Recorded, key_of, readable, shared_key, stored
+from projections.view import Prepared, Recorded, id_of, key_of, readable, shared_key, stored
 
 
 class _Row(Struct):
@@ -69,10 +70,12 @@ class _Row(Struct):
     action: str | None = None
     conflict: int = 0
     restricted: int = 0
+    purpose_ended: str | None = None
     archived: int = 0
     kind: str | None = None
     triggers: str | None = None
     periods: str | None = None
+    withdrawn: int = 0
 
     @property
     def counted(self) -> tuple[Bucket, int, int]:
@@ -95,8 +98,8 @@ class _Row(Struct):
         return "verified" if self.reviewed else "classified"
 
 
-_GONE: Final = ("destroyed", "transferred_out")
-_INNER: Final = ("archived", "kind", "triggers", "periods")
+_GONE: Final = ("destroyed", "transferred_out", "anonymized")
+_INNER: Final = ("archived", "kind", "triggers", "periods", "withdrawn")
 """Columns that only this view and `projections.contents` read, and that have no past."""
 _COLUMNS = _Row.__struct_fields__
 _FRESH = _COLUMNS[: _COLUMNS.index("state")]
@@ -169,8 +172,16 @@ def _restricted(row: _Row, _: ProcessingRestricted) -> None:
     row.restricted = 1
 
 
-def _lifted(row: _Row, _: RestrictionLifted) -> None:
-    row.restricted = 0
+def _ended(row: _Row, event: PurposeEnded) -> None:
+    row.purpose_ended = event.ended_on
+    row.withdrawn = int(event.reason == "consent_withdrawn")
+
+
+def _lifted(row: _Row, event: RestrictionLifted) -> None:
+    if event.basis is UNSET:
+        row.restricted = 0
+    else:  # what is lifted is the end of its purpose
+        row.purpose_ended, row.withdrawn = None, 0
 
 
 def _archived(row: _Row, _: RecordArchived) -> None:
@@ -185,6 +196,7 @@ _CHANGES: dict[type[Event], Callable[[_Row, Any], None]] = {
     RetentionAssigned: _retained,
     RecordArchived: _archived,
     ProcessingRestricted: _restricted,
+    PurposeEnded: _ended,
     RestrictionLifted: _lifted,
 }
 _Periods = dict[str, tuple[str | None, str | None, int, str]]
@@ -283,13 +295,13 @@ def _turn(connection: sa.Connection, recorded: Recorded, tally: Tally) -> None:
     records = dict.fromkeys(record for copy in copies for record in records_of(connection, copy))
     turned: list[_Row] = []
     for record in records:
-        for *values, gone, destroyed in _LEFT.fetch(connection, (record,)):
+        for *values, gone, destroyed, twin in _LEFT.fetch(connection, (record,)):
             if bool(gone) != (values[_STATE] in _GONE):
                 row = _Row(*values)
                 if row.changed_entry < entry:
                     _SUPERSEDED.run(connection, [_superseded(row)])
                 before = row.counted
-                row.state = _GONE[0 if destroyed else 1] if gone else row.worked
+                row.state = _end(destroyed, twin) if gone else row.worked
                 row.changed_position, row.changed_entry = position, entry
                 _recount(tally, entry, before, row.counted)
                 turned.append(row)
@@ -299,15 +311,22 @@ def _turn(connection: sa.Connection, recorded: Recorded, tally: Tally) -> None:
     _UPDATE.run(connection, [_changed(row) for row in turned])
 
 
+def _end(destroyed: int, twin: bytes | None) -> str:
+    """The state of a record of which no copy is left."""
+    if not destroyed:
+        return "transferred_out"
+    return "destroyed" if twin is None else "anonymized"
+
+
 _STATE: Final = _COLUMNS.index("state")
 _AT_ONCE: Final = 1000
 _LEFT = Prepared(
     ("key",),
     lambda _: sa.select(
-        inventory, *nothing_left(inventory.c.record, inventory.c.holding)
+        inventory, *nothing_left(inventory.c.record, inventory.c.holding), anonymous_twin()
     ).where(inventory.c.record == sa.bindparam("key")),
 )  # fmt: skip
-"""A record, whether every copy of it is gone, and whether any of them was destroyed."""
+"""A record, whether every copy of it is gone, whether any was destroyed, its anonymous twin."""
 
 
 def _recount(
@@ -326,11 +345,13 @@ class InventoryRow(Struct, frozen=True, kw_only=True):
     """A record as the inventory shows it.
 
     `category`: the first of its current ones; `state`: registered, classified, verified
-    (classified and reviewed), archived, destroyed or transferred_out (nothing is left here);
-    `restricted`: only storage, protection and what the law asks; `holding`: the copy it was
-    collected in, `row` its 1-based row in that copy's table; `holdings`: how many copies are still
-    there; `min_until`, `max_until`: kept through and gone by; `items`, `size`: how many things,
-    how many bytes.
+    (classified and reviewed), archived, destroyed, transferred_out or, with an anonymous content
+    beside it, anonymized (nothing is left here); `anonymous`: the record with that content, the
+    identified copies may still be there; `restricted`: only storage, protection and what the law
+    asks; `purpose_ended`: the day since which it is so for good, None if its purpose stands;
+    `holding`: the copy it was collected in, `row` its 1-based row in that copy's table; `holdings`:
+    how many copies are still there; `min_until`, `max_until`: kept through and gone by; `items`,
+    `size`: how many things, how many bytes.
     """
 
     record: str
@@ -356,7 +377,9 @@ class InventoryRow(Struct, frozen=True, kw_only=True):
     action: str | None
     conflict: bool
     restricted: bool
+    purpose_ended: str | None
     holdings: int
+    anonymous: str | None
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -435,7 +458,7 @@ _INVENTORY = {then: standing(inventory, then=then) for then in (False, True)}
 
 def _listed(then: bool) -> sa.Select[Any]:  # noqa: FBT001  the key of its twins
     there = copies_there(inventory.c.record, inventory.c.holding, then=then)
-    rows = _INVENTORY[then].rows.add_columns(there)
+    rows = _INVENTORY[then].rows.add_columns(there, anonymous_twin(AS_OF if then else None))
     return rows.where(inventory.c.record <= _HIGHEST.then) if then else rows
 
 
@@ -451,8 +474,10 @@ _LISTED, _COUNTS = both(_listed), both(_counts)
 def _shown(
     connection: sa.Connection, query: sa.Select[Any], entry: int | None
 ) -> Iterator[InventoryRow]:
-    for *row, there in connection.execute(query, {"as_of": entry}):
+    for *row, there, twin in connection.execute(query, {"as_of": entry}):
         shown = readable(inventory, row)
         for name in _INNER:
             del shown[name]
-        yield InventoryRow(**shown, holdings=there)
+        shown["restricted"] = shown["restricted"] or shown["purpose_ended"] is not None
+        anonymous = None if twin is None else id_of("record", twin)
+        yield InventoryRow(**shown, holdings=there, anonymous=anonymous)

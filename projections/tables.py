@@ -38,23 +38,27 @@ inventory = sa.Table(
     text("action", nullable=True),
     flag("conflict"),
     flag("restricted"),
+    text("purpose_ended", nullable=True),
     flag("archived"),
     text("kind", nullable=True),
     text("triggers", nullable=True),
     text("periods", nullable=True),
+    flag("withdrawn"),
     sqlite_with_rowid=False,
 )
-"""One row a record. `holding`: the copy it was collected in; `row`: of a table, 1-based. For the
-view itself: `archived` is whether it is in the archive, or was when all copies went; `kind` a
+"""One row a record. `holding`: the copy it was collected in; `row`: of a table, 1-based;
+`purpose_ended`: the day on which what it was kept for was over, NULL while it is not. For the view
+itself: `archived` is whether it is in the archive, or was when all copies went; `kind` a
 digest of the classification; `triggers` which rules were assigned by which trigger, and for which
-categories; `periods` what each assignment gave."""
+categories; `periods` what each assignment gave; `withdrawn` whether its purpose ended because
+somebody withdrew their consent."""
 
 sa.Index("inventory_of_holding", inventory.c.holding)
 
 inventory_past = past_of(
     inventory,
     "category", "items", "size", "changed_position", "state", "reviewed", "level", "sensitivity",
-    "min_until", "max_until", "permanent", "action", "conflict", "restricted",
+    "min_until", "max_until", "permanent", "action", "conflict", "restricted", "purpose_ended",
 )  # fmt: skip
 
 inventory_highest = sa.Table(

@@ -44,15 +44,46 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         N_("Copies pass to another party, signed by both sides."),
     ),
     "access": ("ledger.cli.access:access", N_("Access to content: grants, use, register, review.")),
+    "vault": ("ledger.cli.vault:vault", N_("Encrypted copies in the ledger's own folder.")),
     "backup": ("ledger.cli.backup:backup", N_("Backups: make, verify, expire them.")),
+    "ledger": (
+        "ledger.cli.restore:ledger",
+        N_("The ledger by itself: copy, restore, complete, continue it."),
+    ),
+    "medium": ("ledger.cli.medium:medium", N_("Media that copies lie on: register, list.")),
+    "keystore": (
+        "ledger.cli.keystore:keystore",
+        N_("Copies of the keys: make, list, check, clear, end them."),
+    ),
+    "anonymise": (
+        "ledger.cli.anonymise:anonymise",
+        N_("A table without anybody in it, tested, beside the one it was made of."),
+    ),
     "destroy": (
         "ledger.cli.destroy:destroy",
         N_("Destruction: propose, approve, execute, verify, certify."),
     ),
     "certificate": (
-        "ledger.cli.certificate:certificate",
+        "ledger.cli.document:certificate",
         N_("The certificate of a destruction, in both languages."),
     ),
+    "document": (
+        "ledger.cli.document:document",
+        N_("Documents as PDF: issue, print again, list, withdraw, verify."),
+    ),
+    "subject": (
+        "ledger.cli.subject:subject",
+        N_("People: found again by an identifier, and what is held about them."),
+    ),
+    "rights": (
+        "ledger.cli.rights:rights",
+        N_("What persons ask about their own data: on the clock, decided, fulfilled."),
+    ),
+    "disclose": (
+        "ledger.cli.disclose:disclose",
+        N_("Show single sealed fields of an event to somebody, with their proof."),
+    ),
+    "row": ("ledger.cli.row:row", N_("Show one row of a series to somebody, with its proof.")),
     "inventory": ("ledger.cli.inventory:inventory", N_("What is held, and how far it has come.")),
     "history": ("ledger.cli.history:history", N_("The chain of custody of one record.")),
     "where": ("ledger.cli.questions:where", N_("Where every copy of a record is.")),

@@ -1,4 +1,7 @@
-"""`muniment backup`: copies made to survive the originals, read again, and let go."""
+"""`muniment backup`: copies made to survive the originals, read again, and let go.
+
+`backup_use` has the commands that say where a backup lies, and bring back what is in it.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,10 @@ import click
 from msgspec.structs import asdict
 
 from ledger.cli.asof import as_of_option, entry_of, not_yet
+from ledger.cli.backup_use import BACKUP, drill, due, offsite, restore
 from ledger.cli.call import Call
 from ledger.cli.columns import printable
-from ledger.cli.command import CODE, PATH, argument, group, option, pass_call
+from ledger.cli.command import CODE, DAY, argument, group, option, pass_call
 from ledger.cli.effects import (
     INCOMPLETE,
     Standing,
@@ -40,62 +44,103 @@ if TYPE_CHECKING:
 
     from ledger.application import Ledger
     from ledger.effects.backup import Outcomes
+    from ledger.effects.shelf import Target
 
-_BACKUP = argument("backup", metavar="BACKUP")
 _MISMATCH: Final = 3
+KINDS: Final = ("full", "incremental")
 _AT_ONCE: Final = 500
 
 
-@group("backup", N_("Backups: make, verify, expire, list and show them."))
+@group("backup", N_("Backups: make, verify, store, drill, restore, expire and list them."))
 def backup() -> None:
     """Nothing by itself."""
+
+
+for _command in (offsite, drill, restore, due):
+    backup.add_command(_command)
 
 
 @backup.command(
     "create",
     help=N_(
-        "Copy files into a folder, read every byte back, and record the copies.\n\n"
-        "Without a COPY: every original of your party that is there and is a file. What is no "
-        "longer as it was recorded is not copied and is named. The folder must be there; it is "
-        "best on another disk."
+        "Copy contents elsewhere, encrypted, read every byte back, and record the copies.\n\n"
+        "Without a COPY: every original of your party that is there and can be read here; an "
+        "incremental backup leaves out what its base, or what that continues, has a copy of. What "
+        "is no longer as it was recorded is not copied and is named. TARGET is a folder that is "
+        "there, best on another disk, or s3://BUCKET/PREFIX; credentials for a bucket come from "
+        "the environment."
     ),
 )
-@argument("target", type=PATH, metavar="DIR")
+@argument("target", metavar="TARGET")
 @argument("copies", nargs=-1, metavar="[COPY]...")
-@option("--medium", type=CODE("BackupMedium"), required=True, help=N_("What the folder lies on."))
 @option(
-    "--kind", type=CODE("BackupKind"), default="full", show_default=True,
-    help=N_("What kind of backup it is; what is copied is what is named, or everything."),
+    "--medium", type=CODE("BackupMedium"),
+    help=N_("What the target lies on; a bucket is cloud_object if not given."),
+)  # fmt: skip
+@option(
+    "--kind", type=click.Choice(KINDS), default="full", show_default=True,
+    help=N_("Everything, or what the base has no copy of."),
+)  # fmt: skip
+@option(
+    "--base", metavar="BACKUP",
+    help=N_("The backup to continue; your party's newest if not given."),
+)  # fmt: skip
+@option(
+    "--endpoint", metavar="URL",
+    help=N_("Where the store of the bucket answers; name it in MUNIMENT_S3_ENDPOINTS, too."),
+)  # fmt: skip
+@option(
+    "--lock-until", type=DAY,
+    help=N_("Lock the copies in the bucket until that day is over; nobody can shorten it."),
 )  # fmt: skip
 @effect_options
 @pass_call
 def create(
     call: Call,
     *,
-    target: Path,
+    target: str,
     copies: tuple[str, ...],
-    medium: str,
+    medium: str | None,
     kind: str,
+    base: str | None,
+    endpoint: str | None,
+    lock_until: str | None,
     standing: Standing,
 ) -> int:
     """Record `backup.created`; the exit code is 4 when something could not be copied."""
     from ledger.cli.ids import resolve
     from ledger.effects.backup import create as run
 
+    place = _target(target, endpoint, lock_until)
+    if medium is None and isinstance(place, Path):
+        raise click.UsageError(_("say with --medium what the folder lies on"))
+    if base is not None and kind != "incremental":
+        raise click.UsageError(_("--base is of --kind incremental"))
     with call.writing() as ledger:
         chosen = [resolve(ledger, "holding", copy) for copy in copies] or None
+        found = resolve(ledger, "backup", base) if base else None
         outcomes = run(
-            ledger, call.acting(ledger), chosen, target, kind, medium, progress(call),
-            **standing.options(ledger),
+            ledger, call.acting(ledger), chosen, place, kind, medium or "cloud_object",
+            progress(call), base=found, **standing.options(ledger),
         )  # fmt: skip
     _print_made(call, outcomes)
     return INCOMPLETE if outcomes.failed else 0
 
 
+def _target(target: str, endpoint: str | None, lock_until: str | None) -> Target | Path:
+    if target.startswith("s3://"):
+        from ledger.effects.bucket import Bucket
+
+        return Bucket(target, endpoint, lock_until)
+    if endpoint is not None or lock_until is not None:
+        raise click.UsageError(_("--endpoint and --lock-until are of a bucket"))
+    return Path(target)
+
+
 def _print_made(call: Call, outcomes: Outcomes) -> None:
     made = [
         {
-            "backup": one.backup, "folder": str(one.folder), "copies": one.copies,
+            "backup": one.backup, "place": one.place, "copies": one.copies,
             "size": one.size, "entry": one.receipt.entry, "position": one.receipt.first,
         }
         for one in outcomes.made
@@ -112,16 +157,20 @@ def _print_made(call: Call, outcomes: Outcomes) -> None:
         note(call, text.format(count=outcomes.removed))
     if outcomes.left_out:
         note(call, _("{count} copies are no files here.").format(count=outcomes.left_out))
+    if not made and not outcomes.failed:
+        note(call, _("Nothing is new since the base; nothing was copied."))
     for one in made:
-        text = _("{backup}: {copies} copies, {size} bytes, read back from {folder}")
+        text = _("{backup}: {copies} copies, {size} bytes, read back from {place}")
         click.echo(printable(text.format(**one)))
 
 
 @backup.command(
     "verify",
-    help=N_("Read a backup's copies again, and record whether they are what was recorded."),
+    help=N_(
+        "Read a backup's list and copies again, and record whether they are what was recorded."
+    ),
 )
-@_BACKUP
+@BACKUP
 @option(
     "--sample", type=click.IntRange(1, 2**31), metavar="NUMBER",
     help=N_("Only so many copies, drawn at random; all if not given."),
@@ -130,12 +179,19 @@ def _print_made(call: Call, outcomes: Outcomes) -> None:
     "--seed", type=click.IntRange(0, 2**63 - 1), metavar="NUMBER",
     help=N_("Where the drawing begins, to draw the same again."),
 )  # fmt: skip
+@option("--read-data", is_flag=True, help=N_("Decrypt, too, and compare the contents themselves."))
 @effect_options
 @pass_call
 def verify(
-    call: Call, *, backup: str, sample: int | None, seed: int | None, standing: Standing
+    call: Call,
+    *,
+    backup: str,
+    sample: int | None,
+    seed: int | None,
+    read_data: bool,
+    standing: Standing,
 ) -> int:
-    """Record `backup.verified`; the exit code is 3 when a copy does not match.
+    """Record `backup.verified`; the exit code is 3 when a copy or the list does not match.
 
     4 when all that could be read match, and one could not be reached.
     """
@@ -145,17 +201,21 @@ def verify(
     with call.writing() as ledger:
         found = resolve(ledger, "backup", backup)
         done = run(
-            ledger, call.acting(ledger), found, sample, seed=seed, progress=progress(call),
-            **standing.options(ledger),
+            ledger, call.acting(ledger), found, sample, seed=seed, decrypt=read_data,
+            progress=progress(call), **standing.options(ledger),
         )  # fmt: skip
     say_failures(call, done.failed)
     counts = {"checked": done.checked, "matched": done.matched}
     if call.as_json:
-        print_json({**counts, "failed": failures(done.failed), **receipt_fields(done.receipt)})
+        told = {"manifest": done.manifest or "pass", "failed": failures(done.failed)}
+        print_json({**counts, **told, **receipt_fields(done.receipt)})
     else:
+        if done.manifest:
+            text = _("the list beside the copies is not the one recorded ({cause})")
+            click.echo(text.format(cause=done.manifest), err=True)
         click.echo(_("{matched} of {checked} copies read are as recorded").format(**counts))
         recorded(call, done.receipt)
-    if done.matched < done.checked:
+    if done.matched < done.checked or done.manifest:
         return _MISMATCH
     return INCOMPLETE if done.failed else 0
 
@@ -163,11 +223,12 @@ def verify(
 @backup.command(
     "expire",
     help=N_(
-        "Remove a backup's copies from their disk, and record those that are gone.\n\n"
-        "The last copies of a record stay; they need a destruction case."
+        "Remove a backup's copies from where they lie, shred their data keys, and record it.\n\n"
+        "The last copies of a record stay; they need a destruction case. Of what lies in a bucket "
+        "every version goes; while a lock runs, nothing does."
     ),
 )
-@_BACKUP
+@BACKUP
 @effect_options
 @pass_call
 def expire(call: Call, *, backup: str, standing: Standing) -> int:
@@ -181,17 +242,24 @@ def expire(call: Call, *, backup: str, standing: Standing) -> int:
     say_failures(call, done.failed)
     if call.as_json:
         receipt = receipt_fields(done.receipt) if done.receipt else {"events": []}
-        print_json({"removed": done.gone, "failed": failures(done.failed), **receipt})
+        print_json({
+            "removed": done.gone, "keys": list(done.keys), "failed": failures(done.failed),
+            "key_copies": list(done.key_copies), **receipt,
+        })  # fmt: skip
     else:
         click.echo(_("{count} copies removed").format(count=len(done.gone)))
         if done.receipt is not None:
             recorded(call, done.receipt)
+        if done.key_copies:
+            text = _("{count} copies of keys may still hold one of theirs: muniment keystore check")
+            note(call, text.format(count=len(done.key_copies)))
     return INCOMPLETE if done.failed else 0
 
 
 KEYS: Final = (
-    "backup", "kind", "medium", "started_at", "ended_at", "count", "expired", "created_entry",
-    "verified_entry", "result", "expired_entry",
+    "backup", "kind", "medium", "started_at", "ended_at", "base", "count", "expired",
+    "created_entry", "verified_entry", "verified_at", "result", "offsite_at", "drilled_at",
+    "drill_result", "expired_entry",
 )  # fmt: skip
 _COLUMNS: Final = (
     Column("backup", N_("backup")),
@@ -200,7 +268,10 @@ _COLUMNS: Final = (
     Column("medium", N_("medium"), coded("BackupMedium")),
     Column("count", N_("copies"), right=True),
     Column("expired", N_("removed"), right=True),
+    Column("base", N_("continues")),
     Column("result", N_("last verified"), coded("CheckResult")),
+    Column("offsite_at", N_("off-site since"), local),
+    Column("drill_result", N_("last drill"), coded("CheckResult")),
 )
 
 
@@ -227,7 +298,7 @@ def _rows(ledger: Ledger, entry: int | None) -> Iterator[dict[str, Any]]:
 
 
 @backup.command("show", help=N_("Show one backup: where it lies, and its copies."))
-@_BACKUP
+@BACKUP
 @as_of_option
 @pass_call
 def show(call: Call, *, backup: str, as_of: str | None) -> None:

@@ -34,10 +34,12 @@ def certificate(call: Call, *, case: str, as_of: str | None) -> None:
     """What was destroyed, how, who agreed, did, watched and verified it; and what is not said."""
     from ledger.cli.reading import Reader
     from ledger.effects.certifying import certificate as read
+    from ledger.effects.certifying import texts
 
     with call.reading() as ledger:
         found = case_of(ledger, case)
-        said = read(ledger, found, entry_of(call, ledger, as_of))
+        entry = entry_of(call, ledger, as_of)
+        said = read(ledger, found, entry)
         if said is None:
             raise not_yet("destruction_case")
         if said["certified"] is None:
@@ -46,7 +48,9 @@ def certificate(call: Call, *, case: str, as_of: str | None) -> None:
         if call.as_json:
             print_json(said)
             return
-        for line in _lines(said, Reader(call, ledger)):
+        reader = Reader(call, ledger)
+        words = texts(ledger, found, entry) if reader.opens else {}
+        for line in _lines(said, reader, words):
             click.echo(printable(line))
 
 
@@ -60,7 +64,9 @@ def _both(enumeration: str, code: str | None) -> str:
     return f"{zh} / {en}"
 
 
-def _lines(said: Mapping[str, Any], reader: Reader) -> Iterator[str]:
+def _lines(
+    said: Mapping[str, Any], reader: Reader, texts: Mapping[str, Mapping[str, str]]
+) -> Iterator[str]:
     counts = said["counts"]
     yield "销毁证明 / Certificate of destruction"
     yield ""
@@ -72,7 +78,8 @@ def _lines(said: Mapping[str, Any], reader: Reader) -> Iterator[str]:
     yield (
         f"清册 Listed: {counts['listed']}; 已销毁并核验 destroyed and verified: "
         f"{counts['verified']}; 未销毁移出 taken off, not destroyed: {counts['taken_off']}; "
-        f"已知留存 known to remain: {said['remaining_count']}"
+        f"已知留存 known to remain: {said['remaining_count']}; "
+        f"未清除密钥副本 copies of keys left: {said['key_copies_count']}"
     )
     yield ""
     yield from _steps(said, reader)
@@ -85,14 +92,73 @@ def _lines(said: Mapping[str, Any], reader: Reader) -> Iterator[str]:
             f"{_both('BackupMedium', item['medium'])}  {state}  "
             f"{_both('VerificationResult', item['verified'])}"
         )
-    for title, ids in (("留存 Remaining", said["remaining"]), ("销毁密钥 Keys", said["keys"])):
-        if ids:
-            yield title
-            yield from (f"  {one}" for one in ids)
+    for medium in said["media"]:
+        source = _both("SerialSource", medium["serial_source"])
+        yield f"介质 Medium: {medium['medium']}  {_both('BackupMedium', medium['kind'])}  {source}"
+    yield from _residual(said)
+    yield from _keys(said)
+    yield from _texts(texts)
     yield ""
     yield from said["claim"].values()
     for text in said["not_claimed"]:
         yield from text.values()
+
+
+def _residual(said: Mapping[str, Any]) -> Iterator[str]:
+    """What is still there of what the list held, and why."""
+    if said["residual"]:
+        yield "留存 Remaining"
+    for one in said["residual"]:
+        why = f"{_WHY[one['why']]}  {one['kept_until'] or ''}".rstrip()
+        yield f"  {one['holding']}  {_both('BackupMedium', one['medium'])}  {why}"
+    yield f"此前已交出 Handed out before: {said['handed_out']}"
+
+
+_WHY = {
+    "kept_by_another": "他方保管 kept by another party",
+    "kept_by_law": "法定保管期未满 kept for a period by law",
+    "lost": "已遗失，可能被找到 lost, and may be found",
+    "not_on_the_list": "未列入清册 not on the list",
+}
+_FATES = {
+    "destroyed": "已整体销毁 destroyed as a whole",
+    "cleared": "已清除相关密钥 cleared of these keys",
+    "medium_keeps": "已覆写,介质可能另存旧块 overwritten, the medium may keep older blocks",
+    "left": "未清除 not cleared",
+}
+
+
+def _keys(said: Mapping[str, Any]) -> Iterator[str]:
+    """The keys that were shredded, and every copy of them with its fate."""
+    if not said["keys"]:
+        return
+    kind = said["encryption"]
+    yield f"销毁密钥 Keys: {len(said['keys'])}  {kind['algorithm']}, {kind['key_bits']} bit"
+    yield from (f"  {one}" for one in said["keys"])
+    medium = said["keystore_medium"]
+    named = _both("BackupMedium", medium) if medium else "从未登记 never named"
+    yield f"密钥库介质 Medium of the keystore: {named}"
+    yield f"密钥副本 Copies of keys: {len(said['key_copies'])}"
+    for copy in said["key_copies"]:
+        yield (
+            f"  {copy['copy']}  {_both('KeyCopyKind', copy['kind'])}  "
+            f"{_both('BackupMedium', copy['medium'])}  {_FATES[copy['fate']]}  "
+            f"({copy['cleared']}/{copy['covered']})"
+        )
+        if copy["technique"]:
+            yield f"    {_both('DestructionTechnique', copy['technique'])}"
+
+
+def _texts(texts: Mapping[str, Mapping[str, str]]) -> Iterator[str]:
+    """What was said in words on the certificate itself."""
+    titles = {
+        "residual": "留存说明 Residual", "destination": "介质去向 Destination",
+        "environment": "环保处理 Environment", "place": "地点 Place", "tool": "工具 Tool",
+        "manufacturer": "制造商 Manufacturer", "model": "型号 Model", "serial": "序列号 Serial no.",
+        "label": "标签 Label",
+    }  # fmt: skip
+    for fields in texts.values():
+        yield from (f"{titles[name]}: {text}" for name, text in fields.items() if name in titles)
 
 
 _STEPS = (

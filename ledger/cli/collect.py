@@ -41,7 +41,7 @@ CAUSES = {
         "Folders are walked; links and special files in them are named, not followed. A csv or tsv "
         "file is one record with its number of rows (a series), or with --rows one record a row. "
         "What was collected before, with the same content in the same place, is not recorded "
-        "again."
+        "again. With --vault an encrypted copy of each new file is put into the ledger's vault."
     ),
 )
 @argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
@@ -67,6 +67,11 @@ CAUSES = {
     "--medium", type=CODE("BackupMedium"), default="disk_internal",
     help=N_("What the files lie on; disk_internal if not given."),
 )  # fmt: skip
+@option("--vault", is_flag=True, help=N_("Put an encrypted copy of each file into the vault."))
+@option(
+    "--vault-medium", type=CODE("BackupMedium"), default="disk_internal",
+    help=N_("What the vault lies on; disk_internal if not given."),
+)  # fmt: skip
 @pass_call
 def collect(
     call: Call,
@@ -81,12 +86,17 @@ def collect(
     rows: bool,
     shared_key: bool,
     medium: str,
+    vault: bool,
+    vault_medium: str,
 ) -> int:
     """Collect; the exit code is 4 when something could not be taken."""
     from ledger.cli.ids import resolve
+    from ledger.cli.init import checked_text
     from ledger.collecting import Terms
     from ledger.collecting import collect as run
 
+    checked_text(source, "--source")
+    checked_text(notice, "--notice")
     if not source.strip():
         raise click.UsageError(_("--source is empty"))
     if notice and notice_exempt:
@@ -106,6 +116,7 @@ def collect(
             rows=rows,
             shared_key=shared_key,
             medium=medium,
+            vault=vault_medium if vault else None,
         )
         if terms.notice_status == "missing" and not call.quiet:
             _say(

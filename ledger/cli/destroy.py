@@ -179,9 +179,10 @@ def reject(call: Call, *, case: str, reason: str | None, how: How) -> None:
     "execute",
     help=N_(
         "Destroy the copies of an approved case, and record what became of each.\n\n"
-        "Files are overwritten and removed, the data keys of what is gone are shredded. This "
-        "cannot be undone: the list is shown and the end of the case's id is asked for. A file "
-        "that is not what was recorded is left alone. If it is broken off, run it again."
+        "Files are overwritten and removed, the data keys of what is gone are shredded, in the "
+        "keystore and in every backup of it that can be reached. This cannot be undone: the list "
+        "is shown and the end of the case's id is asked for. A file that is not what was recorded "
+        "is left alone. If it is broken off, run it again."
     ),
 )
 @_CASE
@@ -244,7 +245,17 @@ def execute(
     if done.unreached:
         text = _("{count} data keys are not in this keystore and could not be shredded.")
         note(call, text.format(count=len(done.unreached)))
-    _done(call, rows, done.receipt, keys=list(done.keys), unreached=list(done.unreached))
+    copies = {"cleared": list(done.key_copies.cleared), "left": list(done.key_copies.left)}
+    if done.key_copies.left:
+        text = _(
+            "{count} copies of keys may still hold one of these: a certificate says partial "
+            "until they are cleared or destroyed; see muniment keystore copies."
+        )
+        note(call, text.format(count=len(done.key_copies.left)))
+    _done(
+        call, rows, done.receipt, keys=list(done.keys), unreached=list(done.unreached),
+        key_copies=copies,
+    )  # fmt: skip
     return 0 if all(fate.outcome == "destroyed" for fate in done.fates) else INCOMPLETE
 
 
@@ -315,12 +326,16 @@ CAUSES: Final[Mapping[str, str]] = {
     "removed": N_("overwritten and removed"),
     "stated": N_("as stated"),
     "not_a_file_here": N_("no file here"),
+    "endpoint_not_named": N_(
+        "lies in a store that this machine does not name: set MUNIMENT_S3_ENDPOINTS"
+    ),
     "no_journal": N_("nobody knows any more where it lay"),
     "vanished": N_("was not there"),
     "not_readable": N_("cannot be read"),
     "link": N_("is a link"),
     "not_a_regular_file": N_("is no regular file"),
     "hard_linked": N_("has further names"),
+    "of_another_copy": N_("is another copy's file too"),
     "changed_since_recorded": N_("is not what was recorded"),
     "changed_while_read": N_("was changed meanwhile"),
     "input_output_error": N_("the disk refused"),
@@ -329,6 +344,7 @@ CAUSES: Final[Mapping[str, str]] = {
     "something_else_there": N_("something else lies there"),
     "not_destroyed_by_us": N_("was not destroyed by this case"),
     "key_not_shredded": N_("a data key is still there"),
+    "key_in_a_copy": N_("a data key is in a copy that is said to be cleared"),
     "payload_not_deleted": N_("a sealed text is still there"),
     "key_not_here": N_("a data key is not in this keystore"),
 }
@@ -400,23 +416,27 @@ def fail(call: Call, *, case: str, copies: tuple[str, ...], cause: str | None, h
     "certify",
     help=N_(
         "Certify a case: every copy on its list is destroyed and verified, or taken off.\n\n"
-        "What is known to remain is counted and named. Print it with muniment certificate CASE."
+        "What is known to remain is counted and named, copies of keys included: the verdict is "
+        "partial unless nothing does. Print it with muniment certificate CASE."
     ),
 )
 @_CASE
 @option("--residual", metavar="TEXT", help=N_("What is known of copies out of reach; sealed."))
+@option("--destination", metavar="TEXT", help=N_("Where the media went afterwards; sealed."))
+@option("--environment", metavar="TEXT", help=N_("What was done for the environment; sealed."))
 @act_options
 @pass_call
-def certify(call: Call, *, case: str, residual: str | None, how: How) -> None:
+def certify(call: Call, /, *, case: str, how: How, **said: str | None) -> None:
     """Record `destruction_case.destruction_certified`."""
     from ledger.custody import certify as propose
     from ledger.effects.destroying import end, finish
 
-    checked_text(residual, "--residual")
+    for name, text in said.items():
+        checked_text(text, f"--{name}")
     with call.writing() as ledger:
         found = case_of(ledger, case)
         finish(ledger, found)
-        _act(call, how, [propose(ledger, found, residual)], ledger)
+        _act(call, how, [propose(ledger, found, **said)], ledger)
         end(ledger, found)
 
 

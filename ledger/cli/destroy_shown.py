@@ -77,6 +77,26 @@ _ITEM_COLUMNS: Final = (
 )
 
 
+FATES: Final = {
+    "destroyed": N_("destroyed"),
+    "cleared": N_("cleared"),
+    "medium_keeps": N_("overwritten; the medium may keep it"),
+    "left": N_("not cleared"),
+}
+
+
+def _fate(code: str) -> str:
+    return _(FATES[code])
+
+
+_KEY_COPY_COLUMNS: Final = (
+    Column("copy", N_("copy of keys")),
+    Column("kind", N_("kind"), coded("KeyCopyKind")),
+    Column("medium", N_("medium"), coded("BackupMedium")),
+    Column("fate", N_("the case's keys"), _fate),
+)
+
+
 @command("list", N_("List the cases, those that are over included."))
 @option("--state", type=click.Choice(list(STATES)), help=N_("Only cases in this state."))
 @as_of_option
@@ -124,6 +144,8 @@ def show(call: Call, *, case: str, as_of: str | None) -> None:
         for one in _steps(said[step]):
             click.echo(f"{_(title)}  {local(one['accepted'])}  {one['by']}  {one['event']}")
     print_rows(call, said["items"], _ITEM_COLUMNS, "table", ())
+    if said["key_copies"]:
+        print_rows(call, said["key_copies"], _KEY_COPY_COLUMNS, "table", ())
     for text in texts:
         for path, value in text.items():
             if path != "event":

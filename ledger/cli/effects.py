@@ -28,12 +28,26 @@ CAUSES: Final[Mapping[str, str]] = {
     **_SOURCES,
     "erased": N_("has lost the texts that say where it lies"),
     "not_a_file_here": N_("is no file that lies here"),
+    "endpoint_not_named": N_(
+        "lies in a store that this machine does not name: set MUNIMENT_S3_ENDPOINTS"
+    ),
     "changed_since_recorded": N_("is not what was recorded"),
+    "of_another_copy": N_("is another copy's file too"),
+    "not_in_the_backup": N_("lies outside the backup's folder"),
     "holding_not_there": N_("is no longer there"),
     "kept_by_another": N_("is kept by another party"),
     "not_an_original": N_("is itself a copy"),
+    "in_the_vault": N_("is in the vault already, or a copy of it is"),
+    "still_there": N_("is recorded as gone, and its object is in the vault"),
     "other_content": N_("holds another content"),
     "row_not_there": N_("no longer has this row"),
+    "copy_is_destroyed": N_("was destroyed itself"),
+    "copy_is_lost": N_("was lost itself"),
+    "copy_is_returned": N_("was returned itself"),
+    "original_is_destroyed": N_("is of what was destroyed since"),
+    "content_was_destroyed": N_("is of what was destroyed since, in another copy"),
+    "copy_was_to_be_destroyed": N_("was to be destroyed itself, and was out of reach"),
+    "original_is_returned": N_("is of what was returned since"),
 }
 """What each cause means to a person."""
 

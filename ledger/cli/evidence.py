@@ -114,8 +114,8 @@ def verify(call: Call, *, bundle: Path, trust: Path) -> int:
     from ledger.offline.check import verify_path
     from ledger.tlog import ed25519
 
-    key = _key(trust)
-    _check_readable(bundle)
+    key = key_in(trust)
+    check_readable(bundle)
     try:
         report = verify_path(bundle, key, ed25519.verify)
     except OSError as error:
@@ -124,11 +124,11 @@ def verify(call: Call, *, bundle: Path, trust: Path) -> int:
     return report.exit_code
 
 
-def _key(path: Path) -> str:
+def key_in(path: Path) -> str:
     """The text of the verifier key in a file."""
     from ledger.offline.notes import MAX_KEY_CHARACTERS, parse_vkey
 
-    _check_readable(path)
+    check_readable(path)
     try:
         with path.open("rb") as file:
             text = file.read(MAX_KEY_CHARACTERS + 2).decode("ascii").strip()
@@ -143,7 +143,7 @@ def _key(path: Path) -> str:
     return text
 
 
-def _check_readable(path: Path) -> None:
+def check_readable(path: Path) -> None:
     """Refuse pipes and devices, which would be read without end."""
     try:
         mode = path.stat().st_mode

@@ -10,6 +10,7 @@ import click
 from ledger.cli.asof import as_of_option, entry_of, not_yet
 from ledger.cli.call import Call
 from ledger.cli.command import CODE, argument, group, option, pass_call
+from ledger.cli.effects import INCOMPLETE
 from ledger.cli.init import checked_text
 from ledger.cli.language import N_, _
 from ledger.cli.output import (
@@ -17,6 +18,7 @@ from ledger.cli.output import (
     coded,
     format_option,
     local,
+    note,
     print_fields,
     print_json,
     print_rows,
@@ -27,11 +29,15 @@ from ledger.errors import UsageError
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from ledger.acting import Acting
     from ledger.application import Ledger
     from ledger.facts import LedgerFacts
+    from ledger.recorder import Receipt
+    from ledger.signing import Proposal
     from projections.holds import Hold
 
 _AT_ONCE = 500
+_A_COMMIT: Final = 100  # events, of 200 ids each
 _HOLD = argument("hold", metavar="HOLD")
 STATES: Final = {"active": N_("active"), "released": N_("released")}
 
@@ -45,17 +51,35 @@ def hold() -> None:
     "place",
     help=N_(
         "Place a hold on records, copies or engagements: nothing of them is destroyed.\n\n"
-        "With --hold a hold that is active is widened. A hold gives no right to use anything."
+        "What a query finds, or is held about a person, is placed as the records found now; what "
+        "comes later is not held by it: muniment hold check. With --hold a hold that is active is "
+        "widened. A hold gives no right to use anything."
     ),
 )
 @option("--record", "records", multiple=True, metavar="RECORD", help=N_("A record; repeatable."))
-@option("--holding", "holdings", multiple=True, metavar="COPY", help=N_("A copy; repeatable."))
+@option(
+    "--holding", "holdings", multiple=True, metavar="COPY",
+    help=N_("A copy and whole copies made of it, not the one it was made from; repeatable."),
+)  # fmt: skip
 @option(
     "--of-engagement",
     "engagements",
     multiple=True,
     metavar="ID",
     help=N_("Everything collected under an engagement; repeatable."),
+)
+@option(
+    "--subject", multiple=True, metavar="SUBJECT",
+    help=N_("What is held about a person; repeat for several subjects of one person."),
+)  # fmt: skip
+@option("--category", type=CODE("RecordCategory"), help=N_("Every record of a category."))
+@option(
+    "--query",
+    metavar="EXPR",
+    help=N_(
+        "Every record that fits: category=, level=, sensitivity=, state=, party=, engagement=, "
+        "after=DAY, before=DAY, with spaces between, several values with commas."
+    ),
 )
 @option("--reason", type=CODE("HoldReason"), help=N_("Why; a widened hold's own if not given."))
 @option("--authority", metavar="TEXT", help=N_("On whose order, under which number; sealed."))
@@ -65,40 +89,57 @@ def hold() -> None:
 @pass_call
 def place(
     call: Call,
+    /,
     *,
-    records: tuple[str, ...],
-    holdings: tuple[str, ...],
-    engagements: tuple[str, ...],
     reason: str | None,
     authority: str | None,
     remark: str | None,
     widened: str | None,
     how: How,
-) -> None:
-    """Record `hold.legal_hold_placed`."""
+    **about: Any,  # noqa: ANN401  what it is placed on, as `Asked` has it
+) -> int:
+    """Record `hold.legal_hold_placed`; says by its exit code whether a person may be missed."""
     from ledger.acts import texts
+    from ledger.cli.holdscope import asked_for, shown_unsearched
     from ledger.cli.ids import resolve
     from ledger.custody import place_hold
 
     if reason is None and widened is None:
         raise click.UsageError(_("a new hold needs --reason"))
-    if not (records or holdings or engagements):
-        raise click.UsageError(_("say what it covers: --record, --holding or --of-engagement"))
-    sealed = texts(
-        authority=checked_text(authority, "--authority"), remark=checked_text(remark, "--remark")
-    )
+    if not checked_text(authority, "--authority", required=True) and widened is None:
+        raise click.UsageError(_("a new hold needs --authority: on whose order it is placed"))
+    checked_text(remark, "--remark")
     with call.writing() as ledger:
+        acting = call.acting(ledger)
+        asked = asked_for(ledger, acting, how, about)
         found = resolve(ledger, "hold", widened) if widened else None
         proposals = place_hold(
-            reason or _reason(ledger, str(found)),
-            records=_each(ledger, "record", records),
-            holdings=_each(ledger, "holding", holdings),
-            engagements=_each(ledger, "engagement", engagements),
-            hold=found,
-            sealed=sealed,
-        )
-        receipt = how.record(ledger, call.acting(ledger), proposals)
-    how.tell(call, receipt, hold=proposals[0].stream)
+            reason or _reason(ledger, str(found)), records=asked.records,
+            holdings=asked.holdings, engagements=asked.engagements, hold=found,
+            scope=asked.scope,
+            sealed=texts(authority=authority, remark=remark, scope=asked.description),
+        )  # fmt: skip
+        receipts = list(_recorded(ledger, acting, how, proposals))
+    left = asked.unsearched
+    fields = left._asdict() if left is not None and call.as_json else {}
+    how.tell(call, receipts[-1], hold=proposals[0].stream, **fields)
+    if asked.scope in ("query", "subject") and not call.as_json:
+        note(call, _("{count} records are held; what fits later is not: muniment hold check HOLD")
+             .format(count=len(asked.records)))  # fmt: skip
+    if left is not None and any(left):
+        note(call, shown_unsearched(left))
+        return INCOMPLETE
+    return 0
+
+
+def _recorded(
+    ledger: Ledger, acting: Acting, how: How, proposals: Sequence[Proposal]
+) -> Iterator[Receipt | None]:
+    """One commit, or several where the list is so long that it would not fit into memory."""
+    if how.draft is not None and len(proposals) > _A_COMMIT:
+        raise click.UsageError(_("so many records do not go into one draft"))
+    for at in range(0, len(proposals), _A_COMMIT):
+        yield how.record(ledger, acting, proposals[at : at + _A_COMMIT])
 
 
 def _each(ledger: Ledger, aggregate: str, given: Sequence[str]) -> list[str]:
@@ -173,12 +214,13 @@ def shown_state(state: str) -> str:
 
 
 KEYS: Final = (
-    "hold", "state", "reason", "objects", "covered", "placer", "placed_at", "released_at",
+    "hold", "state", "reason", "scope", "objects", "covered", "placer", "placed_at", "released_at",
 )  # fmt: skip
 _COLUMNS: Final = (
     Column("hold", N_("hold")),
     Column("state", N_("state"), shown_state),
     Column("reason", N_("reason"), coded("HoldReason")),
+    Column("scope", N_("placed on"), coded("HoldScope")),
     Column("covered", N_("covers"), right=True),
     Column("objects", N_("covered in all"), right=True),
     Column("placed_at", N_("placed at"), local),
@@ -217,7 +259,7 @@ def _row(facts: LedgerFacts, hold: Hold) -> dict[str, Any]:
     released = hold.released_entry
     return {
         "hold": hold.hold, "state": "active" if hold.active else "released",
-        "reason": hold.reason, "placer": hold.placer, "objects": hold.objects,
+        "reason": hold.reason, "scope": hold.scope, "placer": hold.placer, "objects": hold.objects,
         "covered": hold.covered, "placed_at": facts.accepted_at(hold.placed_entry),
         "released_at": None if released is None else facts.accepted_at(released),
     }  # fmt: skip
@@ -239,6 +281,67 @@ def _covered(
                 "released_at": None if released is None else facts.accepted_at(released),
             }
         after = (found[-1].object, found[-1].placed_entry)
+
+
+@hold.command(
+    "check",
+    help=N_(
+        "What now fits the queries or persons that a hold was placed on, and is not held by it.\n\n"
+        "The exit code is 0 also when there is some, and 4 where records were not searched for a "
+        "person; muniment hold place --hold HOLD holds what is missing, too."
+    ),
+)
+@_HOLD
+@format_option
+@pass_call
+def check(call: Call, *, hold: str, style: str | None) -> int:
+    """Needs the ledger's passphrase: what a hold was placed on is sealed."""
+    from ledger.cli.holdscope import PERSONS, shown_unsearched, unsearched
+    from ledger.cli.ids import resolve
+
+    with call.reading() as ledger:
+        named = resolve(ledger, "hold", hold)
+        scopes = _scopes(ledger, named)
+        rows = list(_not_held(ledger, named, scopes))
+        print_rows(call, rows, _MISSED, style, ("record", "scope"))
+        persons = any(scope.startswith(PERSONS) for scope in scopes)
+        left = unsearched(ledger) if persons else None
+    if left is not None and any(left):
+        note(call, shown_unsearched(left))
+        return INCOMPLETE
+    if not rows and style is None and not call.as_json:
+        note(call, _("Everything that fits is held."))
+    return 0
+
+
+_MISSED: Final = (Column("record", N_("record")), Column("scope", N_("placed on")))
+
+
+def _scopes(ledger: Ledger, hold: str) -> list[str]:
+    """What a hold was placed on, each query and person once."""
+    from domain.hold import LegalHoldPlaced
+
+    found: dict[str, None] = {}
+    for position, _accepted, event, _raw in ledger.events_of(hold):
+        if isinstance(event, LegalHoldPlaced) and event.scope in ("query", "subject"):
+            sealed = ledger.unseal(position, event)
+            if sealed is not None and "scope" in sealed:
+                found[sealed["scope"]] = None
+    return list(found)
+
+
+def _not_held(ledger: Ledger, hold: str, scopes: Sequence[str]) -> Iterator[dict[str, Any]]:
+    from domain.hold import HoldState
+    from ledger.cli.holdscope import matches
+    from ledger.custody import case_state
+
+    state = case_state(ledger, HoldState, hold)
+    if not state.active:
+        raise UsageError("the hold was released; it holds nothing", "muniment hold list")
+    for scope in scopes:
+        for record in matches(ledger, scope):
+            if record not in state.covered:
+                yield {"record": record, "scope": scope}
 
 
 @hold.command("show", help=N_("Show one hold: what it covers, and on whose order."))

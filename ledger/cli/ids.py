@@ -25,13 +25,15 @@ _FULL = re.compile(
 _DIGITS = 32
 AGGREGATES = (
     "record", "holding", "actor", "party", "engagement", "policy", "grant", "backup", "hold",
-    "handover", "destruction_case",
+    "handover", "destruction_case", "rights", "subject", "keycopy",
 )  # fmt: skip
 """What has a table of its own to look an id up in."""
 _LISTINGS = {
     "record": "muniment inventory",
     "grant": "muniment access grants",
     "destruction_case": "muniment destroy list",
+    "subject": "muniment subject find",
+    "keycopy": "muniment keystore copies",
 }
 
 
@@ -54,6 +56,12 @@ def resolve(ledger: Ledger, aggregate: str, text: str) -> str:
         "give more digits, from the beginning or from the end",
         aggregate=aggregate,
     )
+
+
+def is_whole(aggregate: str, text: str) -> bool:
+    """Whether a text is a whole id of this kind, whether there is such a thing or not."""
+    found = _FULL.fullmatch(text)
+    return found is not None and found[1] == aggregate
 
 
 def resolve_any(ledger: Ledger, text: str) -> str:
@@ -110,7 +118,18 @@ def _conditions(
 
 
 def _column(aggregate: str) -> sa.ColumnElement[bytes]:
-    from projections import access, backups, certificates, handovers, holds, tables
+    from ledger.schema import SUBJECT_TOKENS
+    from projections import (
+        access,
+        backups,
+        certificates,
+        handovers,
+        holds,
+        keycopies,
+        media,
+        tables,
+    )
+    from projections import rights as requests
 
     names = {
         "record": tables.inventory.c.record,
@@ -124,5 +143,9 @@ def _column(aggregate: str) -> sa.ColumnElement[bytes]:
         "hold": holds.holds.c.hold,
         "handover": handovers.handovers.c.handover,
         "destruction_case": certificates.cases.c.case,
+        "rights": requests.requests.c.rights,
+        "subject": SUBJECT_TOKENS.c.subject,
+        "keycopy": keycopies.key_copies.c.copy,
+        "medium": media.media.c.medium,
     }
     return names[aggregate]

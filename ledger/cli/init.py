@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ledger.cli.call import Call
 from ledger.cli.command import CODE, PATH, command, option, pass_call
 from ledger.cli.language import N_, _
-from ledger.cli.output import print_fields, print_json, topic
+from ledger.cli.output import coded, print_fields, print_json, receipt_fields, topic
 from ledger.errors import NoteError, UsageError
 
 if TYPE_CHECKING:
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 MOST = 500
 """How many characters a name or another short text may have."""
 
+KEYSTORE_TITLE = N_("medium of the keystore")
+KEYSTORE_MEDIUM = option(
+    "--keystore-medium",
+    type=CODE("BackupMedium"),
+    default="disk_internal",
+    show_default=True,
+    help=N_("What the keystore lies on; on flash a destroyed key may survive, and certificates "
+            "say partial."),
+)  # fmt: skip
 FIRST_EVENTS = 1000
 """More than entry 0 can have."""
 
@@ -70,6 +80,7 @@ FIRST_EVENTS = 1000
     metavar="FILE",
     help=N_("The policy pack to adopt; the one that comes with the program if not given."),
 )
+@KEYSTORE_MEDIUM
 @pass_call
 def init(
     call: Call,
@@ -83,8 +94,10 @@ def init(
     identifier: str,
     jurisdiction: str,
     pack: Path | None,
+    keystore_medium: str,
 ) -> None:
-    """Found the ledger and print its ids."""
+    """Found the ledger, record what its keystore lies on, and print its ids."""
+    from ledger.effects.keycopying import name_keystore
     from ledger.founding import Founding, found_ledger
     from ledger.tlog.checkpoint import check_origin
 
@@ -102,7 +115,12 @@ def init(
     path = call.named_path or Path.cwd()
     call.passphrases.founding = True
     founded = found_ledger(path, founding, call.passphrases, pack=_pack(pack))
-    _tell(call, path, origin, founded)
+    call.ledger_folder = path
+    with call.writing() as ledger:
+        copy, receipt = name_keystore(ledger, ledger.acting(founded.actor), keystore_medium)
+        ledger.sign_checkpoint()
+    keystore = {"copy": copy, "medium": keystore_medium, **receipt_fields(receipt)}
+    _tell(call, path, origin, founded, keystore)
 
 
 def checked_text(text: str | None, name: str, *, required: bool = False) -> str | None:
@@ -150,13 +168,16 @@ def _pack(file: Path | None) -> bytes | None:
     return data
 
 
-def _tell(call: Call, path: Path, origin: str, founded: Founded) -> None:
+def _tell(
+    call: Call, path: Path, origin: str, founded: Founded, keystore: Mapping[str, Any]
+) -> None:
     from ledger.evidence import decode_event
 
-    call.ledger_folder = path
     with call.reading() as ledger:
         stored = ledger.recorder.select_notifications(1, FIRST_EVENTS)
         opened = [(n.id, decode_event(n.state)) for n in stored]
+    named = keystore["events"][0]
+    opened = [(at, event) for at, event in opened if at < named["position"]]
     events = [{"event": e.id, "position": at, "type": topic(e)} for at, e in opened]
     files = sorted(str(p) for p in (path / "identity").iterdir()) + [
         str(path / "keystore" / name) for name in ("kek.json", "slots")
@@ -170,14 +191,15 @@ def _tell(call: Call, path: Path, origin: str, founded: Founded) -> None:
         "vkey": founded.vkey,
     }
     if call.as_json:
-        print_json({**ids, "entry": 0, "events": events, "backup": files})
+        print_json({**ids, "entry": 0, "events": events, "keystore": keystore, "backup": files})
         return
     titles = {
         "ledger": N_("ledger"), "party": N_("party"), "actor": N_("actor"),
         "engagement": N_("engagement"), "origin": N_("origin"), "vkey": N_("verifier key"),
     }  # fmt: skip
-    print_fields((titles[name], value) for name, value in ids.items())
-    first, last = events[0], events[-1]
+    medium = (KEYSTORE_TITLE, coded("BackupMedium")(keystore["medium"]))
+    print_fields([*((titles[name], value) for name, value in ids.items()), medium])
+    first, last = events[0], named
     told = _("recorded at positions {first} to {last}: {event} to {other}")
     click.echo(
         told.format(
@@ -193,7 +215,8 @@ def _tell(call: Call, path: Path, origin: str, founded: Founded) -> None:
         click.echo(f"  {file}", err=True)
     click.echo(
         _("With them and the passphrase the keys can be restored: put them back where they were. "
-          "Without either nobody can sign as this actor or read what is sealed. Copy keystore/ "
-          "again after each collection, and delete the old copy: it could undo a destruction."),
+          "Without either nobody can sign as this actor or read what is sealed. Copy the keystore "
+          "again after each collection with muniment keystore backup, which records the copy: one "
+          "that nobody knows of could undo a destruction."),
         err=True,
     )  # fmt: skip

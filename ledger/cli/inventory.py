@@ -25,8 +25,8 @@ _AT_ONCE = 500
 KEYS: Final = (
     "record", "title", "category", "state", "reviewed", "level", "sensitivity", "form", "items",
     "size", "basis", "notice", "engagement", "holding", "row", "holdings", "min_until",
-    "max_until", "permanent", "action", "conflict", "findings", "collected_position",
-    "changed_position", "changed_entry",
+    "max_until", "permanent", "action", "conflict", "restricted", "purpose_ended", "anonymous",
+    "findings", "collected_position", "changed_position", "changed_entry",
 )  # fmt: skip
 
 
@@ -47,6 +47,7 @@ COLUMNS: Final = (
     Column("holdings", N_("copies"), right=True),
     Column("min_until", N_("keep through")),
     Column("max_until", N_("gone by")),
+    Column("restricted", N_("restricted"), yes),
     Column("findings", N_("findings"), _findings),
 )
 

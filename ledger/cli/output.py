@@ -142,7 +142,7 @@ def note(call: Call, text: str) -> None:
 # -- what was recorded ------------------------------------------------------------------------
 
 
-def recorded(call: Call, receipt: Receipt, **ids: str) -> None:
+def recorded(call: Call, receipt: Receipt, **ids: str | int) -> None:
     """Print what a commit recorded: every event's id and position, and the ids made by it."""
     if call.as_json:
         print_json({**ids, **receipt_fields(receipt)})

@@ -2,6 +2,7 @@
 
     the acting actor's   --passphrase-file, --passphrase-command, MUNIMENT_PASSPHRASE_FILE, prompt
     the ledger's         --ledger-passphrase-file, MUNIMENT_LEDGER_PASSPHRASE_FILE, else the same
+    a token's PIN        MUNIMENT_TOKEN_PIN_FILE, prompt
     a new key's          --new-passphrase-file, MUNIMENT_NEW_PASSPHRASE_FILE, prompt (twice)
 
 One newline at the end is not part of a passphrase. A file named `-` is standard input. Messages
@@ -23,6 +24,7 @@ LIMIT = 1024
 """As `ledger.keyfile.MAX_PASSPHRASE_BYTES`, which is too slow to import for `--help`."""
 
 _REMEDY = N_("muniment --passphrase-file FILE …, or set MUNIMENT_PASSPHRASE_FILE")
+_REMEDY_PIN = N_("set MUNIMENT_TOKEN_PIN_FILE to a file with the PIN")
 _REMEDY_NEW = N_("muniment … --new-passphrase-file FILE, or set MUNIMENT_NEW_PASSPHRASE_FILE")
 
 
@@ -39,10 +41,12 @@ class Sources:
         self.founding = False
 
     def __call__(self, holder: str) -> bytes:
-        """The passphrase of a holder's keys; `ledger` for the ledger's.
+        """The passphrase of a holder's keys; `ledger` for the ledger's, `token` for a PIN.
 
         Raises `KeyAccessError` if there is none.
         """
+        if holder == "token":
+            return self._pin()
         return self._ledgers() if holder == "ledger" else self._actors()
 
     @property
@@ -74,6 +78,16 @@ class Sources:
         if named := os.environ.get("MUNIMENT_PASSPHRASE_FILE"):
             return from_file(named, "MUNIMENT_PASSPHRASE_FILE")
         return prompt(_("Passphrase"), _REMEDY, twice=self.founding)
+
+    def _pin(self) -> bytes:
+        if "token" not in self._known:
+            named = os.environ.get("MUNIMENT_TOKEN_PIN_FILE")
+            self._known["token"] = (
+                from_file(named, "MUNIMENT_TOKEN_PIN_FILE")
+                if named
+                else prompt(_("PIN of the token"), _REMEDY_PIN)
+            )
+        return self._known["token"]
 
     def _ledgers(self) -> bytes:
         if "ledger" not in self._known:

@@ -71,7 +71,7 @@ class How(NamedTuple):
             "engagement": engagement,
         }
 
-    def tell(self, call: Call, receipt: Receipt | None, **ids: str) -> None:
+    def tell(self, call: Call, receipt: Receipt | None, **ids: str | int) -> None:
         """Print what was recorded, or what is still to be done with the draft."""
         if receipt is not None:
             recorded(call, receipt, **ids)

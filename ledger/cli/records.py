@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ledger.cli.call import Call
+from ledger.cli.classify_auto import Auto, auto_options
 from ledger.cli.command import CODE, PATH, argument, command, option, pass_call
 from ledger.cli.files import content_of, place_of, read_file
 from ledger.cli.init import checked_text
 from ledger.cli.language import N_
 from ledger.cli.recording import How, act_options
-from ledger.errors import UsageError
+from ledger.errors import MunimentError, UsageError
 
 if TYPE_CHECKING:
     from ledger.application import Ledger
@@ -98,22 +99,23 @@ def review(
     N_(
         "Give records their categories, level and sensitivity.\n\n"
         "A record that is classified already is reclassified. A lower level or sensitivity needs "
-        "a second person: --with ACTOR:approver --draft FILE."
+        "a second person: --with ACTOR:approver --draft FILE.\n\n"
+        "With --auto the contents are read and a classification is proposed, with what was found "
+        "and how often; nothing is recorded that a person has not confirmed."
     ),
 )
-@RECORDS
+@argument("records", nargs=-1, metavar="[RECORD]...")
+@auto_options
 @option(
     "--category",
     "categories",
     multiple=True,
-    required=True,
     type=CODE("RecordCategory"),
     help=N_("What it is; the main category first, repeat for more."),
 )
-@option("--level", required=True, type=CODE("DataLevel"), help=N_("How important the data is."))
+@option("--level", type=CODE("DataLevel"), help=N_("How important the data is."))
 @option(
     "--sensitivity",
-    required=True,
     type=CODE("Sensitivity"),
     help=N_("How sensitive it is to the persons concerned."),
 )
@@ -141,20 +143,30 @@ def classify(
     /,
     *,
     records: tuple[str, ...],
+    auto: Auto,
     categories: tuple[str, ...],
-    level: str,
-    sensitivity: str,
+    level: str | None,
+    sensitivity: str | None,
     kinds: tuple[str, ...],
     profile: str | None,
     rationale: str | None,
     how: How,
     **optional: str | None,
-) -> None:
+) -> int:
     """Record `record.classified` or `record.reclassified`."""
     from ledger.acts import classify as propose
     from ledger.acts import given
 
     checked_text(rationale, "--rationale")
+    if auto.asked(records):
+        if categories or level or sensitivity or kinds or rationale:
+            raise UsageError("--auto proposes what the other options would say; nothing was read")
+        return auto.run(call, records, profile, given(**optional), how)
+    if not (records and categories and level and sensitivity):
+        raise UsageError(
+            "records are classified by --category, --level and --sensitivity, or with --auto; "
+            "nothing was recorded"
+        )
     with call.writing() as ledger:
         acting = call.acting(ledger)
         axes = {
@@ -168,6 +180,7 @@ def classify(
         proposals = [propose(ledger, record, axes, rationale) for record in named(ledger, records)]
         receipt = how.record(ledger, acting, proposals)
     how.tell(call, receipt)
+    return 0
 
 
 @command(
@@ -253,13 +266,26 @@ def correct(
         (found,) = named(ledger, [record])
         new = read_file(file)
         copy = _copy(found, acting.state.party, medium, items, new)
-        sealed = texts(content=new.digest.hex(), remark=remark)
+        sealed = texts(content=new.digest.hex(), remark=remark, **_rows(new))
         correction = propose(
             ledger, found, holding=copy.stream, size=new.size, items=items, reason=reason,
             sealed=sealed or {},
         )  # fmt: skip
         receipt = how.record(ledger, acting, [copy, correction])
     how.tell(call, receipt, holding=copy.stream)
+
+
+def _rows(new: Found) -> Mapping[str, str]:
+    """What is sealed so that one row of a corrected table can be proved."""
+    from ledger.rowtree import series
+    from ledger.sources import SourceFault
+
+    try:
+        return series(new).sealed
+    except SourceFault as fault:
+        raise MunimentError(
+            "the file could not be read ({cause}); nothing was recorded", cause=fault.cause
+        ) from None
 
 
 def _copy(record: str, custodian: str, medium: str, items: int, found: Found) -> Proposal:

@@ -1,83 +1,67 @@
-"""Backups made: files copied to another folder, byte for byte.
+"""Backups made: contents encrypted elsewhere, each under a data key of its own, and read back.
 
-`<target>/backup-<UUID>/holding-<UUID of the new copy>`: no name says whose records they are. A
-backup grows in `backup-<UUID>.part`; every file is flushed, read again from its device and
-compared with the digest recorded for its original; then the folder gets its name and ONE commit
-records all copies and the backup. Until that commit stands, a file `.muniment` lies in the folder:
+Every copy is an object (`ledger.stream`) on a shelf (`ledger.effects.shelf`): in a folder on
+another disk, or in a bucket. Its data key is in the keystore before it is used and never lies with
+it. When all objects have been read again and have the digests that they were written with, a list
+of them (`ledger.effects.manifest`) is put beside them, and ONE commit records all copies and the
+backup, with the digest of the list.
 
-    muniment unfinished backup/v1
-    <origin of the ledger>
-    <SHA-256 of its entry 0, hex>
-
-Whatever ends a run early (a full disk, a refusal, a killed process), nothing of it is recorded, and
-its folder is removed at once or by the next `create` into the same target. Only folders with this
-very file, whose backup this ledger does not know, and in which nothing else lies, are removed: a
-recorded backup has no such file, so a ledger restored from an older state never takes it for one.
-No copy is made before that file is safe on the disk: a folder without it holds nobody's records.
-
->>> print(marker("example.com/ledger", b"").decode(), end="")
-muniment unfinished backup/v1
-example.com/ledger
-e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+A full backup copies every original; an incremental one, what has no copy yet in the chain of its
+base. A backup that is larger than one commit takes is several, each the base of the next.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from hashlib import sha256
-from io import BufferedReader, FileIO
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import sqlalchemy as sa
 
 from domain.backup import BackupCreated
 from domain.holding import HoldingCreated
 from domain.listing import list_root
-from ledger import VERSION
+from ledger import VERSION, stream
 from ledger.acting import Acting
+from ledger.acts import given
 from ledger.application import Ledger
 from ledger.custody import check_permitted, parts
-from ledger.effects.places import Place, check_outside, digest_of, place_fields, place_of
-from ledger.errors import MunimentError, UsageError, VerificationError
-from ledger.folder import sync_folder, write_atomically
+from ledger.effects.manifest import NAME, Listed, Manifest
+from ledger.effects.places import Place, content, place_of
+from ledger.effects.shelf import FolderTarget, Target, known_to, marker_of, sealed_place
+from ledger.errors import UsageError, VerificationError
 from ledger.recorder import Receipt
-from ledger.schema import COMMITS
 from ledger.signing import Proposal, new_ids, now
-from ledger.sources import CHUNK, SourceFault, chunks, opened
+from ledger.sources import SourceFault
+from projections.backups import backed_up, chain, newest, restored_among
 from projections.custody import Copy, listed, one
 
 MAX_COPIES: Final = 4_000
 """So many copies one backup has at most; more are several backups."""
-MARKER: Final = ".muniment"
-
-_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-FOLDER: Final = re.compile(rf"(backup-{_UUID})(?:\.part)?")
-"""What the folder of a backup is called, unfinished or not."""
-_OURS: Final = re.compile(rf"holding-{_UUID}|{re.escape(MARKER)}")
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_SAME: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+NO_FILES: Final = frozenset({"paper_copy", "microfilm"})
+"""Media on which nothing lies that a program could back up."""
 _PORTION: Final = 500
+_AT_ONCE: Final = 64
+"""So many copies are flushed together, before they are read again."""
+
 
 Progress = Callable[[int, int], None]
-"""`progress(done, total)` after each file."""
+"""`progress(done, total)` after each copy."""
 
 
 class Failed(NamedTuple):
-    """A copy that could not be taken, read or removed; `cause` is a stable code."""
+    """A copy that could not be taken, read, restored or removed; `cause` is a stable code."""
 
     holding: str
     cause: str
 
 
 class Made(NamedTuple):
-    """A backup that is recorded: its id, its folder, how many copies and bytes."""
+    """A backup that is recorded: its id, where it lies, how many copies and bytes of content."""
 
     backup: str
-    folder: Path
+    place: str
     copies: int
     size: int
     receipt: Receipt
@@ -105,56 +89,64 @@ class Terms(NamedTuple):
 
 
 class _Source(NamedTuple):
+    """What is copied, where it lies, and the original that the new copy is made of."""
+
     copy: Copy
     place: Place
+    original: str
 
 
 class _Taken(NamedTuple):
-    """An original and the new copy of it."""
+    """A source, the new copy of it, and what it was encrypted to."""
 
-    source: Copy
+    source: _Source
     holding: str
-    digest: str
-    size: int
-
-
-# -- create -----------------------------------------------------------------------------------
+    made: stream.Encrypted
 
 
 def create(
     ledger: Ledger,
     acting: Acting,
     chosen: Sequence[str] | None,
-    target: Path,
+    target: Target | Path,
     kind: str,
     medium: str,
     progress: Progress | None = None,
     *,
+    base: str | None = None,
     role: str | None = None,
     engagement: str | None = None,
 ) -> Outcomes:
-    """Copy originals that are files here into `target`, and record the copies and the backup.
+    """Copy what can be read here to `target`, encrypted, and record the copies and the backup.
 
-    `chosen`: holdings; None: every original that is there, a file, and kept by the acting party.
-    What cannot be copied as it was recorded is not copied and comes back as `Failed`. Raises
-    `RefusedError` (a rule), `UsageError` (the target), `MunimentError` (a disk); then nothing of
-    the backup being made is recorded or left behind, backups before it in the run stand.
+    `chosen`: holdings; None: every original that is there and kept by the acting party, and what
+    was restored of lost ones. `base`: the backup to continue; for an incremental one the party's
+    newest if None. What cannot be copied as it was recorded is not copied and comes back as
+    `Failed`. Raises `RefusedError` (a rule), `UsageError` (the target, no base), `MunimentError` (a
+    disk, a store); then nothing of the backup being made is recorded or left behind, backups before
+    it in the run stand.
     """
-    target = _checked_target(ledger, target)
-    outcomes = Outcomes([], [], 0, _remove_unfinished(ledger, target))
+    target = FolderTarget(target) if isinstance(target, Path) else target
+    target.check(ledger)
+    base = base or (_newest(ledger, acting) if kind == "incremental" else None)
+    continued = _chain(ledger, base) if base is not None else None
+    outcomes = Outcomes([], [], 0, target.clean(marker_of(ledger), known_to(ledger)))
     about = engagement or ledger.routine()
     said = role or acting.role_for(BackupCreated, None, about, now())
     terms = Terms(kind, medium, said, about)
-    portions = _named(ledger, acting, chosen) if chosen is not None else _all(ledger, acting)
+    portions = (
+        _named(ledger, acting, chosen) if chosen is not None else _all(ledger, acting, continued)
+    )
     for found, failed, left_out in portions:
         outcomes.failed.extend(failed)
         outcomes = outcomes._replace(left_out=outcomes.left_out + left_out)
         if not found:
             continue
-        run = _Run(ledger, acting, target, terms, outcomes.failed)
+        run = _Run(ledger, acting, target, terms, base or "", outcomes.failed)
         if (made := run.make(found, progress)) is not None:
             outcomes.made.append(made)
-    if not outcomes.made and not outcomes.failed:
+            base = made.backup
+    if not outcomes.made and not outcomes.failed and kind == "full":
         raise UsageError(
             "there is no copy here that could be backed up; nothing was copied",
             "muniment holding list",
@@ -162,16 +154,28 @@ def create(
     return outcomes
 
 
-def _checked_target(ledger: Ledger, target: Path) -> Path:
-    target = Path(os.path.abspath(target))  # noqa: PTH100  not resolved: the name that was given
-    if not target.is_dir():
+def _newest(ledger: Ledger, acting: Acting) -> str:
+    with ledger.engine.connect() as connection:
+        found = newest(connection, acting.state.party)
+    if found is None:
         raise UsageError(
-            "the folder for the backup is not there; nothing was copied",
-            "make the folder, or mount the disk that it is on",
+            "there is no backup that an incremental one could continue; nothing was copied",
+            "muniment backup create TARGET --kind full",
         )
-    check_outside(ledger, target)
-    return target
+    return found
 
+
+def _chain(ledger: Ledger, base: str) -> list[str]:
+    with ledger.engine.connect() as connection:
+        found = chain(connection, base)
+    if not found:
+        raise UsageError(
+            "there is no backup of this id; nothing was copied", "muniment backup list"
+        )
+    return found
+
+
+# -- what is copied -----------------------------------------------------------------------------
 
 _Portion = tuple[list[_Source], list[Failed], int]
 
@@ -193,25 +197,37 @@ def _named(ledger: Ledger, acting: Acting, chosen: Sequence[str]) -> Iterator[_P
 def _source(ledger: Ledger, acting: Acting, holding: str) -> _Source:
     with ledger.engine.connect() as connection:
         copy = one(connection, holding)
-    if copy is None or not copy.there:
-        raise SourceFault("holding_not_there")
-    if copy.custodian != acting.state.party:
-        raise SourceFault("kept_by_another")
-    if copy.made_from is not None:
+        if copy is None or not copy.there:
+            raise SourceFault("holding_not_there")
+        if copy.custodian != acting.state.party:
+            raise SourceFault("kept_by_another")
+        original = original_of(connection, copy)
+    if original is None:
         raise SourceFault("not_an_original")
-    return _Source(copy, place_of(ledger, holding))
+    return _Source(copy, place_of(ledger, holding), original)
 
 
-def _all(ledger: Ledger, acting: Acting) -> Iterator[_Portion]:
-    """Every original that is there and kept by the acting party, in order of its id."""
+def original_of(connection: sa.Connection, copy: Copy) -> str | None:
+    """What a copy of this one is made of: itself, or the lost one that it was restored for."""
+    if copy.made_from is None:
+        return copy.holding
+    if not restored_among(connection, [copy.holding]):
+        return None
+    original = one(connection, copy.made_from)
+    return copy.made_from if original is not None and original.condition == "lost" else None
+
+
+def _all(ledger: Ledger, acting: Acting, continued: Sequence[str] | None) -> Iterator[_Portion]:
+    """Every content that the acting party keeps, by the id of a copy; each content once.
+
+    `continued`: a chain; what it has a copy of is left to it.
+    """
     found: list[_Source] = []
     failed: list[Failed] = []
     left_out = 0
-    for copy in _copies(ledger):
-        if not copy.there or copy.made_from or copy.custodian != acting.state.party:
-            continue
+    for copy, original in uncovered(ledger, acting.state.party, continued):
         try:
-            found.append(_Source(copy, place_of(ledger, copy.holding)))
+            found.append(_Source(copy, place_of(ledger, copy.holding), original))
         except SourceFault as fault:
             if fault.cause == "not_a_file_here":
                 left_out += 1
@@ -223,16 +239,34 @@ def _all(ledger: Ledger, acting: Acting) -> Iterator[_Portion]:
     yield found, failed, left_out
 
 
-def _copies(ledger: Ledger) -> Iterator[Copy]:
-    """Every copy there was before the run began; a portion at a time."""
+def uncovered(
+    ledger: Ledger, party: str, continued: Sequence[str] | None
+) -> Iterator[tuple[Copy, str]]:
+    """The contents that a party keeps: a copy there is of each, and its original; by portions.
+
+    Only what was recorded before now. `continued`: without what this chain has a copy of.
+    """
     after, last = None, new_ids("holding")[0]
+    again: set[str] = set()
     while True:
         with ledger.engine.connect() as connection:
             portion = listed(connection, limit=_PORTION, after=after)
-        if not portion:
-            return
-        after = portion[-1].holding
-        yield from (copy for copy in portion if copy.holding < last)
+            if not portion:
+                return
+            after = portion[-1].holding
+            own = [c for c in portion if c.holding < last and c.there and c.custodian == party]
+            pairs = [(copy, original_of(connection, copy)) for copy in own]
+            known = {original for _, original in pairs if original is not None}
+            done = backed_up(connection, sorted(known), continued) if continued else {}
+        for copy, original in pairs:
+            if original is None or original in done or original in again:
+                continue
+            if copy.made_from is not None:
+                again.add(original)
+            yield copy, original
+
+
+# -- one backup ---------------------------------------------------------------------------------
 
 
 class _Run:
@@ -242,101 +276,151 @@ class _Run:
         self,
         ledger: Ledger,
         acting: Acting,
-        target: Path,
+        target: Target,
         terms: Terms,
+        base: str,
         failed: list[Failed],
     ) -> None:
         self._ledger = ledger
         self._acting = acting
+        self._target = target
         self._terms = terms
+        self._base = base
         self._failed = failed
         self._backup = new_ids("backup")[0]
-        self._folder = target / self._backup
-        self._part = target / f"{self._backup}.part"
+        self._shelf = target.shelf(self._backup, marker_of(ledger))
         self._started = now()
 
     def make(self, found: Sequence[_Source], progress: Progress | None) -> Made | None:
-        """Copy, read back, name, record; None if nothing could be copied."""
-        _check_apart(self._folder.parent, found)
+        """Copy, read back, list, name, record; None if nothing could be copied."""
+        paths = (source.place.path for source in found)
+        self._target.check_apart({os.path.dirname(path) for path in paths if path})  # noqa: PTH120
         ids = new_ids("holding", len(found))
-        keys = [key for key, _ in self._ledger.keystore.new_keys(len(found) + 1)]
-        first = _Taken(found[0].copy, ids[0], found[0].place.digest, found[0].copy.size)
+        keys = self._ledger.keystore.new_keys(len(found) + 1)
+        names = [key for key, _ in keys]
+        digest = found[0].place.content
+        first = _Taken(found[0], ids[0], stream.Encrypted(digest, digest, found[0].copy.size))
         options: dict[str, Any] = {
             "role": self._terms.role, "engagement": self._terms.engagement,
         }  # fmt: skip
-        check_permitted(self._ledger, self._acting, self._proposals([first], keys), **options)
+        check_permitted(
+            self._ledger, self._acting, self._proposals([(first, names[0])], names[-1]), **options
+        )
         try:
-            taken = self._copy_all(found, ids, progress)
+            taken = self._copy_all(found, ids, keys, progress)
             if not taken:
                 self._undo()
                 return None
-            receipt = self._ledger.act(self._acting, self._proposals(taken, keys), **options)
+            receipt = self._ledger.act(self._acting, self._proposals(taken, names[-1]), **options)
         except BaseException:
             self._undo()
             raise
-        _finish(self._folder)
-        size = sum(one.size for one in taken)
-        return Made(self._backup, self._folder, len(taken), size, receipt)
+        self._shelf.recorded()
+        size = sum(one.made.size for one, _ in taken)
+        place = self._shelf.place("")["location"]
+        return Made(self._backup, place, len(taken), size, receipt)
 
     def _copy_all(
-        self, found: Sequence[_Source], ids: Sequence[str], progress: Progress | None
-    ) -> list[_Taken]:
-        taken: list[_Taken] = []
-        with _on_target():
-            self._part.mkdir(mode=0o700)
-            write_atomically(self._part / MARKER, _marker_of(self._ledger))
-            sync_folder(self._part.parent)
-            descriptor = os.open(self._part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            for done, (source, holding) in enumerate(zip(found, ids, strict=True), 1):
-                try:
-                    size = _copied(source.place, descriptor, holding)
-                    taken.append(_Taken(source.copy, holding, source.place.digest, size))
-                except SourceFault as fault:
-                    self._failed.append(Failed(source.copy.holding, fault.cause))
+        self,
+        found: Sequence[_Source],
+        ids: Sequence[str],
+        keys: Sequence[tuple[str, bytes]],
+        progress: Progress | None,
+    ) -> list[tuple[_Taken, str]]:
+        taken: list[tuple[_Taken, str]] = []
+        self._shelf.begin()
+        wanted = list(zip(found, ids, keys, strict=False))
+        for at in range(0, len(wanted), _AT_ONCE):
+            part = [
+                (self._copied(source, holding, key), name)
+                for source, holding, (name, key) in wanted[at : at + _AT_ONCE]
+            ]
+            for done, (new, name) in enumerate(part, at + 1):
+                if new is not None:
+                    self._read_back(new.holding, new.made.object)
+                    taken.append((new, name))
                 if progress is not None:
                     progress(done, len(found))
-        finally:
-            os.close(descriptor)
         if taken:
-            with _on_target():
-                sync_folder(self._part)
-                self._part.rename(self._folder)
-                sync_folder(self._folder.parent)
+            self._list([one for one, _ in taken])
+            self._shelf.finish()
         return taken
 
-    def _proposals(self, taken: Sequence[_Taken], keys: Sequence[str]) -> list[Proposal]:
+    def _copied(self, source: _Source, holding: str, key: bytes) -> _Taken | None:
+        """Encrypt one content onto the shelf.
+
+        None if it cannot be read or is not what was recorded; then nothing is left of it.
+        """
+
+        def write(sink: stream.Sink) -> stream.Encrypted:
+            with content(self._ledger, source.place) as plain:
+                made = stream.encrypt(_Bounded(plain, source.place), sink, key)
+            if made.content != source.place.content:
+                raise SourceFault("changed_since_recorded")
+            return made
+
+        try:
+            return _Taken(source, holding, self._shelf.put(holding, write))
+        except SourceFault as fault:
+            self._failed.append(Failed(source.copy.holding, fault.cause))
+            return None
+
+    def _list(self, taken: Sequence[_Taken]) -> None:
+        listing = self._manifest(taken)
+        data = listing.format()
+        self._shelf.put(NAME, lambda sink: sink.write(data))
+        self._read_back(NAME, listing.digest)
+
+    def _read_back(self, name: str, digest: str) -> None:
+        if self._shelf.digest(name) != digest:
+            raise VerificationError(
+                "a copy reads back differently from what was written; nothing of this backup was "
+                "recorded, and what had been copied is removed",
+                "check the disk",
+            )
+
+    def _manifest(self, taken: Sequence[_Taken]) -> Manifest:
+        copies = tuple(
+            Listed(one.holding, one.source.original, one.made.object,
+                   stream.object_size(one.made.size))
+            for one in taken
+        )  # fmt: skip
+        return Manifest(self._ledger.origin, self._backup, self._base, copies)
+
+    def _proposals(self, taken: Sequence[tuple[_Taken, str]], key: str) -> list[Proposal]:
+        """The copies and the backup as events; `taken` with the ids of their data keys."""
         made = [
             Proposal(
                 HoldingCreated,
                 one.holding,
                 self._of_copy(one),
-                place_fields(os.fsencode(self._folder / one.holding), one.digest),
-                key,
+                sealed_place(self._shelf, one.holding, one.made.content),
+                name,
             )
-            for one, key in zip(taken, keys[:-1], strict=False)
+            for one, name in taken
         ]
-        items = [one.holding for one in taken]
+        items = [one.holding for one, _ in taken]
         whole = {
             "kind": self._terms.kind, "medium": self._terms.medium, "started_at": self._started,
             "ended_at": now(), "count": len(items), "root": list_root(items),
+            "manifest": self._manifest([one for one, _ in taken]).digest,
+            **given(base=self._base or None),
         }  # fmt: skip
-        location = place_fields(os.fsencode(self._folder), "")
-        sealed = {**location, "tool": f"muniment/{VERSION}"}
-        del sealed["content"]
+        sealed = {**self._shelf.place(""), "tool": f"muniment/{VERSION}"}
         backup = [
-            Proposal(BackupCreated, self._backup, {**whole, "items": part}, sealed, keys[-1])
+            Proposal(BackupCreated, self._backup, {**whole, "items": part}, sealed, key)
             for part in parts(items)
         ]
         return [*made, *backup]
 
     def _of_copy(self, one: _Taken) -> dict[str, object]:
-        fields = {
-            "custodian": self._acting.state.party, "form": one.source.form,
-            "medium": self._terms.medium, "size": one.size, "items": one.source.items,
-            "encrypted": one.source.encrypted, "made_from": one.source.holding,
+        source = one.source.copy
+        return {
+            "custodian": self._acting.state.party, "form": source.form,
+            "medium": self._terms.medium, "size": one.made.size, "items": source.items,
+            "encrypted": True, "object": one.made.object, "made_from": one.source.original,
+            **given(record=source.record),
         }  # fmt: skip
-        return {**fields, "record": one.source.record} if one.source.record else fields
 
     def _undo(self) -> None:
         """Remove what was copied, unless the ledger has recorded it all the same."""
@@ -345,144 +429,22 @@ class _Run:
         except Exception:  # noqa: BLE001  a ledger that cannot answer now: the next run decides
             return
         if recorded:
-            _finish(self._folder)
-            return
-        for folder in (self._part, self._folder):
-            with suppress(OSError):
-                _remove_folder(folder)
-
-
-def _check_apart(target: Path, found: Iterable[_Source]) -> None:
-    """Refuse a target in a folder that records lie in: it would be collected with them."""
-    target = target.resolve()
-    above = {os.fsencode(folder) for folder in (target, *target.parents)}
-    folders = {os.path.dirname(source.place.path) for source in found}  # noqa: PTH120  bytes
-    if any(os.path.realpath(folder) in above for folder in folders):
-        raise UsageError(
-            "the folder for the backup lies in a folder that the records lie in; "
-            "nothing was copied",
-            "name a folder elsewhere, on another disk if you can",
-        )
-
-
-@contextmanager
-def _on_target() -> Iterator[None]:
-    """Errors of the disk that is written to, told apart from those of the sources."""
-    try:
-        yield
-    except OSError as error:
-        raise MunimentError(
-            "the folder for the backup cannot be written ({cause}); nothing of this backup was "
-            "recorded, and what had been copied is removed",
-            "free some space, or look at the disk",
-            cause=error.strerror,
-        ) from None
-
-
-def _copied(place: Place, folder: int, name: str) -> int:
-    """Copy one file into an open folder, flush it, read it back; its size in bytes.
-
-    Raises `SourceFault` if the source cannot be read or is not what was recorded; then the new
-    file is gone again.
-    """
-    with _on_target():
-        out = os.open(name, _NEW, 0o600, dir_fd=folder)
-    try:
-        size = _pour(place, out)
-        with _on_target():
-            os.fsync(out)
-    except SourceFault:
-        with _on_target():
-            os.unlink(name, dir_fd=folder)
-        raise
-    finally:
-        os.close(out)
-    with _on_target(), BufferedReader(FileIO(os.open(name, _SAME, dir_fd=folder)), CHUNK) as file:
-        same = digest_of(file) == place.digest
-    if not same:
-        raise VerificationError(
-            "a copy reads back differently from what was written; nothing of this backup was "
-            "recorded, and what had been copied is removed",
-            "check the disk",
-        )
-    return size
-
-
-def _pour(place: Place, out: int) -> int:
-    digest, size = sha256(), 0
-    with opened(place.path) as file:
-        for chunk in chunks(file):
-            digest.update(chunk)
-            size += len(chunk)
-            with _on_target():
-                rest = memoryview(chunk)
-                while rest:
-                    rest = rest[os.write(out, rest) :]
-    if digest.hexdigest() != place.digest:
-        raise SourceFault("changed_since_recorded")
-    return size
-
-
-# -- what an earlier run left ------------------------------------------------------------------
-
-
-def marker(origin: str, entry_zero: bytes) -> bytes:
-    """What lies in the folder of a backup of this ledger while it is unfinished."""
-    digest = sha256(entry_zero).hexdigest()
-    return f"muniment unfinished backup/v1\n{origin}\n{digest}\n".encode("ascii")
-
-
-def _marker_of(ledger: Ledger) -> bytes:
-    with ledger.engine.connect() as connection:
-        query = sa.select(COMMITS.c.data).where(COMMITS.c.entry == 0)
-        return marker(ledger.origin, bytes(connection.execute(query).scalar_one()))
-
-
-def _remove_unfinished(ledger: Ledger, target: Path) -> int:
-    """Remove this ledger's unfinished backups from a folder; how many there were."""
-    ours, removed = _marker_of(ledger), 0
-    with _on_target():
-        names = sorted(os.listdir(target))  # noqa: PTH208  names only
-    for name in names:
-        found = FOLDER.fullmatch(name)
-        if found is None or _marker_in(target / name) != ours:
-            continue
-        if ledger.state(found[1]) is not None:  # ended between the commit and the last step
-            _finish(target / name)
+            self._shelf.recorded()
         else:
-            with _on_target():
-                removed += _remove_folder(target / name)
-    return removed
+            self._shelf.undo()
 
 
-def _marker_in(folder: Path) -> bytes | None:
-    if folder.is_symlink():
-        return None
-    with suppress(OSError):
-        descriptor = os.open(folder / MARKER, _SAME | os.O_NONBLOCK)
-        with FileIO(descriptor) as file:
-            return file.read(4096)
-    return None
+class _Bounded:
+    """A plain file read to the length that it had at first: one that grows could go on for ever."""
 
+    def __init__(self, file: BinaryIO, place: Place) -> None:
+        self._file = file
+        self._left = -1 if place.object else os.fstat(file.fileno()).st_size
 
-def _remove_folder(folder: Path) -> bool:
-    """Remove a folder in which nothing lies but copies and the marker, the marker last."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        names = os.listdir(descriptor)  # noqa: PTH208  of what was opened
-        if not all(_OURS.fullmatch(name) for name in names):
-            return False
-        for name in sorted(names, reverse=True):
-            os.unlink(name, dir_fd=descriptor)
-    finally:
-        os.close(descriptor)
-    folder.rmdir()
-    sync_folder(folder.parent)
-    return True
-
-
-def _finish(folder: Path) -> None:
-    """Take the marker away: the backup is recorded. What is left undone, the next run does."""
-    with suppress(OSError):
-        (folder / MARKER).unlink(missing_ok=True)
-        sync_folder(folder)
+    def read(self, size: int, /) -> bytes:
+        data = self._file.read(size)
+        if self._left >= 0:
+            self._left -= len(data)
+            if self._left < 0:
+                raise SourceFault("changed_while_read")
+        return data

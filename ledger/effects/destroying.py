@@ -4,8 +4,9 @@
 ledger holds keeps anything from being placed in between. What is about to go is written into a
 journal (`pending`); every copy that is a file here is destroyed (`removing`), and what is not what
 was recorded is left alone and counts as unknown. Then the keys go under which nothing else is
-sealed, and one commit says it all, which deletes the sealed payloads in the same transaction. A run
-that is broken off anywhere is run again.
+sealed, and one commit says it all, which deletes the sealed payloads in the same transaction. Only
+then they go from the keystore's backups that the actor's party keeps and that can be reached, with
+one commit for each. A run that is broken off anywhere is run again.
 
 Of a copy that is no file here (paper, a tape, a place elsewhere) its operator says what became of
 it, and its verifier what is left of it.
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Final, NamedTuple, cast
 
 import sqlalchemy as sa
@@ -24,20 +24,24 @@ from domain.copies import copies_of_record, over
 from domain.destruction import CaseState, DestructionExecuted, DestructionProposed, Executed
 from domain.guards import shreddable
 from domain.record import RecordState
+from ledger import VERSION
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.custody import as_judged_now, case_state, check_permitted, parts
+from ledger.effects import keycopies
 from ledger.effects.pending import Item, Journal, open_journal
 from ledger.effects.places import place_of
-from ledger.effects.removing import remove
+from ledger.effects.removing import check_locks, remove
+from ledger.effects.sharing import Others, check_shared
+from ledger.effects.vaulting import remove_strays
 from ledger.errors import KeyAccessError, MunimentError, RefusedError, UsageError
 from ledger.evidence import data_key
 from ledger.recorder import Receipt, Submission
 from ledger.schema import TOKENS, transaction
 from ledger.signing import Proposal, now, sign_all
 from ledger.sources import SourceFault
-from projections.custody import THERE, records_of
-from projections.tables import holdings as copies_table
+from ledger.subjects import forget
+from projections.custody import records_of
 from projections.view import id_of, key_of
 
 RESULTS_AN_EVENT: Final = 100
@@ -57,7 +61,8 @@ class Execution(NamedTuple):
     """What `execute` did and recorded.
 
     `keys`: data keys shredded; `unreached`: data keys that should have gone and are not in this
-    keystore; `cleaned`: whether the database's log was emptied of what was deleted.
+    keystore; `cleaned`: whether the database's log was emptied of what was deleted; `key_copies`:
+    the copies of keys that were cleared of them, and those in which one may still be.
     """
 
     receipt: Receipt
@@ -65,6 +70,14 @@ class Execution(NamedTuple):
     keys: tuple[str, ...]
     unreached: tuple[str, ...]
     cleaned: bool
+    key_copies: KeyCopies
+
+
+class KeyCopies(NamedTuple):
+    """Copies of keys after an execution: those cleared of the case's keys, and those left."""
+
+    cleared: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
 
 
 class Terms(NamedTuple):
@@ -109,6 +122,18 @@ def rehearse(
 
     Raises as `execute` does before anything is touched; changes nothing.
     """
+    return _rehearsed(ledger, acting, case, terms, stated or {}, options)[0]
+
+
+def _rehearsed(
+    ledger: Ledger,
+    acting: Acting,
+    case: str,
+    terms: Terms,
+    stated: Mapping[str, str],
+    options: Mapping[str, Any],
+) -> tuple[list[Item], Others]:
+    """The open copies, and where all others lie."""
     state = case_state(ledger, CaseState, case)
     journal = open_journal(ledger.folder, ledger.keystore, case)
     found = open_items(ledger, case)
@@ -117,13 +142,16 @@ def rehearse(
         msg = "no copy on the list is left to be destroyed; nothing was changed"
         raise UsageError(msg, "muniment destroy verify CASE")
     items = [_found(ledger, item, journal) for item in found]
-    _check_stated(items, stated or {})
+    _check_stated(items, stated)
+    if journal is None or not journal.under_way:  # what was begun is gone on with all the same
+        check_locks((item.offsite, item.endpoint) for item in items)
     keys, _ = _keys(ledger, case, {i for i in state.items if i not in state.taken_off})
     all_gone = dict.fromkeys(found, "destroyed")
     proposals = _proposals(ledger, state, terms, now(), all_gone, keys)
     check_permitted(ledger, acting, proposals, **options)
-    _check_shared(ledger, state, items)
-    return items
+    others = Others(ledger, {item for item in state.items if item not in state.taken_off})
+    check_shared(others, items)
+    return items, others
 
 
 def execute(
@@ -143,13 +171,28 @@ def execute(
     `UsageError` when there is nothing to do or a statement is about a file that is here; then
     nothing was touched. Whatever is raised later leaves a journal to go on from.
     """
-    items = rehearse(ledger, acting, case, terms, stated=stated, **options)
+    if not open_items(ledger, case) and (late := _clear_late(ledger, acting, case, options)):
+        return late
+    # What a crash leaves, and the next run makes of it, after each step:
+    # 1 rules, locks and shared files are asked     nothing was touched
+    # 2 the journal is begun                        it names the files; all of them are there
+    # 3 each copy: marked, overwritten, unlinked    some are gone; the journal says which, go on
+    # 4 the keys are shredded in the keystore       all is gone, nothing recorded; shred again
+    # 5 one commit says it, its payloads go with it the execution stands
+    # 6 tokens go, the log is emptied, the journal  the same is done again: here, by verify, by end
+    #   says that it is recorded
+    # 7 backups of the keystore are cleared, one    those that are not count as left; the next run
+    #   commit each                                 clears them (`_clear_late`)
+    remove_strays(ledger)  # what no event names is on no list, and no certificate may follow it
+    items, others = _rehearsed(ledger, acting, case, terms, stated or {}, options)
+    if any(item.within_reach for item in items):  # by nothing else than this program
+        terms = terms._replace(sealed={"tool": f"muniment/{VERSION}", **(terms.sealed or {})})
     state = case_state(ledger, CaseState, case)
     keystore, began = ledger.keystore, now()
     journal = Journal.begin(ledger.folder, keystore, case, (acting.actor, began), items)
     fates = []
     for done, item in enumerate(items, 1):
-        fates.append(_destroy(journal, item, (stated or {}).get(item.holding)))
+        fates.append(_destroy(journal, item, (stated or {}).get(item.holding), others))
         if progress is not None:
             progress(done, len(items))
     outcomes = {fate.holding: fate.outcome for fate in fates}
@@ -162,7 +205,36 @@ def execute(
     proposals = _proposals(ledger, state, terms, started, outcomes, keys)
     receipt = _record(ledger, acting, proposals, sealed_under(ledger, keys), options)
     cleaned = _clean_up(ledger, case_state(ledger, CaseState, case), journal)
-    return Execution(receipt, tuple(fates), tuple(keys), tuple(unreached), cleaned)
+    key_copies = _clear_copies(ledger, acting, case, keys, options)
+    return Execution(receipt, tuple(fates), tuple(keys), tuple(unreached), cleaned, key_copies)
+
+
+def _clear_copies(
+    ledger: Ledger,
+    acting: Acting,
+    case: str,
+    keys: Sequence[str],
+    options: Mapping[str, Any],
+) -> KeyCopies:
+    """Clear the copies within reach, and find those in which one of the case's keys may be."""
+    gone_from = keycopies.clear_reached(ledger, acting, keys, **options)
+    left = keycopies.left_of(ledger, case_state(ledger, CaseState, case).keys)
+    return KeyCopies(tuple(gone_from), tuple(left))
+
+
+def _clear_late(
+    ledger: Ledger, acting: Acting, case: str, options: Mapping[str, Any]
+) -> Execution | None:
+    """Clear the copies that the execution did not reach, or was broken off before it told of."""
+    state = case_state(ledger, CaseState, case)
+    if not state.running or not state.keys:
+        return None
+    gone, receipts = keycopies.clear(ledger, acting, only=state.keys, **options)
+    if not receipts:
+        return None
+    cleaned = _clean_up(ledger, state, open_journal(ledger.folder, ledger.keystore, case))
+    left = keycopies.left_of(ledger, state.keys)
+    return Execution(receipts[-1], (), (), (), cleaned, KeyCopies(tuple(gone), tuple(left)))
 
 
 # -- before anything is touched ---------------------------------------------------------------
@@ -175,13 +247,16 @@ def _found(ledger: Ledger, holding: str, journal: Journal | None) -> Item:
         return before
     try:
         place = place_of(ledger, holding)
-        item = Item(holding, place.path.hex(), place.digest, os.path.lexists(place.path))
+        there = bool(place.offsite) or os.path.lexists(place.path)
+        item = Item(holding, place.path.hex(), place.digest, there)
+        item.offsite, item.endpoint = place.offsite, place.endpoint
     except SourceFault as fault:
-        if before is None or not before.path:
-            return Item(holding, cause=fault.cause if fault.cause == "key_not_here" else "")
+        if before is None or not before.within_reach:
+            return Item(holding, cause=fault.cause if fault.cause in _NAMED else "")
         # Its texts went with its keys, and then it was found to be there still.
-        there = os.path.lexists(bytes.fromhex(before.path))
+        there = bool(before.offsite) or os.path.lexists(bytes.fromhex(before.path))
         item = Item(holding, before.path, before.digest, there)
+        item.offsite, item.endpoint = before.offsite, before.endpoint
     if before is not None and before.path == item.path:  # what was begun then is gone on with
         item.spare, item.inode = before.spare, before.inode
     item.spare = item.spare or (b".muniment-" + os.urandom(8).hex().encode("ascii")).hex()
@@ -198,44 +273,31 @@ def _check_stated(items: Sequence[Item], stated: Mapping[str, str]) -> None:
         if known[holding].path and os.path.lexists(bytes.fromhex(known[holding].path)):
             msg = "a statement is about a copy that is a file here; nothing was changed"
             raise UsageError(msg, "leave that --stated out: the file is destroyed by this program")
-
-
-def _check_shared(ledger: Ledger, state: CaseState, items: Sequence[Item]) -> None:
-    """No copy outside the list lies in one of the files: it would go unasked."""
-    paths = {bytes.fromhex(item.path): item.holding for item in items if item.path}
-    paths = {path: holding for path, holding in paths.items() if os.path.lexists(path)}
-    table = copies_table.c
-    others: set[bytes] = set()
-    with ledger.engine.connect() as connection:
-        for part in parts(list(paths.values())):
-            sizes = sa.select(table.size).where(table.holding.in_(list(map(key_of, part))))
-            same = sa.select(table.holding).where(table.condition.in_(THERE), table.size.in_(sizes))
-            others.update(connection.execute(same).scalars())
-    for other in sorted(id_of("holding", key) for key in others):
-        if other in state.items and other not in state.taken_off:
-            continue
-        with suppress(SourceFault):
-            if place_of(ledger, other).path in paths:
-                msg = (
-                    "another copy, {holding}, lies in a file of the list and is not on it; nothing "
-                    "was changed"
-                )
-                raise UsageError(msg, "muniment destroy propose --copy …, with both", holding=other)
+        moved = known[holding].within_reach and not any(known[holding].inode)
+        if moved and stated[holding] == "destroyed":  # nobody saw it go; it may lie elsewhere
+            raise UsageError(
+                "a copy whose place is known, and which is not there, is not called destroyed; "
+                "nothing was changed",
+                "put the file back, or record what is true: muniment holding lost COPY",
+            )
 
 
 # -- one copy ---------------------------------------------------------------------------------
 
 
-def _destroy(journal: Journal, item: Item, stated: str | None) -> Fate:
+def _destroy(journal: Journal, item: Item, stated: str | None, others: Others) -> Fate:
     if item.step == "destroyed" and not item.recorded:
-        return Fate(item.holding, "destroyed", "removed" if item.path else "stated")
-    outcome, cause = remove(journal, item) if item.path else ("unknown", item.no_path)
+        return Fate(item.holding, "destroyed", "removed" if item.within_reach else "stated")
+    here = item.within_reach
+    outcome, cause = remove(journal, item, others) if here else ("unknown", item.no_path)
     if stated is not None and cause in _STATED:
         outcome, cause = stated, "stated"
     journal.mark(item.holding, cast("Any", outcome))
     return Fate(item.holding, outcome, cause)
 
 
+_NAMED: Final = frozenset({"key_not_here", "endpoint_not_named"})
+"""Why nobody knows where to look, where that can be mended here."""
 _STATED: Final = frozenset({"not_a_file_here", "key_not_here", "vanished", "not_readable"})
 """Of what is unknown for these causes, its operator says what became of it."""
 
@@ -271,8 +333,13 @@ def sealed_under(ledger: Ledger, keys: Iterable[str]) -> list[int]:
 
     Goes through every event: nothing sealed under a shredded key may be left, whoever sealed it.
     """
+    return sorted(position for found in sealed_by_key(ledger, keys).values() for position in found)
+
+
+def sealed_by_key(ledger: Ledger, keys: Iterable[str]) -> dict[str, list[int]]:
+    """The same by key, of those keys that have any; one walk, however many keys are asked for."""
     wanted = set(keys)
-    found: list[int] = []
+    found: dict[str, list[int]] = {}
     if not wanted:
         return found
     with ledger.engine.connect() as connection:
@@ -281,7 +348,9 @@ def sealed_under(ledger: Ledger, keys: Iterable[str]) -> list[int]:
             "ORDER BY e.position"
         )
         for part in rows.partitions(_ROWS):
-            found += [position for position, state in part if data_key(bytes(state)) in wanted]
+            for position, state in part:
+                if (key := data_key(bytes(state))) in wanted:
+                    found.setdefault(key, []).append(position)
     return found
 
 
@@ -371,19 +440,26 @@ def _clean_up(ledger: Ledger, state: CaseState, journal: Journal | None) -> bool
 
     Whether nothing that was deleted is left in the database's write-ahead log.
     """
-    over_now = _records_over(ledger, state)
+    try:
+        cleaned = _clean_database(ledger, _records_over(ledger, state))
+    except sa.exc.DBAPIError:  # a full or failing disk; the journal stays open, and asks again
+        return False
+    if journal is not None and journal.under_way:
+        journal.mark_recorded()
+    return cleaned
+
+
+def _clean_database(ledger: Ledger, over_now: Sequence[str]) -> bool:
+    """Delete what finds records that are over, and empty the log; whether that was possible."""
     connection = ledger.log.writer
     with transaction(connection):
         for part in parts(over_now):
             of_these = TOKENS.c.stream.in_(list(map(key_of, part)))
             connection.execute(sa.delete(TOKENS).where(of_these))
-    cleaned = True
-    if connection.dialect.name == "sqlite":
-        busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
-        cleaned = not busy
-    if journal is not None and journal.under_way:
-        journal.mark_recorded()
-    return cleaned
+        forget(connection, over_now)
+    if connection.dialect.name != "sqlite":
+        return True
+    return not connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
 
 
 def _records_over(ledger: Ledger, state: CaseState) -> list[str]:

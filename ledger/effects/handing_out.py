@@ -3,7 +3,9 @@
 Who asks is judged before any content is read; a refusal of an access is itself recorded (I-15).
 Then the content is read for its digest, `record.accessed` is recorded with that digest sealed, and
 the content is copied to its new file or to a stream, hashed again on the way: if it is not what
-was recorded, a file is removed and nothing is handed out. A row of a table is handed out alone, as
+was recorded, a file is removed and nothing is handed out. A copy in the vault is read like a file,
+decrypted piece by piece on its way to whoever gets it; where the file that was collected is gone
+or has changed, it is what is read. A row of a table is handed out alone, as
 the JSON array of its cells (`ledger.sources.row_content`); the table is never handed out as its
 record.
 """
@@ -32,15 +34,16 @@ from ledger.effects.places import (
     Place,
     check_outside,
     created_fields,
-    digest_of,
     place_of,
+    plain,
+    table,
 )
 from ledger.errors import MunimentError, RefusedError, UsageError, VerificationError
 from ledger.folder import sync_folder
 from ledger.recorder import Receipt
 from ledger.sealing import commitments_root, derived_seed
 from ledger.signing import Proposal
-from ledger.sources import SourceFault, chunks, opened
+from ledger.sources import SourceFault
 from projections.access import grants_for
 
 DENYING: Final = frozenset({"I-03", "I-09", "I-11", "I-15", "I-33"})
@@ -125,7 +128,7 @@ def access(
     state = record_state(ledger, record)
     candidates = _candidates(ledger, acting, state, holding)
     if isinstance(out, Path):
-        _check_out(ledger, out)
+        check_out(ledger, out)
     grant = _permitted(ledger, acting, state, candidates[0], asked, grant)
     content, passed_over = _read_first(ledger, state, candidates, holding)
     with _target(out) as target:
@@ -135,11 +138,27 @@ def access(
         proposal = Proposal(RecordAccessed, record, fields, sealed)
         receipt = ledger.act(acting, [proposal], **asked.envelope)
         event = receipt.events[0].id
-        _pour(content, target.stream, event)
+        _pour(ledger, content, target.stream, event)
         with _on_out(event):
             target.keep()
     holding = content.place.holding
     return HandedOut(receipt, holding, grant, content.intact, content.size, passed_over)
+
+
+def permit(
+    ledger: Ledger, acting: Acting, record: str, asked: Asked, grant: str | None = None
+) -> dict[str, Any]:
+    """The fields of the `record.accessed` that permits an access now; nothing is recorded.
+
+    For what is handed out of a record's event instead of its content. Raises `DeniedError`, the
+    denial recorded.
+    """
+    if asked.purpose == EMERGENCY and not asked.reason:
+        raise UsageError("an emergency access says why: --reason; nothing was recorded")
+    state = record_state(ledger, record)
+    (holding, *_) = _candidates(ledger, acting, state, None)
+    grant = _permitted(ledger, acting, state, holding, asked, grant)
+    return {**_fields(asked, holding, grant), **_outcome(asked)}
 
 
 def _fields(asked: Asked, holding: str, grant: str | None) -> dict[str, Any]:
@@ -245,12 +264,20 @@ def _read_first(
     """The content of the first copy that can be read, and what was passed over on the way."""
     wanted = created_fields(ledger, state.holdings[-1]).get("content")
     passed_over: list[tuple[str, str]] = []
+    changed: _Content | None = None
     for holding in candidates:
         try:
             place = _place(ledger, holding, wanted if named is None else None)
-            return _read(ledger, state, place), passed_over
+            found = _read(ledger, state, place)
         except SourceFault as fault:
             passed_over.append((holding, fault.cause))
+            continue
+        if found.intact is not False:
+            return found, passed_over
+        changed = changed or found
+        passed_over.append((holding, "changed_since_recorded"))
+    if changed is not None:
+        return changed, [one for one in passed_over if one[0] != changed.place.holding]
     raise MunimentError(
         "no copy of the record can be read here ({cause}); nothing was recorded",
         "muniment holding list --record RECORD; then name one with --holding",
@@ -261,7 +288,7 @@ def _read_first(
 def _place(ledger: Ledger, holding: str, wanted: str | None) -> Place:
     """Where a copy lies; with `wanted`, only if that digest is the one recorded for it."""
     place = place_of(ledger, holding)
-    if wanted not in (None, place.digest):
+    if wanted not in (None, place.content):
         raise SourceFault("other_content")
     return place
 
@@ -269,12 +296,14 @@ def _place(ledger: Ledger, holding: str, wanted: str | None) -> Place:
 def _read(ledger: Ledger, state: RecordState, place: Place) -> _Content:
     collected = _collected(ledger, state, holding_state(ledger, place.holding))
     if collected is None:
-        with opened(place.path) as file:
-            digest = digest_of(file)
-            size = os.fstat(file.fileno()).st_size
-        return _Content(place, digest, size, digest == place.digest)
+        whole, size = sha256(), 0
+        for piece in plain(ledger, place):
+            whole.update(piece)
+            size += len(piece)
+        found = whole.hexdigest()
+        return _Content(place, found, size, found == place.content)
     position, event, number = collected
-    row = _row(place.path, number)
+    row = _row(ledger, place, number)
     digest = sha256(row).hexdigest()
     return _Content(place, digest, len(row), _row_intact(ledger, position, event, digest), row)
 
@@ -297,10 +326,10 @@ def _collected(
     raise SourceFault("other_content")
 
 
-def _row(path: bytes, number: int) -> bytes:
+def _row(ledger: Ledger, place: Place, number: int) -> bytes:
     """The content of one data row (1-based) of a table."""
     content = None
-    for at, cells in sources.rows(sources.read(path)):
+    for at, cells in table(ledger, place):
         if at == number:
             content = sources.row_content(cells)
     if content is None:
@@ -324,10 +353,14 @@ def _row_intact(ledger: Ledger, position: int, event: RecordCollected, digest: s
 # -- handing out -------------------------------------------------------------------------------
 
 
-def _check_out(ledger: Ledger, out: Path) -> None:
+def check_out(ledger: Ledger, out: Path) -> None:
+    """Raise `UsageError` unless a new file can be made there, outside the ledger's folder."""
     check_outside(ledger, out)
     if os.path.lexists(out):
         raise UsageError("the file that --out names exists; nothing was recorded", "name a new one")
+    if not out.parent.is_dir():
+        raise UsageError("the folder for the file is not there; nothing was recorded",
+                         "make the folder first")  # fmt: skip
 
 
 class _Target:
@@ -376,17 +409,16 @@ def _target(out: Path | BinaryIO) -> Iterator[_Target]:
         target.close()
 
 
-def _pour(content: _Content, out: BinaryIO, event: str) -> None:
+def _pour(ledger: Ledger, content: _Content, out: BinaryIO, event: str) -> None:
     """Copy what was recorded, and nothing else."""
     if content.row is not None:
         _write(out, content.row, event)
         return
     digest = sha256()
     try:
-        with opened(content.place.path) as file:
-            for chunk in chunks(file):
-                digest.update(chunk)
-                _write(out, chunk, event)
+        for piece in plain(ledger, content.place):
+            digest.update(piece)
+            _write(out, piece, event)
         same = digest.hexdigest() == content.digest
     except SourceFault:
         same = False

@@ -21,8 +21,8 @@ from __future__ import annotations
 import os
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -31,7 +31,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Struct
 
-from ledger.errors import KeyAccessError, UsageError, VerificationError
+from ledger.errors import KeyAccessError, MunimentError, UsageError, VerificationError
 from ledger.folder import Folder, sync_folder, write_atomically
 from ledger.keystore import Keystore
 
@@ -53,6 +53,7 @@ class Item(Struct):
     whether something lay there; `spare`: the name (hex) under which it is unlinked; `inode`: device
     and number of the file that was being overwritten; `step`: the last one taken; `recorded`:
     whether the ledger says so; `cause`: why there is no `path`, if not for being no file here.
+    `offsite`, `endpoint`: where it lies in a bucket, instead of a path.
     """
 
     holding: str
@@ -64,6 +65,13 @@ class Item(Struct):
     step: Step = ""
     recorded: bool = False
     cause: str = ""
+    offsite: str = ""
+    endpoint: str = ""
+
+    @property
+    def within_reach(self) -> bool:
+        """Whether somebody here knows where it lies, and can look."""
+        return bool(self.path or self.offsite)
 
     @property
     def no_path(self) -> str:
@@ -127,9 +135,10 @@ class Journal:
         if len(data) + (2 * len(journal.items) + 1) * _MARK_BYTES > _MOST_BYTES:
             msg = "the case has more copies than a journal can hold; nothing was changed"
             raise UsageError(msg, "reject the case, and propose its copies in several cases")
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        sync_folder(folder.path)
-        write_atomically(path, data)
+        with _on_disk():
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(folder.path)
+            write_atomically(path, data)
         journal._lines, journal._bytes, journal.started = len(steps), len(data), started
         return journal
 
@@ -144,18 +153,20 @@ class Journal:
     def end(self, keystore: Keystore) -> None:
         """Shred the journal's key and remove the file: nobody needs the places any more."""
         keystore.shred(self.key_id)
-        self._path.unlink(missing_ok=True)
-        sync_folder(self._path.parent)
+        with _on_disk():
+            self._path.unlink(missing_ok=True)
+            sync_folder(self._path.parent)
 
     def _append(self, step: dict[str, Any]) -> None:
         line = self._line(self._lines, step)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            os.ftruncate(descriptor, self._bytes)  # what a broken-off write left behind it
-            write_whole(descriptor, line, self._bytes)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with _on_disk():
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.ftruncate(descriptor, self._bytes)  # what a broken-off write left behind it
+                write_whole(descriptor, line, self._bytes)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
         self._lines, self._bytes = self._lines + 1, self._bytes + len(line)
         self._take(step)
 
@@ -196,6 +207,19 @@ class Journal:
         else:
             for item in self.items.values():
                 item.recorded = bool(item.step)
+
+
+@contextmanager
+def _on_disk() -> Iterator[None]:
+    """What the disk of the journal does not take ends the run: nothing is done unwritten."""
+    try:
+        yield
+    except OSError as error:
+        raise MunimentError(
+            "the journal of the execution cannot be written ({cause}); the execution stopped there",
+            "free some space, or look at the disk; then run it again",
+            cause=error.strerror,
+        ) from None
 
 
 def write_whole(descriptor: int, data: bytes, offset: int) -> None:

@@ -2,8 +2,9 @@
 
 Done by somebody else than whoever destroyed (I-07), from the journal of the execution, which alone
 still knows where the copies lay. A copy passes if its folder is there and can be read, nothing lies
-under its name, every data key that should have gone with it is erased, and no payload under one of
-them is left. What cannot be looked at is unknown, and its verifier says what is left of it.
+under its name, every data key that should have gone with it is erased, also in the copies of the
+keystore that are said to be cleared and can be read from here, and no payload under one of them is
+left. What cannot be looked at is unknown, and its verifier says what is left of it.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from domain.judging import refuse
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.custody import as_judged_now, case_state, parts
-from ledger.effects.destroying import finish, key_state, sealed_under
+from ledger.effects import keycopies
+from ledger.effects.destroying import finish, key_state, sealed_by_key
 from ledger.effects.pending import Item
 from ledger.effects.places import digest_of
+from ledger.effects.vaulting import remove_strays
 from ledger.errors import RefusedError, UsageError
 from ledger.recorder import Receipt
 from ledger.signing import Proposal
-from ledger.sources import CHUNK, cause_of
+from ledger.sources import CHUNK, SourceFault, cause_of
 
 
 class Result(NamedTuple):
@@ -59,6 +62,7 @@ def verify(
     executed, or a statement is about what can be looked at; then nothing is recorded.
     """
     journal = finish(ledger, case)
+    remove_strays(ledger)
     state = case_state(ledger, CaseState, case)
     items = [i for i, done in state.items.items() if done and i not in state.taken_off]
     said = dict(stated or {})
@@ -72,7 +76,7 @@ def verify(
     left = _keys_left(ledger, state)
     results = [_result(known.get(item), item, state, left.get(item), said) for item in items]
     blind = {("stated", item) for item in items}
-    blind |= {(one.no_path, one.holding) for one in known.values() if not one.path}
+    blind |= {(one.no_path, one.holding) for one in known.values() if not one.within_reach}
     looked = any((result.cause, result.holding) not in blind for result in results)
     fields = {"root": state.root, "method": "read_back" if looked else "visual"}
     found = {r.holding: Verified(holding=r.holding, result=cast("Any", r.result)) for r in results}
@@ -91,7 +95,7 @@ def _result(
     said: Mapping[str, str],
 ) -> Result:
     """What a copy comes to: the worst of its file, its keys and its payloads."""
-    result, cause = look(known) if known is not None and known.path else (
+    result, cause = look(known) if known is not None and known.within_reach else (
         ("unknown", known.no_path if known is not None else "no_journal")
     )  # fmt: skip
     if item in said:
@@ -107,7 +111,9 @@ def _result(
 
 
 def look(item: Item) -> tuple[str, str]:
-    """Whether the file of a copy is gone: result and cause."""
+    """Whether the file of a copy, or every version of its object, is gone: result and cause."""
+    if item.offsite:
+        return _look_offsite(item)
     path, name = os.path.split(bytes.fromhex(item.path))
     try:
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -121,6 +127,19 @@ def look(item: Item) -> tuple[str, str]:
         return "unknown", cause_of(error)
     finally:
         os.close(folder)
+
+
+def _look_offsite(item: Item) -> tuple[str, str]:
+    from ledger.effects.offsite import all_versions, client_of, parse_location, reading
+
+    where = parse_location(item.offsite)
+    try:
+        with reading():
+            found = all_versions(client_of(item.endpoint or None), where.bucket, where.key)
+    except SourceFault as fault:
+        return "unknown", fault.cause
+    result = "fail" if any(key == where.key for key, *_ in found) else "pass"
+    return result, _CAUSES[result]
 
 
 _CAUSES = {"fail": "still_there", "unknown": "something_else_there", "pass": "gone"}
@@ -149,13 +168,16 @@ def _keys_left(ledger: Ledger, state: CaseState) -> dict[str, tuple[str, str]]:
         due = shreddable(judging, gone)
         used = {item: judging.world.source.keys(item) for item in gone}
     expected = {item: due & (keys.copy | keys.records) for item, keys in used.items()}
-    stored = bool(sealed_under(ledger, due))
+    stored = sealed_by_key(ledger, due).keys()
+    copied = keycopies.still_in(ledger, due)
     found: dict[str, tuple[str, str]] = {}
     for item, keys in expected.items():
         states = {key_state(ledger, key) for key in keys}
         if "present" in states:
             found[item] = "fail", "key_not_shredded"
-        elif stored and sealed_under(ledger, keys):
+        elif keys & copied:
+            found[item] = "fail", "key_in_a_copy"
+        elif keys & stored:
             found[item] = "fail", "payload_not_deleted"
         elif "unknown" in states:
             found[item] = "unknown", "key_not_here"

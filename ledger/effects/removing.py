@@ -7,32 +7,41 @@ this file now. A disk that writes elsewhere (SSD, copy-on-write, snapshots) may 
 
 Outcomes and causes: `destroyed` (`removed`); `unknown`, nothing touched (`vanished`,
 `not_readable`, `link`, `not_a_regular_file`, `hard_linked`, `changed_since_recorded`,
-`changed_while_read`); `failed` (`input_output_error`, `not_readable`): it was tried.
+`changed_while_read`, `of_another_copy`); `failed` (`input_output_error`, `not_readable`): it was
+tried.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
+from contextlib import suppress
 from io import BufferedReader, FileIO
 
 from ledger.effects.pending import Item, Journal, write_whole
 from ledger.effects.places import digest_of
+from ledger.effects.sharing import Others
+from ledger.errors import RefusedError
 from ledger.sources import CHUNK, SourceFault, cause_of
 
 
-def remove(journal: Journal, item: Item) -> tuple[str, str]:
+def remove(journal: Journal, item: Item, others: Others) -> tuple[str, str]:
     """Destroy the file of an item; outcome and cause. Where a run was broken off, go on from there.
 
-    The journal says that it was begun before the first byte is overwritten.
+    The journal says that it was begun before the first byte is overwritten. Of what lies in a
+    bucket every version is deleted: nobody overwrites there. `others`: where the copies lie that
+    are not to go.
     """
+    if item.offsite:
+        return _remove_offsite(journal, item)
     folder_path, name = os.path.split(bytes.fromhex(item.path))
     try:
         folder = os.open(folder_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         return "unknown", cause_of(error)
     try:
-        return "destroyed", _remove_in(folder, name, journal, item)
+        return "destroyed", _remove_in(folder, name, journal, item, others)
     except SourceFault as fault:
         return "unknown", fault.cause
     except OSError as error:
@@ -41,7 +50,25 @@ def remove(journal: Journal, item: Item) -> tuple[str, str]:
         os.close(folder)
 
 
-def _remove_in(folder: int, name: bytes, journal: Journal, item: Item) -> str:
+def _remove_offsite(journal: Journal, item: Item) -> tuple[str, str]:
+    from ledger.effects.offsite import remove_object
+
+    def about_to() -> None:
+        journal.mark(item.holding, "begun")
+
+    try:
+        remove_object(item.offsite, item.endpoint or None, item.digest, about_to)
+    except SourceFault as fault:
+        begun = item.step == "begun" and not item.recorded
+        if fault.cause == "vanished" and begun:
+            return "destroyed", "removed"
+        return ("failed" if begun else "unknown"), fault.cause
+    except OSError as error:  # a lock runs, or the store does not do it
+        return "failed", cause_of(error)
+    return "destroyed", "removed"
+
+
+def _remove_in(folder: int, name: bytes, journal: Journal, item: Item, others: Others) -> str:
     """Remove the file `name` of an open folder.
 
     Raises `SourceFault` for what is not the file that was recorded, `OSError` for what could not
@@ -61,8 +88,10 @@ def _remove_in(folder: int, name: bytes, journal: Journal, item: Item) -> str:
         inode = (found.st_dev, found.st_ino)
         if item.inode != inode:  # else its zeros are our own
             _check_content(file, item.digest)
+        if others.keep(inode, item.digest):  # the very file, whatever led to it
+            raise SourceFault("of_another_copy")
         journal.mark(item.holding, "begun", inode)
-        _overwrite(file, found.st_size)
+        overwrite(file, found.st_size)
         if not os.path.samestat(os.stat(name, dir_fd=folder, follow_symlinks=False), found):
             raise SourceFault("changed_while_read")
     finally:
@@ -107,9 +136,43 @@ def _check_content(file: int, digest: str) -> None:
             raise SourceFault("changed_since_recorded")
 
 
-def _overwrite(file: int, size: int) -> None:
-    """Zeros over the whole content, on the device when this returns."""
+def overwrite(file: int, size: int) -> None:
+    """Zeros over the whole content of an open file, on the device when this returns."""
     zeros = bytes(CHUNK)
     for offset in range(0, size, CHUNK):
         write_whole(file, zeros[: min(CHUNK, size - offset)], offset)
     os.fsync(file)
+
+
+def is_zero(file: int, size: int) -> bool:
+    """Whether the first `size` bytes read back as zeros, piece by piece."""
+    at = 0
+    while at < size:
+        piece = os.pread(file, min(CHUNK, size - at), at)
+        if not piece or piece.count(0) != len(piece):
+            return False
+        at += len(piece)
+    return True
+
+
+def check_locks(offsite: Iterable[tuple[str, str]]) -> None:
+    """Raise `RefusedError` while the store keeps any of these objects (location, endpoint) locked.
+
+    What lies nowhere off-site has no location.
+    """
+    away = [(location, endpoint) for location, endpoint in offsite if location]
+    if not away:
+        return
+    from ledger.effects.offsite import locked_until
+
+    found: list[str] = []
+    for location, endpoint in away:
+        with suppress(SourceFault):  # what cannot be looked at now is reported when its turn comes
+            found.append(locked_until(location, endpoint or None) or "")
+    if until := max(found, default=""):
+        raise RefusedError(
+            "the store keeps these copies locked until {until}; nothing was removed, and nothing "
+            "was recorded",
+            "run it again when the lock is over",
+            until=until,
+        )

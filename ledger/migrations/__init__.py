@@ -6,6 +6,8 @@ from pathlib import Path
 
 from sqlalchemy.engine import Connection
 
+from ledger.schema import has_earlier_format, transaction
+
 
 def upgrade(connection: Connection) -> None:
     """Bring a database to the current format, inside the caller's transaction.
@@ -19,3 +21,10 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def upgrade_earlier(connection: Connection) -> None:
+    """Bring a database of an earlier format to the current one; leave every other as it is."""
+    if has_earlier_format(connection):
+        with transaction(connection):
+            upgrade(connection)

@@ -15,7 +15,7 @@ from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, cast
 
-from domain.destruction import DestructionExecuted
+from domain.keycopy import SHREDDING, shredded_by
 from domain.ledger import PolicyAdopted
 from domain.values import Event, SealedRef
 from ledger.errors import EncodingError
@@ -33,6 +33,7 @@ from ledger.verification.rows import CommitRow, DamagedError, EventRow, SealedRo
 
 _WATCHED: Final[frozenset[type]] = IDENTITY
 """What later entries are checked with; every class that enrols a key is among them."""
+_SHREDDING: Final[frozenset[type]] = frozenset(SHREDDING)
 
 
 _AUTHOR: Final = attrgetter("by", "role")
@@ -73,7 +74,7 @@ class EntryCheck:
         self._findings = findings
         self._keys = keys
         self._notes = NoteCheck(findings, keys, origin)
-        self._reader = Reader(_WATCHED | {DestructionExecuted})
+        self._reader = Reader(_WATCHED | _SHREDDING)
         self._erasure = Erasure()
         self._source = source
         self._event_rows: Iterator[EventRow] = iter(())
@@ -108,10 +109,9 @@ class EntryCheck:
         self._leaves(commit, rows, leaves, trusted, sound=sound)
         self._columns(commit, rows, events, sound=sound)
         self._sealed(commit, events)
-        if sound and DestructionExecuted in kinds:
+        if sound and not _SHREDDING.isdisjoint(kinds):
             for event in events:
-                if isinstance(event, DestructionExecuted):
-                    self._erasure.shredded(event.keys)
+                self._erasure.shredded(shredded_by(event) if event is not None else ())
         if watched and permitted is not False:
             self._remember(commit, events, sound=sound, permitted=bool(permitted))
         return Checked(commit.note, sound, self._notes.verified)

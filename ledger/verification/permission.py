@@ -21,6 +21,7 @@ from domain.judging import (
     Contents,
     Keys,
     Refusal,
+    Shredded,
     Signer,
     State,
     Statement,
@@ -146,6 +147,10 @@ class Judge:
         """Copies are not followed here."""
         raise NotImplementedError(holding)
 
+    def copies_of_contents(self, holding: str) -> frozenset[str]:
+        """Nor where else their records lie."""
+        raise NotImplementedError(holding)
+
     def keys(self, holding: str) -> Keys:
         """Nor what is sealed about them."""
         raise NotImplementedError(holding)
@@ -153,6 +158,14 @@ class Judge:
     def keys_elsewhere(self, keys: frozenset[str], streams: frozenset[str]) -> frozenset[str]:
         """Nor what else is."""
         raise NotImplementedError(keys, streams)
+
+    def shredded(self, keys: frozenset[str]) -> dict[str, Shredded]:
+        """Nor which keys are gone."""
+        raise NotImplementedError(keys)
+
+    def key_copies(self) -> frozenset[str]:
+        """Nor where they are kept."""
+        raise NotImplementedError
 
     def accesses(self, engagement: str, first: str, last: str) -> Accesses:
         """Nor who looked at what."""

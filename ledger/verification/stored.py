@@ -22,7 +22,7 @@ from typing import Any, Final
 
 from ledger.errors import NewerFormatError, NoLedgerError, VerificationError
 from ledger.folder import Folder
-from ledger.schema import FORMAT
+from ledger.schema import EARLIER, FORMAT
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import VerifierKey
 from ledger.verification.findings import Finding, Findings, Report
@@ -117,7 +117,7 @@ class StoredSource:
         """
         rows = self._run("SELECT version_num FROM alembic_version")
         found = [row[0] for row in rows if type(row[0]) is bytes]
-        if found == [FORMAT.encode()]:
+        if found and found[0] in [known.encode() for known in (FORMAT, *EARLIER)]:
             return
         if len(found) == 1 and found[0].isdigit() and len(found[0]) == len(FORMAT):
             raise NewerFormatError(

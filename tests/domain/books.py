@@ -12,9 +12,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import UNSET
 
 from domain.access import AccessDenied, RecordAccessed
+from domain.backup import BackupExpired
+from domain.destruction import DestructionExecuted
 from domain.hold import LegalHoldPlaced, LegalHoldReleased
 from domain.holding import HoldingCreated
-from domain.judging import Accesses, Contents, Keys, State, Statement, World, affect, evolve
+from domain.judging import (
+    Accesses,
+    Contents,
+    Keys,
+    Shredded,
+    State,
+    Statement,
+    World,
+    affect,
+    evolve,
+)
+from domain.keycopy import KeyCopyDestroyed, KeyCopyRegistered
 from domain.ledger import DraftVoided
 from domain.record import RecordCollected, RecordCorrected, RetentionAssigned
 from domain.values import Event
@@ -79,6 +92,21 @@ class Ledger:
             engagements=tuple(sorted(engagements)),
         )
 
+    def copies_of_contents(self, holding: str) -> frozenset[str]:
+        inside = self._inside(holding)
+        made = {e.stream: e for e in self._told() if isinstance(e, HoldingCreated)}
+        lying = {
+            e.holding
+            for e in self._told()
+            if isinstance(e, RecordCollected | RecordCorrected) and e.stream in inside
+        }
+        lying |= {stream for stream, event in made.items() if event.record in inside}
+        whole = {stream for stream, event in made.items() if event.record is UNSET}
+        if holding in whole and (origin := made[holding].made_from) is not UNSET:
+            holding = origin
+        copied = {s for s in whole if made[s].made_from in {holding, *lying}}
+        return frozenset({holding} | lying | copied)
+
     def keys(self, holding: str) -> Keys:
         inside = self._inside(holding)
         sealed = [(e.stream, e.sealed.key) for e in self._told() if e.sealed is not UNSET]
@@ -94,6 +122,20 @@ class Ledger:
             for e in self._told()
             if e.sealed is not UNSET and e.sealed.key in keys and e.stream not in streams
         )
+
+    def shredded(self, keys: frozenset[str]) -> dict[str, Shredded]:
+        return {
+            key: Shredded(event.stream, accepted)
+            for _, accepted, event in reversed(self.events)
+            if isinstance(event, DestructionExecuted | BackupExpired)
+            for key in getattr(event, "keys", ())
+            if key in keys
+        }
+
+    def key_copies(self) -> frozenset[str]:
+        told = list(self._told())
+        over = {event.stream for event in told if isinstance(event, KeyCopyDestroyed)}
+        return frozenset(e.stream for e in told if isinstance(e, KeyCopyRegistered)) - over
 
     def accesses(self, engagement: str, first: str, last: str) -> Accesses:
         found = [

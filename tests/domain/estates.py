@@ -14,11 +14,14 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+from msgspec import UNSET
+
 from domain.copies import HoldingState
 from domain.destruction import CaseState
 from domain.handover import HandoverState
 from domain.judging import State
 from tests.domain.words import (
+    OBJECT,
     appraise,
     approve,
     certify,
@@ -31,6 +34,7 @@ from tests.domain.words import (
     plan_handover,
     propose,
     receive,
+    register_key_copy,
     release,
     verify_destruction,
 )
@@ -52,7 +56,7 @@ class Estate(Firm):
     """Wang proposes, Li (finance) and Zhao (legal) approve, Chen destroys, Sun watches.
 
     Qian hands over and Wu looks on; for the buyer, He receives, Ma looks on and Lin keeps. Zhou is
-    clerk: she serves customers and has no say.
+    clerk: she serves customers and has no say. The keystore lies on a medium that was named.
     """
 
     chen: Person
@@ -65,8 +69,10 @@ class Estate(Firm):
     lin: Person
 
     @classmethod
-    def open(cls) -> Self:
+    def open(cls, keystore: str | None = "disk_internal") -> Self:
         firm = super().open()
+        if keystore is not None:
+            firm.name_keystore(keystore)
         firm.chen = firm.hire("destruction_operator", function="it")
         firm.sun = firm.hire("destruction_witness", "security_officer", function="security")
         firm.qian = firm.hire("seller_handler", function="sales")
@@ -79,6 +85,13 @@ class Estate(Firm):
             "custodian", "archivist", "approver", "administrator", party=buyer, function="archives"
         )
         return firm
+
+    def name_keystore(self, medium: str) -> str:
+        """What the keystore lies on."""
+        copy = self.new("keycopy")
+        said = register_key_copy(copy, self.party, "", kind="live", medium=medium)
+        self.does(self.wang, "custodian", said.but(through=UNSET))
+        return copy
 
     # -- what is kept
 
@@ -108,14 +121,14 @@ class Estate(Firm):
         self.does(self.zhou, "collector", digitize(record, paper, scan))
         return record, paper, scan
 
-    def copied(self, *originals: str) -> tuple[str, list[str]]:
+    def copied(self, *originals: str, **fields: Any) -> tuple[str, list[str]]:
         """A backup of copies, and the copies in it."""
         backup, copies = self.new("backup"), [self.new("holding") for _ in originals]
         made = [
-            create_holding(copy, self.party, made_from=original, medium="disk_external")
+            create_holding(copy, self.party, made_from=original, medium="disk_external", **OBJECT)
             for copy, original in zip(copies, originals, strict=True)
         ]
-        self.does(self.wang, "custodian", *made, make_backup(backup, copies))
+        self.does(self.wang, "custodian", *made, make_backup(backup, copies, **fields))
         return backup, copies
 
     def granted(self, who: Person, *records: str, **fields: Any) -> str:

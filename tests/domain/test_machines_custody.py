@@ -20,6 +20,7 @@ from domain.values import later
 from tests.domain.estates import Estate
 from tests.domain.test_machines import SETTINGS, House
 from tests.domain.words import (
+    OBJECT,
     access,
     break_glass,
     cancel,
@@ -185,10 +186,11 @@ class BackupMachine(Rooms):
     def back_up(self, data: st.DataObject, right: bool) -> None:
         source, new, backup = self.one(data), self.firm.new("holding"), self.firm.new("backup")
         medium = "disk_external" if right else "tape"
-        made = create_holding(new, self.firm.party, made_from=source, medium=medium)
+        made = create_holding(new, self.firm.party, made_from=source, medium=medium, **OBJECT)
         if self.say(self.firm.wang, "custodian", made, make_backup(backup, [new])):
             assert right
-            assert source not in self.gone, "copied from what is not there"
+            family = {c for c, o in self.origin.items() if o == source}
+            assert family - self.gone, "copied from what is not there, nor in a backup"
             assert source == self.origin[source], "a copy of a copy"
             self.origin[new] = source
             self.backups[backup] = [new]

@@ -27,7 +27,8 @@ from domain.retention import (
 )
 
 PACK = (Path(domain.__file__).parent / "policies" / "cn-default-2026.toml").read_bytes()
-RULES = Path(__file__).parent.parent / "vectors" / "catalog" / "rules.json"
+VECTORS = Path(__file__).parent.parent / "vectors"
+RULES = VECTORS / "catalog" / "rules.json"
 
 days = st.dates(min_value=date(1900, 1, 1), max_value=date(2400, 12, 31))
 
@@ -83,6 +84,79 @@ def test_automatic_rules_leave_only_the_open_categories_without_a_period(policy:
         if not policy.retention_for(Traits(categories=(category,), relationship="closed"))  # type: ignore[arg-type]
     }
     assert without == {"governance", "other"}
+
+
+# What the default pack says, row by row: id, minimum, maximum, trigger, action, and the law with
+# its mark (V read, S secondary, K unconfirmed)
+TABLE = """
+accounting-books            30y        -     fiscal_year_end        review   order-79:annex:S
+payment-vouchers            30y        -     fiscal_year_end        review   order-79:annex:S
+accounting-statements       10y        -     fiscal_year_end        review   order-79:annex:S
+accounting-annual-report    permanent  -     -                  retain_permanently order-79:annex:S
+destruction-lists           permanent  -     -                  retain_permanently order-79:annex:S
+handover-lists              30y        -     handover_confirmed     review   order-79:annex:S
+tax-documents               10y        -     created                destroy  tax-rules:29:V
+invoice-stubs               5y         -     created                destroy  invoice-measures:28:V
+platform-transactions       3y         -     transaction_completed  destroy  e-commerce-law:31:V e-commerce-law:53:V
+transaction-records         3y         20y   transaction_completed  destroy  civil-code:188:V
+contract-limitation         3y         -     contract_ended         review   civil-code:188:V
+contract-policy             10y        -     contract_ended         review
+aml-identity                10y        -     relationship_ended     destroy  aml-law:34:V
+aml-transactions            10y        -     transaction_completed  destroy  aml-law:34:V
+brokerage-records           5y         -     transaction_completed  destroy  brokerage-measures:records:K
+customer-basic-info         3y         -     relationship_ended     destroy  pipl:19:V pipl:47:V civil-code:188:V
+leads                       -          12m   last_interaction       destroy  pipl:19:V
+opted-out                   -          0d    consent_withdrawn      destroy  pipl:47:V consumer-law:29:V
+contract-communication      10y        -     contract_ended         review   civil-code:188:V
+messages                    -          12m   created                destroy
+call-recordings             -          6m    created                destroy
+feedback                    -          12m   created                destroy
+identity-images             -          0d    purpose_achieved       destroy  pipl:19:V pipl:28:V
+biometric-health-location   -          0d    purpose_achieved       destroy  pipl:28:V pipl:47:V
+under-14-kind               -          0d    purpose_achieved       destroy  pipl:28:V pipl:31:V
+under-14-sensitivity        -          0d    purpose_achieved       destroy  pipl:28:V pipl:31:V
+consent-evidence            3y         -     relationship_ended     destroy  pipl:69:V civil-code:188:V
+pipia-reports               3y         -     created                destroy  pipl:56:V
+provision-records           3y         -     created                destroy  ndsmr:12:V
+network-logs                6m         -     created                destroy  csl-2016:21(3):V csl-2025:23:S
+ledger-access-logs          3y         -     created                destroy
+credit-negative             -          5y    case_closed            destroy  credit-regulation:16:V
+nda                         3y         -     contract_ended         destroy  civil-code:188:V civil-code:558:V
+confirmations-certificates  permanent  -     -                      retain_permanently order-79:annex:S
+training-supervision        3y         -     created                destroy
+incident-files              3y         -     case_closed            destroy
+audit-reports               10y        -     created                destroy
+"""  # noqa: E501  a row is a row
+
+
+def test_every_period_of_the_study_is_in_the_pack_with_its_law_and_its_mark(policy: Policy) -> None:
+    for row in TABLE.strip().splitlines():
+        name, minimum, maximum, trigger, action, *law = row.split()
+        found = policy.retention[name]
+        said = [found.minimum, found.maximum, found.trigger]
+        assert ["-" if part is None else part for part in said] == [minimum, maximum, trigger]
+        assert found.action == action
+        assert [f"{c.statute}:{c.article}:{c.evidence}" for c in found.citations] == law
+        assert (found.basis == "duty") <= bool(law)
+        for cited in found.citations:
+            assert policy.statutes[cited.statute].version == cited.version
+    assert len(policy.retention) == len(TABLE.strip().splitlines())
+
+
+def test_storing_and_protecting_only_is_cited_where_the_law_says_so(policy: Policy) -> None:
+    """PIPL 47, second sentence, and the regulation that repeats it."""
+    cited = [(c.statute, c.article, c.evidence) for c in policy.rules["I-33"].basis]
+    assert cited == [("pipl", "47(2)", "V"), ("ndsmr", "24", "V")]
+
+
+def test_the_pack_that_older_ledgers_adopted_is_read_to_the_byte(policy: Policy) -> None:
+    """Version 1.0.0 as it was published: what packs have learned since is optional."""
+    published = (VECTORS / "policies" / "cn-default-2026-1.0.0.toml").read_bytes()
+    older = parse_policy(published)
+    assert older.digest == "ee7b3363837a59c51c102a73abc1505b9c3e8f049d474ad63ddd7ac72423d639"
+    assert (older.header.id, older.header.version) == ("cn-default-2026", "1.0.0")
+    assert policy.header.version == "1.1.0"
+    assert older.retention == policy.retention
 
 
 # Packs that are refused

@@ -5,13 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from domain.listing import list_root
 from domain.values import later
 from tests.domain.estates import Estate
-from tests.domain.words import execute, expire_backup, make_backup, place_hold, verify_backup
-from tests.domain.worlds import START, Said, collect, correct, create_holding, lose
+from tests.domain.words import (
+    OBJECT,
+    execute,
+    expire_backup,
+    make_backup,
+    place_hold,
+    verify_backup,
+)
+from tests.domain.worlds import (
+    SEALED,
+    START,
+    Said,
+    collect,
+    correct,
+    create_holding,
+    lose,
+)
 
 
 @pytest.fixture
@@ -27,7 +42,7 @@ def backing_up(estate: Estate, *copies: str, **fields: Any) -> list[str]:
 
 
 def a_copy(estate: Estate, medium: str = "disk_external") -> str:
-    return estate.holding(made_from=estate.holding_of(estate.ready()), medium=medium)
+    return estate.holding(made_from=estate.holding_of(estate.ready()), medium=medium, **OBJECT)
 
 
 def expiring(estate: Estate, backup: str, *copies: str) -> list[str]:
@@ -41,7 +56,9 @@ def test_a_backup_is_of_new_copies_on_its_medium(estate: Estate) -> None:
     assert backing_up(estate, a_copy(estate)) == []
     assert backing_up(estate, a_copy(estate, "tape")) == ["copy_on_another_medium"]
     original = estate.holding_of(estate.ready())
-    assert backing_up(estate, original) == ["not_a_new_copy", "copy_on_another_medium"]
+    assert backing_up(estate, original) == [
+        "not_a_new_copy", "copy_on_another_medium", "copy_not_encrypted",
+    ]  # fmt: skip
     assert backing_up(estate, estate.new("holding")) == ["unknown_holding"]
 
 
@@ -108,6 +125,57 @@ def test_the_root_is_that_of_rfc_6962(estate: Estate) -> None:
     assert list_root([]) == sha256(b"").hexdigest()
 
 
+def test_a_backup_is_encrypted_and_lists_what_lies_in_it(estate: Estate) -> None:
+    """A client that leaves copies in clear, or does not say what it wrote, is not believed."""
+    original = estate.holding_of(estate.ready())
+    clear = estate.holding(made_from=original, medium="disk_external")
+    assert backing_up(estate, clear) == ["copy_not_encrypted"]
+    assert backing_up(estate, a_copy(estate), manifest=UNSET) == ["manifest_missing"]
+
+
+# -- chains -----------------------------------------------------------------------------------
+
+
+def test_an_incremental_backup_continues_one_of_ones_own(estate: Estate) -> None:
+    base, copies = estate.copied(estate.holding_of(estate.ready()))
+    new = a_copy(estate)
+
+    def continuing(**fields: Any) -> list[str]:
+        return backing_up(estate, new, kind="incremental", **fields)
+
+    assert continuing(base=base) == []
+    assert continuing() == ["incremental_needs_base"]
+    assert continuing(base=(unknown := estate.new("backup"))) == ["unknown_backup"]
+    assert unknown not in estate.book.states
+    theirs = create_holding(estate.new("holding"), estate.lin.party)
+    made = create_holding(
+        estate.new("holding"), estate.lin.party, made_from=theirs.stream, medium="disk_external",
+        **OBJECT,
+    )  # fmt: skip
+    said = make_backup(estate.new("backup"), [made.stream], kind="incremental", base=base)
+    assert estate.judge(estate.lin, "custodian", theirs, made, said) == ["not_the_actors_party"]
+    estate.does(estate.wang, "custodian", expire_backup(base, *copies))
+    assert continuing(base=base) == ["backup_is_expired"]
+
+
+def test_a_base_of_which_something_is_left_can_be_continued(estate: Estate) -> None:
+    base, (first, _) = estate.copied(*(estate.holding_of(estate.ready()) for _ in range(2)))
+    estate.does(estate.wang, "custodian", expire_backup(base, first))
+    assert backing_up(estate, a_copy(estate), kind="incremental", base=base) == []
+
+
+@pytest.mark.parametrize("field", ["base", "manifest"])
+def test_all_parts_of_a_backup_have_one_base_and_one_list(estate: Estate, field: str) -> None:
+    bases = [estate.copied(estate.holding_of(estate.ready()))[0] for _ in range(2)]
+    copies = [a_copy(estate) for _ in range(2)]
+    backup = estate.new("backup")
+    first = make_backup(backup, copies[:1], copies, base=bases[0])
+    second = make_backup(backup, copies[1:], copies, base=bases[0])
+    other = second.but(**{field: bases[1] if field == "base" else "4" * 64})
+    assert estate.judge(estate.wang, "custodian", first, second) == []
+    assert estate.judge(estate.wang, "custodian", first, other) == ["part_of_another_list"]
+
+
 # -- reading again ----------------------------------------------------------------------------
 
 
@@ -123,6 +191,9 @@ def test_a_verification_counts_what_is_there(estate: Estate) -> None:
     assert checking(2, 3) == ["counts_do_not_fit"]
     assert checking(3, 2, result="pass") == ["result_does_not_fit_counts"]
     assert checking(3, 3, result="fail") == ["result_does_not_fit_counts"]
+    assert checking(3, manifest=UNSET) == ["manifest_not_checked"]
+    assert checking(3, manifest="fail") == ["result_does_not_fit_counts"]
+    assert checking(3, manifest="fail", result="fail") == []
     estate.does(estate.wang, "custodian", lose(copies[0]))
     assert checking(3) == ["counts_do_not_fit"]
 
@@ -208,7 +279,9 @@ def test_two_backups_do_not_take_each_other_for_the_copy_that_is_left(estate: Es
 def test_copies_that_expire_together_do_not_save_each_other(estate: Estate) -> None:
     original = estate.holding_of(estate.ready())
     said = [
-        create_holding(estate.new("holding"), estate.party, made_from=original, medium="tape")
+        create_holding(
+            estate.new("holding"), estate.party, made_from=original, medium="tape", **OBJECT
+        )
         for _ in range(2)
     ]
     backup, copies = estate.new("backup"), [one.stream for one in said]
@@ -218,6 +291,43 @@ def test_copies_that_expire_together_do_not_save_each_other(estate: Estate) -> N
     details = expiring(estate, backup, *copies)
     assert details == ["minimum_period_runs"] * 2 + ["last_copy_needs_a_case"] * 2
     assert expiring(estate, backup, copies[0]) == []
+
+
+def key(number: int) -> Any:
+    """What is sealed under a data key of its own."""
+    return structs.replace(SEALED, key=f"key-019390a1-7e30-7c3a-8d5e-{number:012x}")
+
+
+def test_the_data_keys_of_expired_copies_go_with_them_and_no_others(estate: Estate) -> None:
+    """I-29: an expiry does not take the key of anything that is still there."""
+    originals = [estate.holding_of(estate.ready()) for _ in range(3)]
+    made = [
+        create_holding(
+            estate.new("holding"), estate.party, made_from=original, medium="disk_external",
+            sealed=key(number), **OBJECT,
+        )
+        for number, original in zip((1, 2, 2), originals, strict=True)
+    ]  # fmt: skip
+    backup, (one, two, three) = estate.new("backup"), [said.stream for said in made]
+    said = make_backup(backup, [one, two, three], sealed=key(3))
+    estate.does(estate.wang, "custodian", *made, said)
+
+    def shredding(*numbers: int, of: tuple[str, ...] = (one,)) -> list[str]:
+        keys = [key(number).key for number in numbers]
+        return estate.judge(estate.wang, "custodian", expire_backup(backup, *of, keys=keys))
+
+    assert shredding() == shredding(1) == []
+    assert shredding(1, 1) == ["key_of_something_else"] * 2
+    assert shredding(3) == ["key_of_something_else"], "the backup's own"
+    assert shredding(2) == ["key_of_something_else"], "of copies that stay"
+    assert shredding(2, of=(two,)) == ["key_of_something_else"], "of two, and one stays"
+    assert shredding(2, of=(two, three)) == []
+    other = create_holding(estate.new("holding"), estate.party, sealed=key(1))
+    estate.does(estate.wang, "custodian", other)
+    assert shredding(1) == ["key_of_something_else"], "something else was sealed under it since"
+    alien = [SEALED.key]
+    said = expire_backup(backup, one, keys=alien)
+    assert estate.judge(estate.wang, "custodian", said) == ["key_of_something_else"]
 
 
 HELD = ("record", "copy", "original", "engagement")
@@ -248,12 +358,6 @@ def test_a_backup_copy_in_a_destruction_case_is_not_let_go_behind_its_back(estat
     assert expiring(estate, backup, copy) == ["copy_is_in_a_case"]
     told = estate.told(estate.wang, "custodian", expire_backup(backup, copy))
     assert told == (case,)
-
-
-def test_a_backup_copy_on_its_way_to_the_buyer_does_not_expire(estate: Estate) -> None:
-    backup, (copy,) = estate.copied(estate.holding_of(estate.ready()))
-    estate.frozen(copy)
-    assert expiring(estate, backup, copy) == ["copy_is_in_a_case"]
 
 
 def test_a_hold_placed_in_the_same_commit_does_not_come_too_late(estate: Estate) -> None:

@@ -58,6 +58,16 @@ def freezing(estate: Estate, *copies: str) -> list[str]:
     return selling(estate, freeze(estate.planned(), copies))
 
 
+def test_a_copy_that_was_encrypted_here_stays_here(estate: Estate) -> None:
+    """Its object and its key stay with the seller: another's custody would be a word."""
+    copy, record = estate.new("holding"), estate.new("record")
+    made = create_holding(copy, estate.party, encrypted=True, object="e" * 64)
+    estate.does(estate.wang, "collector", made, collect(record, copy))
+    estate.does(estate.wang, "archivist", classify(record))
+    estate.does(estate.wang, "archivist", retain(estate.record(record)))
+    assert freezing(estate, copy) == ["encrypted_copy_stays"]
+
+
 # -- planning: I-07, I-09 ---------------------------------------------------------------------
 
 

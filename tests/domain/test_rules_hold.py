@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from msgspec import UNSET
 
 from tests.domain.estates import Estate
 from tests.domain.words import (
@@ -59,6 +60,26 @@ def test_one_event_lists_two_hundred_things_and_no_more(estate: Estate) -> None:
     said = place_hold(estate.new("hold"), *rows, *copies)
     assert estate.judge(estate.zhao, "dpo", said) == ["item_named_twice"]
     estate.does(estate.zhao, "dpo", place_hold(estate.new("hold"), *rows, *copies[:50]))
+
+
+def test_a_hold_says_sealed_on_whose_order_it_is_placed(estate: Estate) -> None:
+    record, other = estate.ready(), estate.ready()
+    hold = estate.new("hold")
+    said = place_hold(hold, record, sealed=UNSET)
+    assert estate.judge(estate.zhao, "dpo", said) == ["hold_without_authority"]
+    more = place_hold(hold, other, sealed=UNSET)
+    assert estate.judge(estate.zhao, "dpo", said, more) == ["hold_without_authority"]
+    estate.does(estate.zhao, "dpo", place_hold(hold, record), more)
+    assert estate.record(other).holds == {hold}
+
+
+def test_what_a_query_found_is_held_by_id_and_what_comes_later_is_not(estate: Estate) -> None:
+    hold, record = estate.new("hold"), estate.ready()
+    estate.does(estate.zhao, "dpo", place_hold(hold, record, scope="query"))
+    later_one = estate.ripe()
+    said = propose(estate.new("destruction_case"), [estate.holding_of(later_one)])
+    assert estate.judge(estate.wang, "archivist", said) == []
+    assert estate.record(record).holds == {hold}
 
 
 def test_a_further_placement_widens_a_hold_and_its_release_ends_all_of_it(estate: Estate) -> None:

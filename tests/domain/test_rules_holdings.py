@@ -166,3 +166,16 @@ def test_a_copy_is_not_returned_to_whoever_has_it(firm: Firm) -> None:
     assert firm.judge(firm.wang, "custodian", give_back(copy, firm.party)) == [
         "returned_to_its_keeper"
     ]
+
+
+# -- encrypted by Muniment ----------------------------------------------------------------------
+
+OBJECT = "ab" * 32
+
+
+def test_an_object_is_encrypted_and_no_paper(firm: Firm) -> None:
+    origin = firm.holding_of(firm.collect())
+    assert creating(firm, made_from=origin, object=OBJECT, encrypted=True) == []
+    assert creating(firm, made_from=origin, object=OBJECT) == ["object_must_be_encrypted"]
+    for fields in ({"form": "paper"}, {"medium": "paper_copy"}):
+        assert creating(firm, object=OBJECT, encrypted=True, **fields) == ["object_is_no_paper"]

@@ -18,13 +18,14 @@ from domain.destruction import Executed, Verified
 from domain.handover import Step
 from domain.judging import RULE_CODES, rules_for
 from domain.keys import KeyCondition
+from domain.ledger import Former
 from domain.values import Code, Key, Origin, SealedRef, Time, Version
 
 ROOT = Path(__file__).parent.parent.parent
 MODULES = (
-    "access", "actor", "backup", "commit", "copies", "destruction", "digitization", "disposal",
-    "engagement", "guards", "handover", "hold", "holding", "ledger", "listing", "opening", "party",
-    "record", "restriction",
+    "access", "actor", "anonymization", "backup", "backup_rules", "commit", "copies", "destruction",
+    "digitization", "disposal", "document", "engagement", "guards", "handover", "hold", "holding",
+    "keycopy", "ledger", "listing", "medium", "opening", "party", "record", "restriction", "rights",
 )  # fmt: skip
 _CONDITIONS: dict[str, set[str]] = {
     "key_": set(get_args(KeyCondition)) - {"active"},
@@ -141,7 +142,9 @@ def test_every_string_of_an_event_has_a_form_or_is_one_of_few() -> None:
             return not noted and loose(hint.__origin__)
         return typing.get_origin(hint) is not typing.Literal and any(map(loose, get_args(hint)))
 
-    kinds: list[type[msgspec.Struct]] = [*TOPICS.values(), Key, SealedRef, Executed, Verified]
+    kinds: list[type[msgspec.Struct]] = [
+        *TOPICS.values(), Key, SealedRef, Former, Executed, Verified,
+    ]  # fmt: skip
     assert [
         (kind.__name__, name)
         for kind in kinds

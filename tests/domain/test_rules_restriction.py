@@ -3,10 +3,41 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import UNSET
 
 from tests.domain.estates import Estate
-from tests.domain.words import freeze, lift, make_backup, release, restrict
-from tests.domain.worlds import Person, create_holding, enrol, give_back, lose, move, review
+from tests.domain.words import (
+    OBJECT,
+    access,
+    anonymize,
+    close_request,
+    decide,
+    digitize,
+    end_purpose,
+    freeze,
+    grant_access,
+    identify,
+    lift,
+    make_backup,
+    propose,
+    receive_request,
+    release,
+    restore_backup,
+    restrict,
+)
+from tests.domain.worlds import (
+    SEALED,
+    Person,
+    classify,
+    collect,
+    correct,
+    create_holding,
+    enrol,
+    give_back,
+    lose,
+    move,
+    review,
+)
 
 
 @pytest.fixture
@@ -100,6 +131,205 @@ def test_a_restriction_after_the_list_was_frozen_stops_the_release(estate: Estat
     assert estate.judge(estate.qian, "seller_handler", said) == ["record_is_restricted"]
 
 
+# -- the end of a purpose: PIPL 47 ------------------------------------------------------------
+
+
+def test_whose_purpose_has_ended_is_restricted_while_a_duty_keeps_it(estate: Estate) -> None:
+    """Scenario 5: a minimum runs for years, so nothing is deleted, and nothing is used."""
+    record = estate.ready()
+    copy, grant = estate.holding_of(record), estate.new("grant")
+    said = grant_access(grant, estate.zhou, record, purposes=["marketing", "audit"])
+    estate.does(estate.wang, "custodian", said)
+
+    def use(purpose: str) -> list[str]:
+        asked = access(record, copy, purpose=purpose, grant=grant)
+        return estate.judge(estate.zhou, "collector", asked)
+
+    assert use("marketing") == use("audit") == []
+    estate.does(estate.zhao, "dpo", end_purpose(record, reason="service_ended"))
+    assert use("marketing") == ["record_is_restricted"]
+    assert use("audit") == []
+    case = estate.new("destruction_case")
+    said = propose(case, [copy], ground="purpose_achieved")
+    assert estate.judge(estate.wang, "archivist", said) == ["minimum_period_runs"]
+
+
+def test_the_end_of_its_purpose_makes_a_record_due_where_no_duty_keeps_it(estate: Estate) -> None:
+    """Nobody has assigned a period, and no statute asks for one: it may go."""
+    record = estate.collect(category="communication.im")
+    copy = estate.holding_of(record)
+    said = propose(estate.new("destruction_case"), [copy], ground="purpose_achieved")
+    messages = classify(record, categories=["communication.im"])
+    estate.does(estate.zhao, "dpo", end_purpose(record))
+    assert estate.judge(estate.wang, "archivist", said) == ["no_period_assigned"]
+    estate.does(estate.wang, "archivist", messages)
+    assert estate.judge(estate.wang, "archivist", said) == []
+
+
+def test_a_duty_that_nobody_assigned_still_keeps_it(estate: Estate) -> None:
+    record = estate.collect(category="accounting")
+    estate.does(estate.wang, "archivist", classify(record, categories=["accounting"]))
+    estate.does(estate.zhao, "dpo", end_purpose(record))
+    said = propose(estate.new("destruction_case"), [estate.holding_of(record)])
+    assert estate.judge(estate.wang, "archivist", said) == ["period_has_not_begun"]
+
+
+def test_a_purpose_ends_once_on_a_day_that_has_begun_somewhere(estate: Estate) -> None:
+    record = estate.ready()
+    wrong = end_purpose(record, ended_on="2026-02-30")
+    assert estate.judge(estate.zhao, "dpo", wrong) == ["no_such_day"]
+    tomorrow = end_purpose(record, ended_on="2026-11-22")  # of the 21st, 9 o'clock
+    assert estate.judge(estate.zhao, "dpo", tomorrow) == ["purpose_ends_later"]
+    estate.now = "2026-11-21T16:30:00.000Z"  # half past midnight of the 22nd in Shanghai
+    assert estate.judge(estate.zhao, "dpo", tomorrow) == []
+    estate.does(estate.zhao, "dpo", end_purpose(record))
+    assert estate.judge(estate.zhao, "dpo", end_purpose(record)) == ["purpose_has_ended"]
+
+
+def test_it_is_used_again_only_for_a_new_purpose_on_a_new_basis_by_two(estate: Estate) -> None:
+    record, beside = estate.ready(), [(estate.li, "approver")]
+    estate.does(estate.zhao, "dpo", end_purpose(record))
+    said = lift(estate.record(record))
+    for wrong in (said.but(basis=UNSET), said.but(sealed=UNSET)):
+        assert estate.judge(estate.zhao, "dpo", wrong, beside=beside) == ["new_basis_is_missing"]
+    assert estate.judge(estate.zhao, "dpo", said) == ["lifting_needs_second_person"]
+    estate.does(estate.zhao, "dpo", said, beside=beside)
+    assert estate.record(record).restricted is None
+    estate.does(estate.zhao, "dpo", end_purpose(record, reason="consent_withdrawn"))
+
+
+def test_an_objection_that_is_lifted_does_not_bring_an_ended_purpose_back(estate: Estate) -> None:
+    record, beside = estate.ready(), [(estate.li, "approver")]
+    estate.does(estate.zhao, "dpo", restrict(record))
+    estate.does(estate.zhao, "dpo", end_purpose(record))
+    said = lift(estate.record(record))
+    wrong = said.but(basis="pipl_13_2_contract", sealed=SEALED)
+    assert estate.judge(estate.zhao, "dpo", wrong, beside=beside) == ["basis_is_not_asked_for"]
+    estate.does(estate.zhao, "dpo", said, beside=beside)
+    assert estate.record(record).restricted == estate.record(record).ended is not None
+    handover = estate.planned()
+    frozen = freeze(handover, [estate.holding_of(record)])
+    assert estate.judge(estate.qian, "seller_handler", frozen) == ["record_is_restricted"]
+
+
+def test_an_objection_is_recorded_though_the_purpose_has_ended(estate: Estate) -> None:
+    """Else a new purpose would bring back what somebody objected to."""
+    record, beside = estate.ready(), [(estate.li, "approver")]
+    estate.does(estate.zhao, "dpo", end_purpose(record))
+    ended = lift(estate.record(record))
+    estate.does(estate.zhao, "dpo", restrict(record))
+    estate.does(estate.zhao, "dpo", ended, beside=beside)
+    assert estate.record(record).restricted == estate.record(record).limited is not None
+
+
+# -- storage and protection, and nothing else: PIPL 47 -------------------------------------------
+
+
+def ended(estate: Estate, reason: str = "purpose_achieved") -> str:
+    record = estate.ready()
+    estate.does(estate.zhao, "dpo", end_purpose(record, reason=reason))
+    return record
+
+
+def correcting(estate: Estate, record: str) -> list[str]:
+    return estate.judge(estate.wang, "collector", correct(estate.record(record)))
+
+
+def test_other_data_are_not_put_into_a_restricted_record(estate: Estate) -> None:
+    record = estate.ready()
+    assert correcting(estate, record) == []
+    estate.does(estate.zhao, "dpo", restrict(record))
+    assert correcting(estate, record) == ["record_is_restricted"]
+    assert correcting(estate, ended(estate)) == ["record_is_restricted"]
+
+
+def test_a_restricted_record_is_corrected_while_the_person_asks_for_it(estate: Estate) -> None:
+    record = ended(estate)
+    estate.does(
+        estate.zhou, "collector", receive_request(estate.new("rights"), record, request="delete")
+    )
+    assert correcting(estate, record) == ["record_is_restricted"]
+    request = estate.new("rights")
+    estate.does(estate.zhou, "collector", receive_request(request, record, request="correct"))
+    assert correcting(estate, record) == []
+    estate.does(estate.zhao, "dpo", close_request(request, "withdrawn"))
+    assert correcting(estate, record) == ["record_is_restricted"]
+    refused = estate.new("rights")
+    estate.does(estate.zhou, "collector", receive_request(refused, record, request="correct"))
+    estate.does(estate.zhao, "dpo", identify(refused))
+    estate.does(estate.zhao, "dpo", decide(refused, "refuse", notified_at=estate.now))
+    assert correcting(estate, record) == ["record_is_restricted"]
+
+
+def test_no_further_copy_is_made_of_a_restricted_record(estate: Estate) -> None:
+    record = ended(estate)
+    copy, party = estate.holding_of(record), estate.party
+
+    def copying(**fields: object) -> list[str]:
+        made = create_holding(estate.new("holding"), party, **fields)
+        return estate.judge(estate.wang, "custodian", made)
+
+    assert copying(record=record, made_from=copy) == ["record_is_restricted"]
+    assert copying(record=record) == ["record_is_restricted"]
+    assert copying(made_from=copy) == ["record_is_restricted"]
+    assert copying(made_from=copy, **OBJECT) == [], "into the vault"
+    assert copying() == [], "of something else"
+
+
+def test_no_further_copy_is_made_of_a_table_with_a_restricted_row(estate: Estate) -> None:
+    table, rows = estate.table(3)
+    made = create_holding(estate.new("holding"), estate.party, made_from=table)
+    other = create_holding(estate.new("holding"), estate.party, record=rows[0], made_from=table)
+    estate.does(estate.zhao, "dpo", end_purpose(rows[1]))
+    assert estate.judge(estate.wang, "custodian", made) == ["record_is_restricted"]
+    assert estate.judge(estate.wang, "custodian", other) == []
+
+
+def test_what_was_lost_is_restored_though_it_is_restricted(estate: Estate) -> None:
+    record = estate.ready()
+    copy = estate.holding_of(record)
+    backup, _ = estate.copied(copy)
+    estate.does(estate.zhao, "dpo", end_purpose(record))
+    estate.does(estate.wang, "custodian", lose(copy))
+    new = estate.new("holding")
+    made = create_holding(new, estate.party, made_from=copy)
+    assert estate.judge(estate.wang, "custodian", made) == ["record_is_restricted"]
+    estate.does(estate.wang, "custodian", made, restore_backup(backup, new))
+
+
+def test_a_restricted_paper_is_scanned_to_be_preserved(estate: Estate) -> None:
+    paper, record, scan = (estate.new(kind) for kind in ("holding", "record", "holding"))
+    lies = create_holding(paper, estate.party, form="paper", medium="paper_copy")
+    estate.does(estate.wang, "collector", lies, collect(record, paper, form="paper"))
+    estate.does(estate.zhao, "dpo", restrict(record))
+    made = create_holding(scan, estate.party, record=record, made_from=paper)
+    assert estate.judge(estate.wang, "custodian", made) == ["record_is_restricted"]
+    said = (made, digitize(record, paper, scan))
+    assert estate.judge(estate.wang, "custodian", *said) == []
+
+
+def test_what_nobody_consents_to_any_more_is_not_read_to_be_made_anonymous(estate: Estate) -> None:
+    """Making it anonymous serves deletion, but not against the person's word."""
+    table, rows = estate.table(3)
+    twin, lies = estate.new("record"), estate.new("holding")
+    form = {"basis": "not_personal", "notice": "not_applicable"}
+    made = create_holding(lies, estate.party, form="database_rows")
+    known = classify(twin, sensitivity="anonymized")
+    estate.does(estate.wang, "collector", made, collect(twin, lies, **form), known)
+
+    def judged() -> list[str]:
+        beside = [(estate.li, "approver")]
+        return estate.judge(estate.wang, "custodian", anonymize(twin, table), beside=beside)
+
+    estate.does(estate.zhao, "dpo", end_purpose(rows[0], reason="purpose_achieved"))
+    assert judged() == []
+    estate.does(estate.zhao, "dpo", end_purpose(rows[2], reason="consent_withdrawn"))
+    assert judged() == ["record_is_restricted"]
+    again = lift(estate.record(rows[2]))
+    estate.does(estate.zhao, "dpo", again, beside=[(estate.li, "approver")])
+    assert judged() == []
+
+
 # -- one's own records: I-09 ------------------------------------------------------------------
 
 
@@ -154,7 +384,7 @@ def test_a_returned_record_is_over_for_everybody(estate: Estate) -> None:
 
 def a_backup_of(estate: Estate, copy: str, who: Person) -> list[str]:
     new = estate.new("holding")
-    made = create_holding(new, who.party, made_from=copy, medium="disk_external")
+    made = create_holding(new, who.party, made_from=copy, medium="disk_external", **OBJECT)
     said = (made, make_backup(estate.new("backup"), [new]))
     return estate.judge(who, "custodian", *said)
 

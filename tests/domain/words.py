@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import UNSET
+
 from domain.access import (
     AccessDenied,
     AccessGranted,
@@ -12,7 +14,15 @@ from domain.access import (
     AccessRevoked,
     RecordAccessed,
 )
-from domain.backup import BackupCreated, BackupExpired, BackupVerified
+from domain.anonymization import RecordAnonymized
+from domain.backup import (
+    BackupCreated,
+    BackupExpired,
+    BackupRestored,
+    BackupStoredOffsite,
+    BackupVerified,
+    RestoreDrillPerformed,
+)
 from domain.destruction import (
     DestructionApproved,
     DestructionCertified,
@@ -35,10 +45,18 @@ from domain.handover import (
     HandoverReleased,
 )
 from domain.hold import LegalHoldPlaced, LegalHoldReleased
+from domain.keycopy import KeyCopyCleared, KeyCopyDestroyed, KeyCopyRegistered
 from domain.listing import list_root
 from domain.record import RecordState
-from domain.restriction import ProcessingRestricted, RestrictionLifted
-from tests.domain.worlds import SEALED, START, Person, Said
+from domain.restriction import ProcessingRestricted, PurposeEnded, RestrictionLifted
+from domain.rights import (
+    RequesterIdentityVerified,
+    RightsRequestClosed,
+    RightsRequestDecided,
+    RightsRequestFulfilled,
+    RightsRequestReceived,
+)
+from tests.domain.worlds import SEALED, START, Person, Said, policy
 
 FAR = "2099-12-31T23:59:59.999Z"
 
@@ -86,8 +104,15 @@ def restrict(record: str, **fields: Any) -> Said:
 
 
 def lift(state: RecordState, **fields: Any) -> Said:
+    """Of a record that is only restricted because its purpose ended: on a new basis."""
     restricted = state.restricted or f"{state.stream}/1"
-    return Said(RestrictionLifted, state.stream, {"restricted": restricted, **fields})
+    anew = {"basis": "pipl_13_2_contract", "sealed": SEALED} if restricted == state.ended else {}
+    return Said(RestrictionLifted, state.stream, {"restricted": restricted, **anew, **fields})
+
+
+def end_purpose(record: str, **fields: Any) -> Said:
+    form = {"reason": "service_ended", "ended_on": START[:10]}
+    return Said(PurposeEnded, record, {**form, **fields})
 
 
 # -- lists --------------------------------------------------------------------------------------
@@ -102,11 +127,15 @@ def listed(items: Sequence[str], whole: Sequence[str] | None) -> dict[str, Any]:
 # -- backups and paper --------------------------------------------------------------------------
 
 
+OBJECT: dict[str, Any] = {"encrypted": True, "object": "2" * 64}
+"""What a copy in a backup says: it is encrypted."""
+
+
 def make_backup(
     backup: str, copies: Sequence[str], whole: Sequence[str] | None = None, **fields: Any
 ) -> Said:
     form = {
-        "kind": "full", "medium": "disk_external", "sealed": SEALED,
+        "kind": "full", "medium": "disk_external", "manifest": "3" * 64, "sealed": SEALED,
     }  # fmt: skip
     return Said(BackupCreated, backup, {**form, **listed(copies, whole), **fields})
 
@@ -115,13 +144,37 @@ def verify_backup(backup: str, checked: int, matched: int | None = None, **field
     same = matched is None or matched == checked
     form = {
         "checked": checked, "matched": checked if matched is None else matched,
-        "result": "pass" if same else "fail",
+        "result": "pass" if same else "fail", "manifest": "pass",
     }  # fmt: skip
     return Said(BackupVerified, backup, {**form, **fields})
 
 
-def expire_backup(backup: str, *copies: str) -> Said:
-    return Said(BackupExpired, backup, {"items": list(copies)})
+def store_offsite(backup: str, receiver: Person, **fields: Any) -> Said:
+    form = {
+        "custodian": receiver.party, "received_by": receiver.actor, "received_at": START,
+        "sealed": SEALED,
+    }  # fmt: skip
+    return Said(BackupStoredOffsite, backup, {**form, **fields})
+
+
+def drill_backup(backup: str, matched: int, mismatched: int = 0, **fields: Any) -> Said:
+    """A drill that took no time."""
+    failed = fields.get("failed", 0)
+    form = {
+        "rto_target": 3600, "rto_actual": 0, "rpo_actual": 0, "restored": matched + mismatched,
+        "matched": matched, "mismatched": mismatched, "failed": failed, "left_out": 0,
+        "result": "fail" if mismatched or failed or not matched else "pass",
+    }  # fmt: skip
+    return Said(RestoreDrillPerformed, backup, {**form, **fields})
+
+
+def restore_backup(backup: str, *copies: str, **fields: Any) -> Said:
+    form = {"items": list(copies), "failed": 0, "sealed": SEALED}
+    return Said(BackupRestored, backup, {**form, **fields})
+
+
+def expire_backup(backup: str, *copies: str, **fields: Any) -> Said:
+    return Said(BackupExpired, backup, {"items": list(copies), **fields})
 
 
 def digitize(record: str, paper: str, digital: str, **fields: Any) -> Said:
@@ -176,7 +229,7 @@ def cancel(handover: str) -> Said:
 
 
 def place_hold(hold: str, *things: str, **fields: Any) -> Said:
-    form: dict[str, Any] = {"reason": "litigation"}
+    form: dict[str, Any] = {"reason": "litigation", "sealed": SEALED}
     for kind in ("record", "holding", "engagement"):
         form[f"{kind}s"] = [thing for thing in things if thing.startswith(f"{kind}-")]
     return Said(LegalHoldPlaced, hold, {**form, **fields})
@@ -184,6 +237,18 @@ def place_hold(hold: str, *things: str, **fields: Any) -> Said:
 
 def release_hold(hold: str, *things: str) -> Said:
     return Said(LegalHoldReleased, hold, {"objects": list(things)})
+
+
+# -- anonymisation ------------------------------------------------------------------------------
+
+
+def anonymize(record: str, source: str, **fields: Any) -> Said:
+    """`record` was made of the ten rows of `source`: two groups of four, two rows left out."""
+    form = {
+        "source": source, "techniques": ["drop_columns", "suppress_rows"], "result": "pass",
+        "k": 3, "smallest": 4, "rows": 10, "kept": 8, "suppressed": 2, "sealed": SEALED,
+    }  # fmt: skip
+    return Said(RecordAnonymized, record, {**form, **fields})
 
 
 # -- destruction --------------------------------------------------------------------------------
@@ -251,11 +316,78 @@ def certify(
     items: Sequence[str],
     failed: int = 0,
     remaining: Sequence[str] = (),
+    key_copies: Sequence[str] = (),
     **fields: Any,
 ) -> Said:
+    verdict = "partial" if failed or remaining or key_copies else "destroyed"
     form = {
-        "root": list_root(items), "verdict": "partial" if failed or remaining else "destroyed",
+        "root": list_root(items), "verdict": verdict,
         "destroyed": len(items) - failed, "failed": failed,
         "remaining": sorted(remaining)[:200], "remaining_count": len(remaining),
+        "key_copies": sorted(key_copies)[:200], "key_copies_count": len(key_copies),
     }  # fmt: skip
     return Said(DestructionCertified, case, {**form, **fields})
+
+
+# -- requests -----------------------------------------------------------------------------------
+
+PERSON = "subject-019390a1-7e30-7c3a-8d5e-00000000dada"
+
+
+def receive_request(stream: str, /, *records: str, **fields: Any) -> Said:
+    """A request of the day on which everything starts; due as the policy that ships says."""
+    form: dict[str, Any] = {
+        "request": "access", "subject": PERSON, "channel": "telephone", "received_at": START,
+        "records": list(records),
+    }  # fmt: skip
+    form |= fields
+    days = policy().deadlines.rights_request_working_days
+    form.setdefault("due_at", policy().calendar.after(form["received_at"], days))
+    return Said(RightsRequestReceived, stream, form)
+
+
+def identify(request: str, result: Any = "pass", **fields: Any) -> Said:
+    form = {"method": "document_seen", "result": result}
+    return Said(RequesterIdentityVerified, request, {**form, **fields})
+
+
+def decide(request: str, decision: Any = "fulfil", **fields: Any) -> Said:
+    """With reasons and a rule where something is refused."""
+    form: dict[str, Any] = {"decision": decision, "notified_at": START}
+    if decision != "fulfil":
+        form |= {"sealed": SEALED, "rules": ["retention_blocks_destruction"]}
+    return Said(RightsRequestDecided, request, {**form, **fields})
+
+
+def fulfil(request: str, *actions: str, **fields: Any) -> Said:
+    return Said(RightsRequestFulfilled, request, {"actions": list(actions), **fields})
+
+
+def close_request(request: str, ending: Any = "completed") -> Said:
+    return Said(RightsRequestClosed, request, {"ending": ending})
+
+
+# -- copies of keys -----------------------------------------------------------------------------
+
+
+def register_key_copy(copy: str, party: str, through: str, **fields: Any) -> Said:
+    """A backup of the slot file, up to the key `through`."""
+    form = {
+        "kind": "backup", "medium": "disk_external", "custodian": party, "made_at": START,
+        "through": through, "sealed": SEALED,
+    }  # fmt: skip
+    return Said(KeyCopyRegistered, copy, {**form, **fields})
+
+
+def escrow(copy: str, party: str, keys: Sequence[str], **fields: Any) -> Said:
+    """A list of keys in a file; a part of it, where `count` says so."""
+    listed = {"kind": "escrow", "keys": list(keys), "count": len(keys), "through": UNSET}
+    return register_key_copy(copy, party, "").but(**{**listed, **fields})
+
+
+def clear_key_copy(copy: str, *keys: str) -> Said:
+    return Said(KeyCopyCleared, copy, {"keys": list(keys)})
+
+
+def destroy_key_copy(copy: str, **fields: Any) -> Said:
+    return Said(KeyCopyDestroyed, copy, {"technique": "overwrite", **fields})

@@ -15,7 +15,8 @@ from ledger import acts, custody
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.collecting import Collected, Terms, collect
-from ledger.effects.backup import Outcomes, create
+from ledger.effects.backup import Made, Outcomes, create
+from ledger.effects.places import content, place_of
 from ledger.signing import Proposal, now
 from projections.tables import inventory
 from projections.view import id_of
@@ -42,9 +43,9 @@ def disk(tmp_path: Path) -> Path:
 
 def gather(ledger: Ledger, acting: Acting, folder: Path, files: dict[bytes, bytes]) -> list[str]:
     """Write files and collect them; the copies that they are."""
-    for name, content in files.items():
+    for name, data in files.items():
         with open(os.fsencode(folder) + b"/" + name, "wb") as file:  # noqa: PTH123  bytes
-            file.write(content)
+            file.write(data)
     terms = Terms("contract", "pipl_13_2_contract", "店主", ledger.routine())
     taken = [c for c in collect(ledger, acting, [folder], terms) if isinstance(c, Collected)]
     return [acts.record_state(ledger, one.record).holdings[0] for one in taken]
@@ -64,6 +65,17 @@ def copying(ledger: Ledger, admin: Acting, disk: Path) -> Copying:
 
 def items(ledger: Ledger, stream: str) -> list[str]:
     return list(custody.case_state(ledger, BackupState, stream).items)
+
+
+def copies_in(made: Made) -> list[Path]:
+    """The files of a backup's copies, in order of their ids."""
+    return sorted(Path(made.place).glob("holding-*"))
+
+
+def plain_of(ledger: Ledger, holding: str) -> bytes:
+    """What is in a copy, however it lies."""
+    with content(ledger, place_of(ledger, holding)) as file:
+        return file.read()
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -17,17 +18,22 @@ import pytest
 from domain.destruction import CaseState
 from domain.holding import HoldingCreated
 from domain.record import RecordState
+from domain.values import later
 from ledger import acts, custody
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.effects import destroying, readback
+from ledger.collecting import Collected, collect
+from ledger.collecting import Terms as Collecting
+from ledger.effects import destroying, keycopying, readback
 from ledger.effects.backup import create
 from ledger.effects.destroying import Execution, Terms
+from ledger.effects.keycopying import Made
 from ledger.effects.places import Place, place_of
 from ledger.effects.readback import ReadBack
 from ledger.founding import enrolment
-from ledger.recorder import Receipt
-from ledger.signing import Proposal, new_ids
+from ledger.questions import Asking, asking
+from ledger.recorder import Receipt, Submission
+from ledger.signing import Proposal, new_ids, now, sign_all
 from tests.ledger.ledgers import Firm, collect_files, new_keys
 
 LONG_AGO = "2001-01-31"
@@ -65,10 +71,12 @@ def hire(ledger: Ledger, admin: Acting, party: str, function: str, roles: Sequen
     return actor
 
 
-def gather(firm: Firm) -> Crew:
-    """Everybody registered at a firm's ledger."""
+def gather(firm: Firm, keystore: str | None = "disk_internal") -> Crew:
+    """Everybody registered at a firm's ledger, and what its keystore lies on."""
     with firm.open() as ledger:
         admin = ledger.acting(firm.founded.actor)
+        if keystore is not None:
+            keycopying.name_keystore(ledger, admin, keystore)
         people = {
             name: hire(ledger, admin, firm.founded.party, function, roles)
             for name, (function, roles) in PEOPLE.items()
@@ -98,6 +106,19 @@ class Site:
     def ripe(self, folder: Path, count: int = 1) -> list[str]:
         """Records whose period ended long ago, from files of their own."""
         records = [one.record for one in collect_files(self.ledger, self.wang, folder, count)]
+        self.ripen(records)
+        return records
+
+    def ripe_in_vault(self, folder: Path, count: int = 1) -> list[str]:
+        """The same, with an encrypted copy of each file in the vault."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            text = f"第{number}号保洁合同，客户王小明"
+            (folder / f"合同{number}.txt").write_text(text, encoding="utf-8")
+        about = ("contract", "pipl_13_2_contract", "店主", self.ledger.routine())
+        taken = collect(self.ledger, self.wang, [folder], Collecting(*about, vault="disk_internal"))
+        records = [one.record for one in taken if isinstance(one, Collected)]
+        assert len(records) == count
         self.ripen(records)
         return records
 
@@ -144,6 +165,11 @@ class Site:
         found = self.ledger.state(made.made[0].backup)
         return list(found.items)  # type: ignore[union-attr]
 
+    def keys_backed_up(self, target: Path, medium: str = "disk_external", **more: Any) -> Made:
+        """A backup of the keystore."""
+        target.mkdir(exist_ok=True)
+        return keycopying.backup(self.ledger, self.wang, target, medium, **more)
+
     # -- a case, step by step
 
     def proposed(self, items: Sequence[str], ground: str = "retention_expired") -> str:
@@ -165,6 +191,26 @@ class Site:
     def verify(self, case: str, by: str = "luo", **options: Any) -> ReadBack:
         return readback.verify(self.ledger, self.person(by), case, **options)
 
+    def asking(self) -> AbstractContextManager[Asking]:
+        """The questions that Wang may put to the rules."""
+        return asking(self.ledger, self.wang.actor)
+
+    def together(self, said: Sequence[Proposal], name: str, capacity: str) -> Receipt:
+        """What Wang says and another one signs too."""
+        other = self.person(name)
+        events, ciphertexts = self.ledger.build(self.wang, said)
+        unsigned = self.ledger.note_over(
+            self.wang, events, ciphertexts, until=later(now(), days=1),
+            cosigners=[other.cosigner(capacity)],
+        )  # fmt: skip
+        signed = sign_all(unsigned.note, [self.wang.key, other.key])
+        submission = Submission(signed, unsigned.states, unsigned.ciphertexts)
+        return self.ledger.record(events, submission)
+
+    def certifying(self, case: str) -> Proposal:
+        """What Wang would certify now."""
+        return custody.certify(self.ledger, case)
+
     def certify(self, case: str) -> Receipt:
         destroying.finish(self.ledger, case)
         receipt = self.ledger.act(self.wang, [custody.certify(self.ledger, case, None)])
@@ -173,6 +219,12 @@ class Site:
 
     def state(self, case: str) -> CaseState:
         return custody.case_state(self.ledger, CaseState, case)
+
+
+def ordered_hold(*records: str) -> list[Proposal]:
+    """A hold on records, on a court's order."""
+    order = {"authority": "(2026)沪01民初1号"}
+    return custody.place_hold("litigation", records=records, sealed=order)
 
 
 def outcomes(done: Execution) -> dict[str, tuple[str, str]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import ledger.effects.destroying
+import ledger.effects.keycopies
 import ledger.effects.pending
 import ledger.effects.removing
 import ledger.keystore
@@ -29,12 +30,14 @@ EXIT = 9
 POINTS: dict[str, tuple[object, str]] = {
     "plan written": (ledger.effects.destroying, "_destroy"),
     "journal written": (ledger.effects.pending.Journal, "_append"),
-    "overwriting": (ledger.effects.removing, "_overwrite"),
+    "overwriting": (ledger.effects.removing, "overwrite"),
     "writing zeros": (os, "pwrite"),
     "renaming": (os, "rename"),
     "unlinking": (os, "unlink"),
     "flushing": (os, "fsync"),
     "shredding": (ledger.keystore.Keystore, "shred"),
+    "shredding in copies": (ledger.effects.keycopies, "shred_in"),
+    "telling of copies": (ledger.effects.keycopies, "_clearing"),
     "looking for texts": (ledger.effects.destroying, "sealed_under"),
     "recording": (ledger.recorder.CustodyRecorder, "record"),
     "deleting texts": (ledger.recorder.CustodyRecorder, "_erase"),

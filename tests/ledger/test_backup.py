@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,17 @@ from ledger.effects.places import place_of
 from ledger.errors import RefusedError, UsageError
 from ledger.signing import Proposal, new_ids, now
 from ledger.verification.stored import verify_folder
-from tests.ledger.copying import Copying, contents, gather, items, move, plain, records
+from tests.ledger.copying import (
+    Copying,
+    contents,
+    copies_in,
+    gather,
+    items,
+    move,
+    plain,
+    plain_of,
+    records,
+)
 from tests.ledger.ledgers import Firm, add_person, buyer
 from tests.stories.test_scenario_12_identity_number_in_remark import files_with, spellings
 
@@ -49,20 +60,20 @@ def test_every_byte_of_every_original_is_copied_whatever_it_is_called(
     assert (done.failed, done.left_out, done.removed) == ([], 0, 0)
     assert made.copies == len(ODD)
     assert made.size == sum(map(len, ODD.values()))
-    assert made.folder == disk / made.backup
+    assert Path(made.place) == disk / made.backup
     copies = {}
     for holding in items(ledger, made.backup):
         state = acts.holding_state(ledger, holding)
         assert state.made_from in originals
         assert state.backup == made.backup
-        copies[state.made_from] = (made.folder / holding).read_bytes()
-        mode = (made.folder / holding).stat().st_mode
-        assert stat.S_IMODE(mode) == 0o600
-        assert os.fsencode(made.folder / holding) == place_of(ledger, holding).path
+        copies[state.made_from] = plain_of(ledger, holding)
+        file = disk / made.backup / holding
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert os.fsencode(file) == place_of(ledger, holding).path
+        assert sha256(file.read_bytes()).hexdigest() == state.object
     assert sorted(copies.values()) == sorted(ODD.values())
     for original in originals:
-        with open(place_of(ledger, original).path, "rb") as file:  # noqa: PTH123  bytes
-            assert copies[original] == file.read()
+        assert copies[original] == plain_of(ledger, original)
 
 
 def test_a_backup_is_one_commit_and_the_ledger_verifies(
@@ -176,7 +187,7 @@ def test_what_is_no_longer_as_recorded_is_named_and_not_copied(
     (made,) = done.made
     (copy,) = items(ledger, made.backup)
     assert acts.holding_state(ledger, copy).made_from == fine
-    assert os.listdir(made.folder) == [copy], "nothing of the others is left"  # noqa: PTH208
+    assert [path.name for path in copies_in(made)] == [copy], "nothing of the others is left"
 
 
 def test_what_may_not_be_read_is_named(

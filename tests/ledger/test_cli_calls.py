@@ -19,9 +19,9 @@ from click.testing import CliRunner
 from ledger.cli import COMMANDS, muniment
 from ledger.cli.version import FORMATS
 from ledger.keyfile import FORMAT as KEY_FORMAT
-from ledger.keystore import VERSION as KEYSTORE_VERSION
 from ledger.schema import FORMAT as DATABASE_FORMAT
 from ledger.schema import WriterLock
+from ledger.slots import VERSION as KEYSTORE_VERSION
 from tests.ledger.desk import ROOT, Desk
 
 SLOW_TO_IMPORT = ("sqlalchemy", "eventsourcing", "alembic", "rich", "cryptography", "msgspec")

@@ -43,6 +43,11 @@ class Counter(Desk):
             self.did("destroy", "approve", case[-12:], "--as", self.people[name])
         return case
 
+    def held(self, record: str) -> None:
+        self.did(
+            "hold", "place", "--record", record, "--reason", "litigation", "--authority", "法院",
+        )  # fmt: skip
+
     def executed(self, case: str) -> None:
         self.did(
             "destroy", "execute", case, "--yes", "--reason", "批处理", "--tool", "muniment",
@@ -50,8 +55,8 @@ class Counter(Desk):
         )  # fmt: skip
 
 
-@pytest.fixture
-def counter(crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter:
+@pytest.fixture(name="counter")
+def counter_fixture(crew: Crew, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Counter:
     monkeypatch.chdir(tmp_path)
     cheap_keys(monkeypatch)
     return Counter(crew, tmp_path)
@@ -90,7 +95,7 @@ def test_a_dry_run_of_a_proposal_shows_the_list_and_what_stands_in_the_way(
                  "--dry-run")  # fmt: skip
     said = counter.json(*arguments)
     assert (said["items"], said["count"]) == ([counter.copies[0]], 1)
-    counter.did("hold", "place", "--record", counter.records[0], "--reason", "litigation")
+    counter.held(counter.records[0])
     result = counter.run(*arguments)
     assert result.exit_code == 13
     assert counter.copies[0] in result.stdout
@@ -136,7 +141,7 @@ def test_a_dry_run_of_the_execution_touches_nothing(counter: Counter) -> None:
     case = counter.approved()
     said = counter.json("destroy", "execute", case, "--dry-run", "--as", counter.people["chen"])
     assert said["items"] == [{"holding": counter.copies[0], "file": True, "there": True}]
-    counter.did("hold", "place", "--record", counter.records[0], "--reason", "litigation")
+    counter.held(counter.records[0])
     error = counter.error(
         "destroy", "execute", case, "--dry-run", "--as", counter.people["chen"], code=13
     )

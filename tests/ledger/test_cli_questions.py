@@ -1,4 +1,4 @@
-"""`muniment where`, `who`, `why`, `retention due` at the desk."""
+"""`muniment where`, `who`, `why` at the desk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from ledger import custody
 from ledger.signing import Proposal
-from tests.ledger.deals import LONG_AGO, Deal, accessing, deal_at, denied, granting
+from tests.ledger.deals import Deal, accessing, deal_at, denied, granting
 from tests.ledger.ledgers import Firm
 
 
@@ -206,7 +206,8 @@ def test_a_statute_that_orders_deletion_breaks_retention_but_no_hold(deal: Deal)
     assert deal.json("why", record, "destroy")[0]["detail"] == "minimum_period_runs"
     ordered = ["why", record, "destroy", "--ground", "statute_orders_deletion"]
     assert deal.json(*ordered) == []
-    deal.did("hold", "place", "--record", record, "--reason", "litigation")
+    deal.did("hold", "place", "--record", record, "--reason", "litigation",
+             "--authority", "律师函")  # fmt: skip
     assert [row["detail"] for row in deal.json(*ordered)] == ["hold_in_force"]
 
 
@@ -222,8 +223,6 @@ def test_a_statute_that_orders_deletion_breaks_retention_but_no_hold(deal: Deal)
         ["why", "RECORD", "access", "--purpose", "nonsense"],
         ["why", "RECORD", "destroy", "--copy", "ffffffff"],
         ["why", "RECORD", "--as", "ffffffff"],
-        ["retention", "due", "--until", "tomorrow"],
-        ["retention", "due", "张三"],
     ],
 )
 def test_bad_input_is_a_usage_error(deal: Deal, wrong: list[str]) -> None:
@@ -233,71 +232,3 @@ def test_bad_input_is_a_usage_error(deal: Deal, wrong: list[str]) -> None:
         result = deal.run(*arguments, "--lang", lang)
         assert result.exit_code == 2, (result.stdout, result.stderr)
         assert "张三" not in result.stderr
-
-
-# -- due --------------------------------------------------------------------------------------
-
-
-def ripe(deal: Deal, name: str, day: str = LONG_AGO) -> str:
-    """A record that is to be destroyed three years from a day on."""
-    record = deal.collect(name, name)
-    deal.classify(record)
-    deal.did("retention", "assign", record, "--trigger", "contract_ended", "--date", day, "--rule",
-             "nda")  # fmt: skip
-    return record
-
-
-def test_due_lists_what_may_go_and_what_blocks_it(deal: Deal) -> None:
-    old, held, young = (
-        ripe(deal, "旧.txt"),
-        ripe(deal, "诉.txt"),
-        ripe(deal, "新.txt", "2026-01-31"),
-    )
-    deal.ready("鉴定.txt", day=LONG_AGO)  # its rule asks for an appraisal, not for destruction
-    hold = deal.json("hold", "place", "--record", held, "--reason", "litigation")["hold"]
-    deal.did("restriction", "place", old, "--reason", "statutory_retention")
-    rows = {row["record"]: row for row in deal.json("retention", "due")}
-    assert set(rows) == {old, held}
-    assert rows[old]["blocked"] == []
-    assert (rows[old]["restricted"], rows[old]["copies"]) == (True, 1)
-    assert rows[held]["blocked"][0]["blocking"] == [hold]
-    for lang in ("zh", "en"):
-        assert "I-28 hold_in_force" in deal.did("retention", "due", "--lang", lang)
-    later = deal.json("retention", "due", "--until", "2099-01-01")
-    blocked = next(row["blocked"] for row in later if row["record"] == young)
-    assert [one["detail"] for one in blocked] == ["minimum_period_runs"]
-
-
-def test_due_names_what_must_be_gone_by_a_day(deal: Deal) -> None:
-    file = deal.home / "短信.txt"
-    file.write_text("您好", encoding="utf-8")
-    deal.did("collect", str(file), "--category", "communication.sms", "--basis",
-             "pipl_13_2_contract", "--source", "店主", "--notice", "N-3")  # fmt: skip
-    record = deal.json("inventory")[0]["record"]
-    deal.did("retention", "assign", record, "--trigger", "created", "--date", "2026-11-01",
-             "--rule", "messages")  # fmt: skip
-    assert deal.json("retention", "due", "--until", "2027-10-31") == []
-    (row,) = deal.json("retention", "due", "--until", "2027-11-01")
-    assert (row["record"], row["max_until"]) == (record, "2027-11-01")
-
-
-def test_a_record_in_a_case_is_due_and_blocked_by_the_case(deal: Deal) -> None:
-    record = ripe(deal, "旧.txt")
-    handover = deal.frozen(record)
-    (row,) = deal.json("retention", "due")
-    assert row["blocked"][0]["blocking"] == [handover]
-
-
-def test_due_is_read_in_portions(deal: Deal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ledger.cli.due._AT_ONCE", 2)
-    records = [ripe(deal, f"{name}.txt") for name in "甲乙丙丁"]
-    assert [row["record"] for row in deal.json("retention", "due")] == sorted(records)
-
-
-def test_the_last_day_of_a_minimum_is_not_over_yet(deal: Deal) -> None:
-    record = ripe(deal, "新.txt", "2026-01-31")
-    (row,) = deal.json("inventory")
-    assert row["min_until"] == "2029-01-31"
-    assert deal.json("retention", "due", "--until", "2029-01-31") == []
-    due = deal.json("retention", "due", "--until", "2029-02-01")
-    assert [row["record"] for row in due] == [record]

@@ -50,6 +50,51 @@ def test_several_records_are_restricted_in_one_commit(deal: Deal) -> None:
     assert [event["type"] for event in receipt["events"]] == ["record.processing_restricted"] * 2
 
 
+# -- the end of a purpose -----------------------------------------------------------------------
+
+
+def test_an_ended_purpose_needs_a_new_one_with_its_basis_and_two_persons(deal: Deal) -> None:
+    record = deal.ready()
+    deal.did("restriction", "end-purpose", record, "--reason", "purpose_achieved")
+    assert "record_is_restricted" in details(deal, record, "handover")
+    said = deal.error("restriction", "lift", record, code=2)
+    assert "--basis" in said["remedy"]
+    anew = ["restriction", "lift", record, "--basis", "pipl_13_2_contract", "--purpose", "续约"]
+    said = deal.error(*anew, code=13)
+    assert said["refusals"][0]["detail"] == "lifting_needs_second_person"
+    deal.jointly(*anew, author=deal.founder, others=[(deal.reviewer, "approver")])
+    assert details(deal, record, "handover") == []
+    (row,) = deal.json("inventory")
+    assert (row["restricted"], row["purpose_ended"]) == (False, None)
+    lifted = deal.json("history", record)[-1]
+    assert (lifted["details"]["basis"], lifted["sealed"]) == (
+        "pipl_13_2_contract", {"purpose": "续约"},
+    )  # fmt: skip
+
+
+def test_a_restriction_that_was_placed_is_not_lifted_with_a_basis(deal: Deal) -> None:
+    record = deal.ready()
+    deal.did("restriction", "place", record, "--reason", "objection")
+    assert deal.run("restriction", "lift", record, "--basis", "pipl_13_2_contract", "--purpose",
+                    "续约").exit_code == 2  # fmt: skip
+
+
+def test_the_purpose_of_a_whole_table_ends_in_commits_and_is_taken_up_again(
+    deal: Deal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("客户.csv").write_text("n\n" + "".join(f"{n}\n" for n in range(7)), encoding="utf-8")
+    deal.did("collect", "客户.csv", "--rows", "--category", "contract", "--basis",
+             "pipl_13_2_contract", "--source", "店主", "--notice", "N-2")  # fmt: skip
+    rows = [row["record"] for row in deal.json("inventory")]
+    deal.did("restriction", "end-purpose", rows[2], "--reason", "service_ended")
+    monkeypatch.setattr("ledger.cli.restriction._A_COMMIT", 4)
+    ended = ["restriction", "end-purpose", "--copy", deal.original(rows[0]), "--reason",
+             "service_ended", "--on", "2026-11-01"]  # fmt: skip
+    assert deal.json(*ended)["records"] == 6
+    assert {row["restricted"] for row in deal.json("inventory")} == {True}
+    assert deal.run(*ended).exit_code == 2, "nothing is left to end"
+
+
 # -- digitising -------------------------------------------------------------------------------
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.effects.backup import Failed
 from ledger.effects.packages import reread
-from tests.ledger.copying import Copying, gather, plain
+from tests.ledger.copying import Copying, copies_in, gather, plain
 from tests.ledger.damaging import damage_key_of
 
 
@@ -21,7 +20,7 @@ def test_a_backup_leaves_out_the_copy_and_takes_the_others(
     done = copying()
     assert done.failed == [Failed(damaged, "key_not_here")]
     (made,) = done.made
-    assert len(os.listdir(made.folder)) == 3  # noqa: PTH208
+    assert made.copies == len(copies_in(made)) == 3
 
 
 def test_a_package_is_read_again_but_for_the_copy(

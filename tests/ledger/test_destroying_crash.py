@@ -20,12 +20,14 @@ from ledger.effects.destroying import Terms, copies_of, execute, finish
 from ledger.effects.pending import open_journal
 from ledger.errors import RefusedError, UsageError, VerificationError
 from ledger.folder import Folder
+from ledger.slots import Slots
 from tests.ledger.crews import (
     Crew,
     Site,
     crew_fixture,  # noqa: F401  fixtures are found by their names
     crew_template_fixture,  # noqa: F401
     hire,
+    ordered_hold,
     outcomes,
     results,
 )
@@ -40,6 +42,7 @@ REACHED = [
     ("renaming", 2), ("unlinking", 1), ("unlinking", 3), ("flushing", 3), ("flushing", 5),
     ("flushing", 8), ("shredding", 1), ("looking for texts", 1), ("recording", 1),
     ("deleting texts", 1), ("rereading", 1), ("cleaning up", 1), ("marking recorded", 1),
+    ("shredding in copies", 1), ("telling of copies", 2),
 ]  # fmt: skip
 
 
@@ -52,6 +55,7 @@ class Struck:
         with crew.open() as site:
             self.records = site.ripe(home / "合同", COUNT)
             site.backed_up(home / "备份")
+            self.keys = site.keys_backed_up(home / "钥匙盘")
             self.items = copies_of(site.ledger, self.records)
             self.case = site.approved(self.items)
 
@@ -69,9 +73,9 @@ class Struck:
             return site.state(self.case).begun
 
     def left(self) -> list[Path]:
-        """Whatever lies in the folders of the originals and of the backup."""
+        """Whatever lies in the folders of the originals and of the backup, but a list of ids."""
         found = [*(self.home / "合同").rglob("*"), *(self.home / "备份").rglob("*")]
-        return [path for path in found if path.is_file()]
+        return [path for path in found if path.is_file() and path.name != "manifest.json"]
 
 
 @pytest.fixture(scope="session")
@@ -111,8 +115,10 @@ def test_an_execution_struck_down_is_run_again_and_ends(
             assert len(outcomes(done)) == len(struck.items)
             assert len(done.keys) >= COUNT
         else:
-            with pytest.raises(UsageError, match="no copy on the list is left"):
-                site.execute(struck.case)
+            late = site.execute(struck.case)
+            assert (late.fates, late.key_copies) == ((), ((struck.keys.copy,), ()))
+        with pytest.raises(UsageError, match="no copy on the list is left"):
+            site.execute(struck.case)
         assert finish(site.ledger, struck.case) is not None
         state = site.state(struck.case)
         assert set(state.items.values()) == {"destroyed"}
@@ -122,6 +128,8 @@ def test_an_execution_struck_down_is_run_again_and_ends(
         assert said is not None
         assert said["verdict"] == "destroyed"
         assert {site.ledger.keystore.state(key) for key in said["keys"]} == {"erased"}
+        with Slots.at(struck.keys.path, reading=True) as slots:
+            assert {slots.state(key) for key in said["keys"]} == {"erased"}
     assert struck.left() == []
     assert check(struck.crew.firm).findings == ()
 
@@ -179,7 +187,7 @@ def test_a_hold_placed_during_the_outage_stops_it_until_it_is_released(struck: S
     assert struck.strike("unlinking", 2) == EXIT
     before = {path.name for path in struck.left()}
     with struck.crew.open() as site:
-        site.ledger.act(site.wang, custody.place_hold("litigation", records=struck.records[2:]))
+        site.ledger.act(site.wang, ordered_hold(*struck.records[2:]))
         with pytest.raises(RefusedError, match="I-28"):
             site.execute(struck.case)
         with pytest.raises(UsageError, match="broken off"):

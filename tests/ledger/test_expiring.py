@@ -16,17 +16,18 @@ from ledger import acts, custody
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.doctor import examine
-from ledger.effects import backup
+from ledger.effects import backup, keycopying
 from ledger.effects.backup import Failed, create
 from ledger.effects.expiring import PENDING, expire, verify
-from ledger.errors import RefusedError, UsageError
+from ledger.errors import MunimentError, RefusedError, UsageError
 from ledger.rebuild import check
 from ledger.signing import new_ids, now
+from ledger.slots import Slots
 from ledger.verification.stored import verify_folder
 from tests.ledger.copying import Copying, contents, gather, items, killed, move, plain, records
 from tests.ledger.damaging import damage_key_of
 from tests.ledger.desk import Desk
-from tests.ledger.ledgers import Firm, add_person
+from tests.ledger.ledgers import Firm, add_person, buyer
 
 # -- verify -------------------------------------------------------------------------------------
 
@@ -47,7 +48,7 @@ def test_a_sound_backup_passes(ledger: Ledger, admin: Acting, made: backup.Made)
 def test_one_flipped_bit_anywhere_in_a_copy_fails(
     ledger: Ledger, admin: Acting, made: backup.Made
 ) -> None:
-    copy = made.folder / items(ledger, made.backup)[2]
+    copy = Path(made.place) / items(ledger, made.backup)[2]
     sound = copy.read_bytes()
     for at in range(len(sound)):
         copy.write_bytes(sound[:at] + bytes([sound[at] ^ 1]) + sound[at + 1 :])
@@ -61,9 +62,9 @@ def test_copies_that_are_gone_or_are_links_fail(
     ledger: Ledger, admin: Acting, made: backup.Made
 ) -> None:
     first, second, *_ = items(ledger, made.backup)
-    (made.folder / first).unlink()
-    (made.folder / second).rename(made.folder / "aside")
-    (made.folder / second).symlink_to("aside")
+    (Path(made.place) / first).unlink()
+    (Path(made.place) / second).rename(Path(made.place) / "aside")
+    (Path(made.place) / second).symlink_to("aside")
     found = verify(ledger, admin, made.backup)
     assert found.failed == [Failed(first, "vanished"), Failed(second, "link")]
     assert (found.checked, found.matched) == (5, 3)
@@ -71,7 +72,7 @@ def test_copies_that_are_gone_or_are_links_fail(
 
 def test_a_sample_is_drawn_by_its_seed(ledger: Ledger, admin: Acting, made: backup.Made) -> None:
     for copy in items(ledger, made.backup):
-        (made.folder / copy).unlink()
+        (Path(made.place) / copy).unlink()
     one, again = (verify(ledger, admin, made.backup, 2, seed=7) for _ in range(2))
     assert one.failed == again.failed
     assert one.checked == 2
@@ -120,7 +121,8 @@ def test_a_hold_keeps_every_file(
 ) -> None:
     holder = add_person(ledger, admin, admin.state.party, ("dpo", "security_officer"))
     (record, *_) = records(ledger)
-    ledger.act(holder, custody.place_hold("litigation", records=[record]))
+    said = {"reason": "应诉", "authority": "法院函"}
+    ledger.act(holder, custody.place_hold("litigation", records=[record], sealed=said))
     before, seen = contents(disk), ledger.seen()
     with pytest.raises(RefusedError, match="hold_in_force"):
         expire(ledger, admin, made.backup)
@@ -152,18 +154,18 @@ def test_a_file_that_is_not_ours_stays_and_one_that_others_removed_is_not_counte
     ledger: Ledger, admin: Acting, made: backup.Made
 ) -> None:
     foreign, vanished, linked, *rest = items(ledger, made.backup)
-    (made.folder / foreign).write_bytes(b"something else")
-    (made.folder / vanished).unlink()
-    (made.folder / linked).unlink()
-    (made.folder / linked).symlink_to("/etc/hostname")
+    (Path(made.place) / foreign).write_bytes(b"something else")
+    (Path(made.place) / vanished).unlink()
+    (Path(made.place) / linked).unlink()
+    (Path(made.place) / linked).symlink_to("/etc/hostname")
     done = expire(ledger, admin, made.backup)
     assert done.gone == rest
     assert done.failed == [
         Failed(foreign, "changed_since_recorded"), Failed(vanished, "vanished"),
         Failed(linked, "link"),
     ]  # fmt: skip
-    assert (made.folder / foreign).read_bytes() == b"something else"
-    assert (made.folder / linked).is_symlink()
+    assert (Path(made.place) / foreign).read_bytes() == b"something else"
+    assert (Path(made.place) / linked).is_symlink()
     assert acts.holding_state(ledger, foreign).there
     again = expire(ledger, admin, made.backup)
     assert (again.receipt, again.gone) == (None, [])
@@ -245,7 +247,7 @@ def test_what_others_remove_while_an_expiry_is_broken_off_was_not_removed_by_us(
     first, *others = items(ledger, made.backup)
     broken_off(ledger, admin, made.backup, 1)
     for copy in others:
-        (made.folder / copy).rename(tmp_path / copy)
+        (Path(made.place) / copy).rename(tmp_path / copy)
     done = expire(ledger, admin, made.backup)
     assert done.gone == [first]
     assert done.failed == [Failed(copy, "vanished") for copy in others]
@@ -278,7 +280,7 @@ def test_a_file_that_could_not_be_removed_and_goes_later_was_removed_by_others(
     with monkeypatch.context() as patch:
         patch.setattr(os, "unlink", unlink)
         broken_off(ledger, admin, made.backup, 2)
-    (made.folder / first).unlink()
+    (Path(made.place) / first).unlink()
     done = expire(ledger, admin, made.backup)
     assert done.failed == [Failed(first, "vanished")]
     assert second in done.gone
@@ -291,11 +293,71 @@ def test_a_line_of_the_journal_that_is_not_whole_counts_for_nothing(
     broken_off(ledger, admin, made.backup, 1)
     with (ledger.folder.path / PENDING / f"expire-{made.backup}").open("a") as file:
         file.write(second[:-1])
-    (made.folder / second).unlink()
+    (Path(made.place) / second).unlink()
     broken_off(ledger, admin, made.backup, 3)
     done = expire(ledger, admin, made.backup)
     assert done.gone == [first, *rest]
     assert done.failed == [Failed(second, "vanished")]
+
+
+def test_a_system_that_takes_a_line_of_the_journal_in_parts_tears_none(
+    ledger: Ledger, admin: Acting, made: backup.Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, *_rest = items(ledger, made.backup)
+    real, write = os.pwrite, os.write
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", lambda fd, data, at: real(fd, data[:7], at))
+        patch.setattr(os, "write", lambda fd, data: write(fd, data[:7]))
+        broken_off(ledger, admin, made.backup, 2)
+    journal = ledger.folder.path / PENDING / f"expire-{made.backup}"
+    assert journal.read_text("ascii").splitlines() == [first, second]
+    assert expire(ledger, admin, made.backup).failed == []
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 6])
+def test_a_full_disk_under_the_journal_is_one_clear_error_and_nothing_is_lost_track_of(
+    ledger: Ledger, admin: Acting, made: backup.Made, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Full at the first, second, third file, and when all of them are gone."""
+    copies, seen = items(ledger, made.backup), ledger.seen()
+    real, written = os.pwrite, []
+
+    def full(descriptor: int, data: bytes, offset: int) -> int:
+        if not bytes(data).startswith((b"holding-", b"+holding-", b"-holding-")):
+            return real(descriptor, data, offset)
+        written.append(data)
+        if len(written) >= at:
+            real(descriptor, data[:9], offset)
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(descriptor, data, offset)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pwrite", full)
+        with pytest.raises(MunimentError, match="No space left"):
+            expire(ledger, admin, made.backup)
+    assert ledger.seen() == seen
+    assert len(list(Path(made.place).glob("holding-*"))) == 5 - (at - 1)
+    done = expire(ledger, admin, made.backup)
+    assert (done.gone, done.failed, len(done.keys)) == (copies, [], 5)
+
+
+def test_a_keystore_backup_of_another_party_does_not_keep_an_expiry_from_its_end(
+    ledger: Ledger, admin: Acting, made: backup.Made, tmp_path: Path
+) -> None:
+    """It is left alone, and named: whoever keeps it clears it."""
+    said = buyer()
+    ledger.act(admin, [said])
+    other = add_person(ledger, admin, said.stream, ("custodian", "administrator"))
+    for name in ("买方盘", "自己的盘"):
+        (tmp_path / name).mkdir()
+    theirs = keycopying.backup(ledger, other, tmp_path / "买方盘", "disk_external")
+    own = keycopying.backup(ledger, admin, tmp_path / "自己的盘", "disk_external")
+    done = expire(ledger, admin, made.backup)
+    assert (len(done.gone), len(done.keys), done.key_copies) == (5, 5, (theirs.copy,))
+    for path, state in ((theirs.path, "present"), (own.path, "erased")):
+        with Slots.at(path, reading=True) as slots:
+            assert {slots.state(key) for key in done.keys} == {state}
+    assert not (ledger.folder.path / PENDING / f"expire-{made.backup}").exists()
 
 
 def test_doctor_names_an_expiry_that_was_broken_off(
@@ -333,7 +395,7 @@ def test_a_copy_whose_key_is_damaged_is_reported_and_the_others_go(
     assert verify(ledger, admin, made.backup).failed == [Failed(damaged, "key_not_here")]
     done = expire(ledger, admin, made.backup)
     assert (done.gone, done.failed) == (others, [Failed(damaged, "key_not_here")])
-    assert (made.folder / damaged).exists()
+    assert (Path(made.place) / damaged).exists()
 
 
 def test_the_journal_holds_ids_and_nothing_else(

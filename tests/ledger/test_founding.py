@@ -133,7 +133,7 @@ def test_a_malformed_pack_is_refused(tmp_path: Path, pack: bytes) -> None:
     "change", [{"party_kind": "gang"}, {"function": "x"}, {"jurisdiction": "zz"}, {"actor": ""},
                {"party": "half a pair \ud800"}]
 )  # fmt: skip
-def test_codes_and_names_that_cannot_be_are_refused(tmp_path: Path, change: dict[str, str]) -> None:
+def test_codes_and_names_that_cannot_be_are_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(MunimentError):
         found(tmp_path / "ledger", FOUNDING._replace(**change))
     assert listing(tmp_path) == {}

@@ -156,7 +156,7 @@ def test_shredding_twice_is_harmless_and_shredding_many_is_one_flush(
 ) -> None:
     flushes: list[int] = []
     ids = [key_id for key_id, _ in store.new_keys(100)]
-    monkeypatch.setattr(keystore, "_flush", flushes.append)
+    monkeypatch.setattr("ledger.slots._flush", flushes.append)
     store.shred(*ids[:50], ids[0])
     store.shred(ids[0])
     assert len(flushes) == 2
@@ -387,7 +387,7 @@ def test_a_failing_disk_gives_out_no_key_and_breaks_nothing(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(*((os, "pwrite") if call == "pwrite" else (keystore, "_flush")), fail)
+        patch.setattr("os.pwrite" if call == "pwrite" else "ledger.slots._flush", fail)
         with pytest.raises(MunimentError, match="no key was made"):
             store.new_keys(5)
         with pytest.raises(MunimentError, match="none of the keys"):

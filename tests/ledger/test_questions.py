@@ -88,7 +88,7 @@ class Trade:
             self.together(self.wang, self.li, [proposal])
 
     def holds_it(self, record: str) -> None:
-        proposals = custody.place_hold("audit", records=[record])
+        proposals = custody.place_hold("audit", records=[record], sealed={"authority": "函"})
         self.holds.append(proposals[0].stream)
         self.tries(self.wang, *proposals)
 

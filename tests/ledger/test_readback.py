@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from ledger import acts, custody
+from ledger.application import Ledger
+from ledger.effects import destroying, readback
 from ledger.effects.destroying import shredded_in
 from ledger.effects.pending import open_journal
 from ledger.errors import MunimentError, RefusedError
@@ -65,6 +68,26 @@ def test_the_verifier_sees_texts_that_were_not_deleted(
         site.execute(case)
     ((result, cause),) = results(site.verify(case)).values()
     assert (result, cause) == ("fail", "payload_not_deleted")
+
+
+def test_the_texts_of_many_copies_are_looked_for_in_one_walk(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many walks through every event as copies would be hours for a large case."""
+    case = site.approved([site.copy(record) for record in site.ripe(tmp_path / "多", 5)])
+    with monkeypatch.context() as patch:
+        patch.setattr("ledger.effects.destroying.sealed_under", lambda *_: [])
+        site.execute(case)
+    walks: list[int] = []
+    real = destroying.sealed_by_key
+
+    def counted(ledger: Ledger, keys: Iterable[str]) -> dict[str, list[int]]:
+        walks.append(len(set(keys)))
+        return real(ledger, keys)
+
+    monkeypatch.setattr(readback, "sealed_by_key", counted)
+    assert set(results(site.verify(case)).values()) == {("fail", "payload_not_deleted")}
+    assert len(walks) == 1
 
 
 def test_something_new_under_the_old_name_is_not_said_to_be_gone(

@@ -14,8 +14,9 @@ import pytest
 from ledger import acts
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.effects import backup
-from ledger.effects.backup import MARKER, Outcomes, create
+from ledger.effects import shelf
+from ledger.effects.backup import Outcomes, create
+from ledger.effects.manifest import MARKER
 from ledger.errors import MunimentError, RefusedError, VerificationError
 from ledger.signing import now
 from ledger.verification.stored import verify_folder
@@ -63,6 +64,54 @@ def test_a_full_disk_leaves_nothing_behind_and_nothing_recorded(
         assert ledger.seen() == before
     assert failures >= 2
     assert verify_folder(ledger.folder).verdict == "valid"
+
+
+@pytest.mark.parametrize(("count", "together"), [(3, False), (6, True), (6, False)])
+def test_nothing_is_read_back_before_it_was_flushed(
+    ledger: Ledger, admin: Acting, sources: Path, disk: Path, copying: Copying,
+    monkeypatch: pytest.MonkeyPatch, count: int, together: bool,
+) -> None:  # fmt: skip
+    """Many files are flushed at once where the system can do that, each of them where not."""
+    gather(ledger, admin, sources, plain(count))
+    flushed: set[str] = set()
+    read: list[str] = []
+    real, reading = os.fsync, shelf.FolderShelf.digest
+
+    def names() -> set[str]:
+        return {path.name for path in disk.rglob("holding-*")}
+
+    def one(descriptor: int) -> None:
+        flushed.add(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+        real(descriptor)
+
+    def look(self: shelf.FolderShelf, name: str) -> str:
+        found = reading(self, name)
+        assert name in flushed
+        read.append(name)
+        return found
+
+    several = (lambda _: flushed.update(names())) if together else None
+    monkeypatch.setattr(os, "fsync", one)
+    monkeypatch.setattr(shelf, "syncfs", lambda: several)
+    monkeypatch.setattr(shelf.FolderShelf, "digest", look)
+    copying()
+    assert set(read) == names() | {"manifest.json"}
+
+
+def test_a_flush_of_many_that_fails_leaves_nothing_behind_and_nothing_recorded(
+    ledger: Ledger, admin: Acting, sources: Path, disk: Path, copying: Copying,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    gather(ledger, admin, sources, plain(6))
+    seen = ledger.seen()
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shelf, "syncfs", lambda: full)
+    with pytest.raises(MunimentError, match="No space left"):
+        copying()
+    assert (list(disk.iterdir()), ledger.seen()) == ([], seen)
 
 
 def test_a_disk_that_does_not_keep_what_is_written_is_found_at_once(
@@ -160,7 +209,7 @@ def unfinished(
     """What a killed run left: one copy and the marker."""
     gather(ledger, admin, sources, plain(1))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backup, "_remove_folder", lambda folder: False)
+        patch.setattr(shelf, "remove_folder", lambda folder: False)
 
         def stop(_done: int, _total: int) -> None:
             raise KeyboardInterrupt

@@ -5,48 +5,76 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from msgspec import UNSET
+
 from domain.access import AccessDenied, GrantState, against_access
 from domain.backup import BackupState
+from domain.backup_rules import own_keys
 from domain.copies import HoldingState, holdings
 from domain.destruction import CaseState
-from domain.disposal import remaining
+from domain.disposal import keys_left, remaining
+from domain.document import (
+    CertificateIssued,
+    CertificateSuperseded,
+    DocumentState,
+    document_stream,
+    number_of,
+)
 from domain.engagement import EngagementState
-from domain.guards import against_transfer
+from domain.guards import against_transfer, shreddable
 from domain.handover import HandoverState
 from domain.hold import HoldState
+from domain.keycopy import KeyCopyState, shredded_by
+from domain.medium import MediumRegistered
 from domain.record import RecordState
+from domain.rights import RequestState
+from domain.values import SealedRef
 from projections.view import Recorded
 from tests.domain.words import (
+    OBJECT,
     access,
+    anonymize,
     appraise,
     approve,
     break_glass,
     cancel,
     certify,
+    clear_key_copy,
+    close_request,
     confirm,
+    decide,
     deny,
+    destroy_key_copy,
     digitize,
+    drill_backup,
+    end_purpose,
     execute,
     expire_backup,
     freeze,
+    fulfil,
     grant_access,
+    identify,
     lift,
     make_backup,
     place_hold,
     plan_handover,
     propose,
     receive,
+    receive_request,
+    register_key_copy,
     reject,
     release,
     release_hold,
+    restore_backup,
     restrict,
     review_access,
     revoke_grant,
+    store_offsite,
     take_off,
     verify_backup,
     verify_destruction,
 )
-from tests.domain.worlds import SEALED, START, Said, create_holding
+from tests.domain.worlds import SEALED, START, Said, classify, collect, create_holding
 from tests.projections.histories import History
 from tests.projections.walks import RecordWalk
 
@@ -57,15 +85,29 @@ class CaseWalk(RecordWalk):
     def __init__(self, draw: random.Random) -> None:
         super().__init__(draw)
         self.acts += [
-            self.restrict, self.digitize, self.grant, self.grant, self.revoke, *[self.access] * 4,
-            self.review_access, self.hold, self.hold, *[self.backup] * 3, *[self.hand_over] * 12,
-            *[self.destroy] * 14,
+            self.restrict, self.end_purpose, self.anonymize, self.anonymize, self.digitize,
+            self.grant, self.grant, self.revoke, *[self.access] * 4, self.review_access,
+            self.hold, self.hold, *[self.backup] * 3, *[self.copy_keys] * 3, *[self.hand_over] * 12,
+            *[self.ask] * 3, *[self.destroy] * 14, *[self.issue] * 3,
         ]  # fmt: skip
 
     def restrict(self) -> None:
         if record := self.one(RecordState):
             said = lift(record) if record.restricted else restrict(record.stream)
             self.tries(self.wang, "archivist", said)
+
+    def end_purpose(self) -> None:
+        if record := self.one(RecordState):
+            self.tries(self.wang, "archivist", end_purpose(record.stream))
+
+    def anonymize(self) -> None:
+        new = self.history.new
+        copy, record, source = new("holding"), new("record"), self.one(HoldingState)
+        content = collect(record, copy, basis="not_personal", notice="not_applicable")
+        known = classify(record, sensitivity="anonymized")
+        made = create_holding(copy, self.history.party)
+        if source is not None and self.tries(self.wang, "collector", made, content, known):
+            self.tries(self.wang, "custodian", anonymize(record, source.stream))
 
     def digitize(self) -> None:
         papers = [copy for copy in self.all(HoldingState) if copy.form == "paper"]
@@ -79,6 +121,33 @@ class CaseWalk(RecordWalk):
                                       made_from=paper.stream)  # fmt: skip
                 said = digitize(record.stream, paper.stream, scan)
                 self.tries(self.chen, "collector", made, said)
+
+    def issue(self) -> None:
+        """The list of an approved case on paper, and another one that takes its place."""
+        standing = [one for one in self.all(DocumentState) if not one.superseded]
+        cases = [one for one in self.all(CaseState) if len(one.approvals) > 1]
+        if not cases:
+            return
+        case, day = self.draw.choice(cases), self.history.accepted
+        number = next(
+            named
+            for index in range(1, 9999)
+            if self.case.world.state(
+                document_stream(named := number_of("destruction_list", day, index)), DocumentState
+            )
+            is None
+        )
+        new = document_stream(number)
+        issued = Said(CertificateIssued, new, {
+            "kind": "destruction_list", "number": number, "source": f"{case.stream}/{case.version}",
+            "issued_at": day, "checkpoint": 1, "template_version": 1, "locale": "zh_en",
+            "twin": "1" * 64, "pdf": "2" * 64, "sealed": SEALED,
+        })  # fmt: skip
+        self.tries(self.wang, "archivist", issued)
+        for old in standing:
+            if old.subject == case.stream:
+                said = Said(CertificateSuperseded, old.stream, {"replaced_by": new})
+                self.tries(self.wang, "archivist", said)
 
     # -- access
 
@@ -127,6 +196,39 @@ class CaseWalk(RecordWalk):
         said = review_access(routine.stream, first, last, *counts)
         self.tries(self.wu, "supervisor", said)
 
+    # -- persons' requests
+
+    def ask(self) -> None:
+        """A request is received, or the next step of one is taken."""
+        waiting = [request for request in self.all(RequestState) if not request.closed]
+        if not waiting or self.draw.random() < 0.2:
+            said = receive_request(
+                self.history.new("rights"), *self.some(RecordState, 2),
+                request=self.draw.choice(["access", "delete", "restrict"]),
+                subject=self.history.new("subject"), received_at=self.history.accepted,
+            )  # fmt: skip
+        else:
+            said = self._answer(self.draw.choice(waiting))
+        self.tries(self.wang, "custodian", said)
+
+    def _answer(self, state: RequestState) -> Said:
+        stream, first = state.stream, state.first
+        if self.draw.random() < 0.15:
+            return close_request(stream, self.draw.choice(["completed", "withdrawn"]))
+        if state.identity != "pass" and state.decision is None:
+            if self.draw.random() < 0.4:
+                return receive_request(
+                    stream, *self.some(RecordState, 1), request=first.request,
+                    subject=first.subject, received_at=first.received_at,
+                )  # fmt: skip
+            return identify(stream, self.draw.choice(["pass", "pass", "fail"]))
+        if state.decision is None:
+            decision = self.draw.choice(["fulfil", "partial", "refuse"])
+            return decide(stream, decision, notified_at=self.history.accepted)
+        if state.fulfilled or state.decision == "refuse":
+            return close_request(stream)
+        return fulfil(stream, sealed=SEALED)
+
     # -- holds and backups
 
     def hold(self) -> None:
@@ -149,11 +251,27 @@ class CaseWalk(RecordWalk):
             self._back_up()
             return
         there = [c.stream for c in holdings(self.case, backup.items) if c.there]
-        if self.draw.random() < 0.5:
+        sort = self.draw.random()
+        if sort < 0.4:
             matched = len(there) - (self.draw.random() < 0.3)
             said = verify_backup(backup.stream, len(there), matched)
+        elif sort < 0.5:
+            said = store_offsite(backup.stream, self.wang)
+        elif sort < 0.6:
+            said = drill_backup(backup.stream, len(there), left_out=len(backup.items) - len(there))
+        elif sort < 0.7 and there:
+            original = self.case.world.state(there[0], HoldingState).made_from  # type: ignore[union-attr]
+            new = create_holding(
+                self.history.new("holding"), self.history.party, made_from=original
+            )
+            self.tries(self.wang, "custodian", new, restore_backup(backup.stream, new.stream))
+            return
         else:
-            said = expire_backup(backup.stream, *there[: self.draw.randrange(1, 3)])
+            gone = there[: self.draw.randrange(1, 3)]
+            keys = own_keys(self.case, backup, set(gone)) & {
+                copy.key for copy in holdings(self.case, gone)
+            }
+            said = expire_backup(backup.stream, *gone).but(keys=sorted(keys))
         if there:
             self.tries(self.wang, "custodian", said)
 
@@ -161,7 +279,7 @@ class CaseWalk(RecordWalk):
         new, originals = self.history.new, self.some_copies()
         made = [
             create_holding(new("holding"), self.history.party, made_from=original,
-                           medium="disk_external")
+                           medium="disk_external", sealed=self._sealed(), **OBJECT)
             for original in originals
             if self.case.world.state(original, HoldingState).made_from is None  # type: ignore[union-attr]
         ]  # fmt: skip
@@ -171,6 +289,42 @@ class CaseWalk(RecordWalk):
             for part in filter(None, (copies[:some], copies[some:])):
                 self.tries(self.wang, "custodian", make_backup(backup, part, copies))
                 self._perhaps_later()
+
+    def _sealed(self) -> SealedRef:
+        return SealedRef(key=self.history.new("key"), root="0" * 64, digest="1" * 64)
+
+    # -- copies of keys, and what they lie on
+
+    def copy_keys(self) -> None:
+        """Copy the keys there are, clear a copy of what was shredded, let one go, name a disk."""
+        there = [state for state in self.all(KeyCopyState) if state.there]
+        sort = self.draw.random()
+        if not there or sort < 0.3:
+            said = self._key_copy()
+        elif sort < 0.4:
+            said = destroy_key_copy(self.draw.choice(there).stream)
+        elif sort < 0.5:
+            said = self._medium([state.stream for state in there[:1]])
+        else:
+            state = self.draw.choice(there)
+            named = {key for _, _, e in self.history.book.events for key in shredded_by(e)}
+            found = self.history.book.shredded(frozenset(named))
+            due = [k for k, s in sorted(found.items())
+                   if state.covers(k, s.accepted) and k not in state.cleared]  # fmt: skip
+            if not due:
+                return
+            said = clear_key_copy(state.stream, *due[:200])
+        self.tries(self.wang, "custodian", said)
+
+    def _key_copy(self) -> Said:
+        copy, at = self.history.new("keycopy"), self.history.accepted
+        highest = "key-ffffffff-ffff-7fff-bfff-ffffffffffff"
+        said = register_key_copy(copy, self.history.party, highest, made_at=at)
+        return said if self.draw.random() < 0.7 else said.but(kind="live", through=UNSET)
+
+    def _medium(self, keys: list[str]) -> Said:
+        fields = {"kind": "disk_external", "owner": self.history.party, "sealed": SEALED}
+        return Said(MediumRegistered, self.history.new("medium"), {**fields, "key_copies": keys})
 
     def _perhaps_later(self) -> None:
         if self.draw.random() < 0.5:
@@ -267,16 +421,20 @@ class CaseWalk(RecordWalk):
         elif waiting:
             bad = {item: self.draw.choice(["failed", "unknown", *["destroyed"] * 4])
                    for item in waiting}  # fmt: skip
-            said = execute(case.stream, whole, waiting, bad)
+            gone = {item for item, outcome in {**case.items, **bad}.items()
+                    if outcome == "destroyed"}  # fmt: skip
+            keys = sorted(shreddable(self.case, gone) - case.keys)
+            said = execute(case.stream, whole, waiting, bad, keys=keys[:150])
         elif unread and self.draw.random() < 0.1:
             said = take_off(case.stream, *unread[:1])
         elif unread:
             found = {i: self.draw.choice([*["pass"] * 3, "fail", "unknown"]) for i in unread}
             said = verify_destruction(case.stream, whole, unread, found)
         else:
-            left = remaining(self.case, case.kept)
-            failed = len(case.taken_off)
-            said = certify(case.stream, whole, failed, left)
+            left, found_in = remaining(self.case, case.kept), keys_left(self.case, case)
+            said = certify(case.stream, whole, len(case.taken_off), left, found_in.copies)
+            if found_in.places > len(found_in.copies):
+                said = said.but(key_copies_count=found_in.places, verdict="partial")
         who, role = {
             "DestructionVerified": (self.li, "reviewer"),
             "DestructionCertified": (self.wang, "archivist"),

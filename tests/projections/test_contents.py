@@ -14,6 +14,7 @@ from domain.guards import against_destruction, against_transfer
 from domain.judging import Case, Contents
 from domain.record import RecordState
 from projections.contents import contents
+from projections.custody import copies_of_contents
 from tests.domain.books import Ledger
 from tests.domain.worlds import classify, collect, create_holding, reclassify, retain
 from tests.projections.casework import CaseWalk, random_walk
@@ -53,6 +54,7 @@ def agree(history: History) -> None:
     copies = [name for name, s in history.book.states.items() if isinstance(s, HoldingState)]
     with project(empty_tables(), history.recorded, 17, 17) as connection:
         found = {copy: contents(connection, copy) for copy in copies}
+        elsewhere = {copy: copies_of_contents(connection, copy) for copy in copies}
     book, case = history.book, standing(history)
 
     def by(copy: str, *examples: str) -> frozenset[tuple[str, str, tuple[str, ...]]]:
@@ -60,6 +62,7 @@ def agree(history: History) -> None:
         return refusals(replace(case, world=Present(Summed(book, told))), copy)
 
     for copy in copies:
+        assert elsewhere[copy] == book.copies_of_contents(copy)
         every, examples = book.contents(copy), found[copy].examples
         assert replace(found[copy], examples=()) == replace(every, examples=())
         assert set(examples) <= set(every.examples)

@@ -13,6 +13,7 @@ from projections.custody import THERE, Copy, copies, streams_of
 from projections.inventory import counts, one
 from projections.tables import corrections, holdings
 from tests.domain.words import (
+    OBJECT,
     approve,
     confirm,
     execute,
@@ -189,7 +190,7 @@ def test_a_record_is_gone_with_its_last_copy_and_not_before() -> None:
     records, table = history.collect_rows(3)
     backup, spare = history.new("backup"), history.new("holding")
     history.begin()
-    history.create_holding(spare, made_from=table)
+    history.create_holding(spare, made_from=table, **OBJECT)
     history.says(make_backup(backup, [spare]))
     history.begin()
     history.give_back(table)

@@ -48,7 +48,9 @@ def test_a_collected_file_is_registered_where_it_lies() -> None:
         action=None,
         conflict=False,
         restricted=False,
+        purpose_ended=None,
         holdings=1,
+        anonymous=None,
     )
 
 

@@ -12,7 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 
-from projections import METADATA, access, backups, certificates, handovers, holds
+from projections import (
+    METADATA,
+    access,
+    backups,
+    certificates,
+    handovers,
+    holds,
+    keycopies,
+    media,
+    rights,
+)
 from projections import inventory as shown
 from projections.custody import copies, count_there, listed, one, streams_of
 from projections.inventory import Count, counts, rows
@@ -77,14 +87,16 @@ def answers(connection: sa.Connection, about: list[str], entry: int | None) -> d
 
 _REGISTERS: tuple[Any, ...] = (
     holds.listed, handovers.listed, certificates.listed, backups.listed, access.granted,
-    access.listed, access.reviewed,
+    access.listed, access.reviewed, rights.listed, keycopies.listed, media.listed,
 )  # fmt: skip
 _ABOUT: dict[str, tuple[Any, ...]] = {
     "record": (
         shown.one, copies, streams_of,
         lambda c, record, entry: access.listed(c, record=record, limit=99, entry=entry),
         lambda c, record, entry: access.granted(c, record=record, limit=99, entry=entry),
+        rights.about,
     ),
+    "rights": (rights.one, partial(rights.records_of, limit=99)),
     "holding": (one, backups.backup_of),
     "hold": (holds.one, partial(holds.covered, limit=99)),
     "handover": (
@@ -92,8 +104,12 @@ _ABOUT: dict[str, tuple[Any, ...]] = {
         lambda c, it, entry: handovers.items(c, it, 1, limit=99, entry=entry),
         lambda c, it, entry: handovers.items(c, it, 2, limit=99, entry=entry),
     ),
-    "destruction_case": (certificates.one, partial(certificates.items, limit=99)),
-    "backup": (backups.one, partial(backups.copies, limit=99)),
+    "destruction_case": (
+        certificates.one, partial(certificates.items, limit=99), keycopies.covering,
+    ),
+    "keycopy": (keycopies.one, media.medium_of),
+    "medium": (media.one,),
+    "backup": (backups.one, partial(backups.copies, limit=99), keycopies.covering),
     "actor": (
         lambda c, actor, entry: access.granted(c, actor=actor, limit=99, entry=entry),
         lambda c, actor, entry: access.listed(c, actor=actor, limit=99, entry=entry),

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from domain.copies import HoldingState
 from domain.judging import Case, Signer, State, Statement, World, rules_for
 from domain.record import RecordState
-from domain.values import later
+from domain.values import SealedRef, later
 from tests.domain.books import Ledger
 from tests.domain.worlds import (
     Person,
@@ -55,7 +55,7 @@ class Present(World):
 
 def standing(history: History, *signers: Signer) -> Case:
     """What the rules are shown: a ledger as it stands, and who signs."""
-    statement = Statement("0" * 32, history.entry, history.accepted, 0, None, signers)
+    statement = Statement("0" * 32, history.entry, history.accepted, history.entry, None, signers)
     return Case(Present(history.book), policy(), statement)
 
 
@@ -144,7 +144,8 @@ class RecordWalk(Walker):
         form = chosen(["electronic_native", "paper"])
         copy = new("holding")
         fields = {"category": chosen(CATEGORIES), "notice": chosen([*["given"] * 4, "missing"])}
-        lies = create_holding(copy, self.history.party, form=form)
+        own = SealedRef(key=new("key"), root="0" * 64, digest="1" * 64)
+        lies = create_holding(copy, self.history.party, form=form, sealed=own)
         size = self.draw.randrange(10**6)
         self.tries(self.wang, "collector", lies,
                    collect(new("record"), copy, form=form, size=size, **fields))  # fmt: skip

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from domain.record import RecordState
 from ledger import acts, custody
-from ledger.effects.places import place_fields
+from ledger.effects import vaulting
+from ledger.effects.destroying import copies_of
+from ledger.effects.places import place_fields, place_of
 from ledger.errors import RefusedError
 from tests.ledger.crews import (
     Crew,
@@ -94,3 +97,23 @@ def test_paper_whose_scan_nobody_recorded_as_one_stays(crew: Crew, tmp_path: Pat
         site.further(record, {"location": "某处", "content": "0" * 64}, made_from=paper)
         with pytest.raises(RefusedError, match="original_not_digitised"):
             propose(site, paper)
+
+
+def test_a_scan_in_the_vault_is_a_copy_and_no_review(site: Site, tmp_path: Path) -> None:
+    """Put into the vault it is kept better, and nobody has looked at it any more than before."""
+    record, paper = scanned(site, tmp_path / "合同")
+    state = site.ledger.state(record)
+    assert isinstance(state, RecordState)
+    made = vaulting.put(site.ledger, site.wang, [state.digitized[paper]])
+    assert not made.failed
+    with pytest.raises(RefusedError, match="digital_copy_not_reviewed"):
+        propose(site, paper)
+    site.ledger.act(site.person("luo"), [acts.review(record, ["readability"], "pass")])
+    case = propose(site, paper)
+    site.ledger.act(site.person("zhao"), [custody.appraise(site.ledger, case, "pass", None)])
+    for name in ("li", "zhao"):
+        site.ledger.act(site.person(name), [custody.approve(site.ledger, case, None)])
+    site.execute(case, stated={paper: "destroyed"})
+    places = [place_of(site.ledger, item) for item in copies_of(site.ledger, [record])]
+    assert {bool(place.object) for place in places} == {True, False}
+    assert {site.ledger.keystore.state(p.key) for p in places if p.object} == {"present"}

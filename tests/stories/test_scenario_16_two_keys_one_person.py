@@ -7,13 +7,19 @@ from pathlib import Path
 import pytest
 
 from domain.values import later
-from ledger import acts
+from ledger import acts, custody
 from ledger.acting import Acting
 from ledger.application import Ledger
+from ledger.effects.destroying import copies_of
 from ledger.errors import RefusedError
 from ledger.founding import enrolment
 from ledger.recorder import Submission
 from ledger.signing import Cosigner, now, sign_all
+from tests.ledger.crews import (
+    Crew,
+    crew_fixture,  # noqa: F401  fixtures are found by their names
+    crew_template_fixture,  # noqa: F401
+)
 from tests.ledger.ledgers import Firm, collect_files, new_keys
 
 AXES = {"categories": ["contract"], "sensitivity": "general_pi", "profile": "cn_strict"}
@@ -75,3 +81,30 @@ def test_an_approval_by_somebody_who_is_no_approver_is_none(
     with pytest.raises(RefusedError) as refused:
         downgrade(ledger, record, admin, second_person)
     assert "I-09 engagement_scope (capacity_not_held)" in refused.value.message
+
+
+def test_two_keys_of_one_approver_do_not_open_the_vault_to_destruction(
+    crew: Crew, tmp_path: Path
+) -> None:
+    """Li approves under the old key and under a new one; the objects and their keys stay."""
+    with crew.open() as site:
+        case = site.proposed(copies_of(site.ledger, site.ripe_in_vault(tmp_path / "合同")))
+        said = custody.appraise(site.ledger, case, "pass", None)
+        site.ledger.act(site.person("zhao"), [said])
+        approval = [custody.approve(site.ledger, case, None)]
+        li = site.person("li")
+        site.ledger.act(li, approval)
+        act, _ = new_keys(site.ledger, li.actor)
+        key = enrolment(act, site.ledger.seen())
+        enrolled = [acts.enrol_key(site.ledger, li.actor, key)]
+        site.ledger.act(li, enrolled, possession=[act])
+        again = Acting(li.actor, act, key.id, site.ledger.state(li.actor))  # type: ignore[arg-type]
+        with pytest.raises(RefusedError, match=r"I-07 .*approver_approves_twice"):
+            site.ledger.act(again, approval)
+        before = {p for p in crew.firm.path.rglob("vault/*/*") if p.is_file()}
+        with pytest.raises(RefusedError, match=r"I-27 .*not_approved"):
+            site.execute(case)
+        assert {p for p in crew.firm.path.rglob("vault/*/*") if p.is_file()} == before != set()
+        site.ledger.act(site.person("zhao"), approval)
+        site.execute(case)
+        assert not any(p.is_file() for p in crew.firm.path.rglob("vault/*/*"))
