@@ -97,16 +97,16 @@ destruction-lists           permanent  -     -                  retain_permanent
 handover-lists              30y        -     handover_confirmed     review   order-79:annex:S
 tax-documents               10y        -     created                destroy  tax-rules:29:V
 invoice-stubs               5y         -     created                destroy  invoice-measures:28:V
-platform-transactions       3y         -     transaction_completed  destroy  e-commerce-law:31:V e-commerce-law:53:V
+platform-transactions     3y - transaction_completed destroy e-commerce-law:31:V e-commerce-law:53:V
 transaction-records         3y         20y   transaction_completed  destroy  civil-code:188:V
 contract-limitation         3y         -     contract_ended         review   civil-code:188:V
 contract-policy             10y        -     contract_ended         review
 aml-identity                10y        -     relationship_ended     destroy  aml-law:34:V
 aml-transactions            10y        -     transaction_completed  destroy  aml-law:34:V
-brokerage-records           5y         -     transaction_completed  destroy  brokerage-measures:records:K
-customer-basic-info         3y         -     relationship_ended     destroy  pipl:19:V pipl:47:V civil-code:188:V
+brokerage-records           5y         -  transaction_completed destroy brokerage-measures:records:K
+customer-basic-info         3y     - relationship_ended destroy pipl:19:V pipl:47:V civil-code:188:V
 leads                       -          12m   last_interaction       destroy  pipl:19:V
-opted-out                   -          0d    consent_withdrawn      destroy  pipl:47:V consumer-law:29:V
+opted-out                   -          0d    consent_withdrawn   destroy pipl:47:V consumer-law:29:V
 contract-communication      10y        -     contract_ended         review   civil-code:188:V
 messages                    -          12m   created                destroy
 call-recordings             -          6m    created                destroy
@@ -115,14 +115,14 @@ identity-images             -          0d    purpose_achieved       destroy  pip
 biometric-health-location   -          0d    purpose_achieved       destroy  pipl:28:V pipl:47:V
 under-14-kind               -          0d    purpose_achieved       destroy  pipl:28:V pipl:31:V
 under-14-sensitivity        -          0d    purpose_achieved       destroy  pipl:28:V pipl:31:V
-consent-evidence            3y         -     relationship_ended     destroy  pipl:69:V civil-code:188:V
+consent-evidence            3y         -     relationship_ended   destroy pipl:69:V civil-code:188:V
 pipia-reports               3y         -     created                destroy  pipl:56:V
 provision-records           3y         -     created                destroy  ndsmr:12:V
-network-logs                6m         -     created                destroy  csl-2016:21(3):V csl-2025:23:S
+network-logs                6m         -     created          destroy csl-2016:21(3):V csl-2025:23:S
 ledger-access-logs          3y         -     created                destroy
 credit-negative             -          5y    case_closed            destroy  credit-regulation:16:V
-nda                         3y         -     contract_ended         destroy  civil-code:188:V civil-code:558:V
-confirmations-certificates  permanent  -     -                      retain_permanently order-79:annex:S
+nda                         3y         -    contract_ended destroy civil-code:188:V civil-code:558:V
+confirmations-certificates  permanent  -     -                   retain_permanently order-79:annex:S
 training-supervision        3y         -     created                destroy
 incident-files              3y         -     case_closed            destroy
 audit-reports               10y        -     created                destroy
