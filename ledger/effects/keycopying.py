@@ -109,22 +109,20 @@ def backup(
 
 
 def check_apart(folder: Path) -> None:
-    """Refuse a folder in which, or in whose folder, backups of contents or of the ledger lie.
+    """Refuse a folder in which backups of contents or of the ledger lie, or that lies in one.
 
-    Who finds one disk must not find the contents and their keys. Raises `UsageError`.
+    Who finds one of them must not find the keys beside it. Raises `UsageError`.
     """
     here = folder.resolve()
-    disk = here.stat().st_dev
-    for place in (here, here.parent):
-        with suppress(OSError):  # what cannot be listed holds nothing that is known
-            for one in place.iterdir() if place.stat().st_dev == disk else ():
-                inside = _BACKUP.match(one.name) or (one / NOTE).is_file()
-                if one.name in (NOTE, MANIFEST) or inside:
-                    raise UsageError(
-                        "backups of contents or of the ledger lie there; keys are kept apart from "
-                        "them; nothing was copied",
-                        "name a folder on another disk",
-                    )
+    with suppress(OSError):  # what cannot be listed holds nothing that is known
+        names = {one.name for one in (*here.iterdir(), *here.parent.iterdir()) if one.is_file()}
+        kept = [one for one in here.iterdir() if _BACKUP.match(one.name) or (one / NOTE).is_file()]
+        if kept or names & {NOTE, MANIFEST}:
+            raise UsageError(
+                "backups of contents or of the ledger lie there; keys are kept apart from them; "
+                "nothing was copied",
+                "name a folder on another disk",
+            )
 
 
 def _write_backup(ledger: Ledger, folder: Path, through: str) -> int:

@@ -55,10 +55,11 @@ def test_a_backup_is_listed_with_what_it_covers(counter: Counter, disk: Path) ->
     assert counter.json("keystore", "copies", "--as-of", "position:3") == []
 
 
-@pytest.mark.parametrize("beside", [False, True])
 @pytest.mark.parametrize(
-    "what", ["backup-0192f3c4-0000-7000-8000-000000000000/x", "copy.note", "店铺/copy.note",
-             "manifest.json"],
+    ("what", "beside"),
+    [("backup-0192f3c4-0000-7000-8000-000000000000/x", False), ("copy.note", False),
+     ("copy.note", True), ("店铺/copy.note", False), ("manifest.json", False),
+     ("manifest.json", True)],
 )  # fmt: skip
 def test_keys_do_not_go_where_backups_lie(
     counter: Counter, disk: Path, what: str, beside: bool
