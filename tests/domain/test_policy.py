@@ -126,7 +126,7 @@ confirmations-certificates  permanent  -     -                   retain_permanen
 training-supervision        3y         -     created                destroy
 incident-files              3y         -     case_closed            destroy
 audit-reports               10y        -     created                destroy
-"""  # noqa: E501  a row is a row
+"""
 
 
 def test_every_period_of_the_study_is_in_the_pack_with_its_law_and_its_mark(policy: Policy) -> None:
