@@ -15,12 +15,14 @@ from typing import Any, Final
 from domain.codes import ENUMERATIONS, label
 from ledger.documents.words import (
     BOXES,
+    COLUMNS,
     FIELDS,
     NON_CLAIMS,
     SEAL,
     STEPS,
     TITLES,
     VERIFICATION,
+    WIDTHS,
     WORDS,
     Words,
 )
@@ -189,11 +191,9 @@ def _further(twin: Mapping[str, Any], rest: Mapping[str, Any]) -> Iterator[dict[
     yield _fields(("其他事项", "Further particulars"), _named(twin, plain, list(plain), set()))
     for name, value in rest.items():
         if _is_table(value):
-            keys = _in_order({key for row in value for key in row})
-            columns = [_column(*FIELDS.get(key, (key, key))) for key in keys]
-            rows: list[list[Cell]] = [
-                [_value(twin, key, row.get(key)) for key in keys] for row in value
-            ]
+            keys = COLUMNS.get(name) or _in_order({key for row in value for key in row})
+            columns = [_column(*FIELDS.get(k, (k, k)), WIDTHS.get(k, "1fr")) for k in keys]
+            rows: list[list[Cell]] = [[_value(twin, k, row.get(k)) for k in keys] for row in value]
             yield {**_table(FIELDS.get(name, (name, name)), columns, rows), "narrow": True}
 
 

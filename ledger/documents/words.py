@@ -172,6 +172,7 @@ FIELDS: Final[Mapping[str, Words]] = {
     "keystore_medium": ("密钥库所在介质", "Medium of the keystore"),
     "residual": ("留存的副本及原因", "What remains, and why"),
     "handed_out": ("此前已交出的次数", "Times handed out before"),
+    "media": ("登记的介质", "Registered media"),
     "why": ("原因", "Why"),
     "kept_until": ("最低保管至", "Kept until"),
     "copy": ("密钥副本", "Copy of keys"),
@@ -191,6 +192,10 @@ FIELDS: Final[Mapping[str, Words]] = {
     "entry": ("条目", "Entry"),
 }
 """Names of members that a table of fields may show; others are shown by their own name."""
+
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {"key_copies": ("copy", "kind", "medium", "fate")}
+"""What a page has room for of a table with many members; the twin has them all."""
+WIDTHS: Final[Mapping[str, str]] = {"copy": "76mm"}
 
 WORDS: Final[Mapping[str, Words]] = {
     "kept_by_another": ("他方保管", "kept by another party"),
