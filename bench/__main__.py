@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from bench import classification, growth, ours, papers, peers, vault
+from bench import classification, growth, handover, ours, papers, peers, vault
 from bench.measuring import (
     FULL,
     HERE,
@@ -264,6 +264,7 @@ def main() -> None:
         "P10": (growth.growing,),
         "P12": (starting,),
         "P12 VAULT": (vault.contents, vault.many),
+        "P13 HANDOVER": (handover.delivery,),
         "P12 PDF": (papers.printing,),
         "P12 CLASSIFICATION": (classification.contents,),
     }

@@ -3,6 +3,7 @@
     python -m bench.alone FILE grow FOLDER EVENTS     a ledger grown to so many events
     python -m bench.alone FILE store FOLDER SOURCE    files collected into a vault
     python -m bench.alone FILE count TABLE            a table classified
+    python -m bench.alone FILE handover STEP FOLDER   one step of a handover
     python -m bench.alone FILE muniment ARGUMENT…     a call of the command line
 
 Writes `{"peak": bytes, "result": …}` to FILE. The kernel's own mark for this program's memory is
@@ -60,6 +61,10 @@ def _run(workload: str, arguments: list[str]) -> Any:  # noqa: ANN401  whatever 
         from bench.classification import counted
 
         return counted(Path(arguments[0]))
+    if workload == "handover":
+        from bench.handover import step
+
+        return step(arguments[0], Path(arguments[1]))
     from ledger.cli import main
 
     sys.argv = ["muniment", *arguments]

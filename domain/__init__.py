@@ -14,32 +14,47 @@ from collections.abc import Mapping
 from domain import (
     access,
     actor,
+    agreements,
     anonymization,
+    attached,
     backup,
     backup_rules,
+    closing,
+    confirmation,
     destruction,
     digitization,
     disposal,
     document,
     engagement,
     handover,
+    handover_rules,
     hold,
     holding,
+    inspection,
     keycopy,
     ledger,
     medium,
+    notice,
     party,
     record,
+    replica,
+    residual,
     restriction,
     rights,
+    subject,
+    training,
 )
 from domain.values import Event, topic_of
 
 _MODULES = (
     ledger, party, actor, engagement, record, digitization, restriction, holding, access, backup,
     backup_rules,
-    handover, hold, keycopy, medium, destruction, disposal, anonymization, rights,
+    handover, handover_rules, confirmation, inspection, residual,
+    hold, keycopy, medium, destruction, disposal, anonymization, rights,
     document,
+    attached, agreements, closing, training,
+    replica,
+    subject, notice,
 )  # fmt: skip
 
 TOPICS: Mapping[str, type[Event]] = {

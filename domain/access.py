@@ -4,16 +4,22 @@ A grant names a person, what it covers (records, or categories with their parts)
 and a span of time. An access without a grant that covers it is refused, and the refusal is
 recorded (I-15); an emergency access needs a reason and no grant, and waits for review. Reviews are
 done by somebody who accessed nothing in the span reviewed (I-16).
+
+A deal opens access to the other side: the seller lets people of the buyer or the broker look, under
+a non-disclosure agreement in force and for what precedes a handover (`domain.crossing`). When a
+record has passed, whatever anybody but its new keeper had granted before is over, and what they
+grant afterwards holds only for what the law still asks of them (Civil Code 558, PIPL 47).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
 from domain.actor import ActorState
+from domain.answers import Accesses, Passed
 from domain.codes import (
     AccessMode,
     AccessPurpose,
@@ -22,8 +28,9 @@ from domain.codes import (
     covers,
 )
 from domain.copies import HoldingState, kept_by, over
+from domain.crossing import against_crossing, stays_bound
 from domain.engagement import EngagementState
-from domain.judging import Accesses, Case, Refusal, State, evolves, refuse, rule
+from domain.judging import Case, Refusal, State, evolves, refuse, rule
 from domain.record import RecordState
 from domain.restriction import STILL_PERMITTED
 from domain.values import (
@@ -31,6 +38,7 @@ from domain.values import (
     ActorId,
     Code,
     Count,
+    Digest,
     EngagementId,
     Event,
     GrantId,
@@ -42,6 +50,10 @@ from domain.values import (
 REVIEWERS: frozenset[str] = frozenset({
     "dpo", "security_officer", "supervisor", "internal_auditor", "external_auditor",
 })  # fmt: skip
+GIVING: Final = ("copy", "download", "export", "print")
+"""The modes of access after which a content, or an opening of it, is in somebody's hands."""
+AFTER_PASSING: Final = frozenset({"legal_duty", "dispute", "audit", "rights_request", "disposal"})
+"""What a party may still access a record for, after it has passed to another one."""
 _SHORT = Meta(min_length=1, max_length=16)
 
 
@@ -108,7 +120,8 @@ class AccessReviewed(Event, frozen=True, kw_only=True, tag="engagement.access_re
     """访问审查: somebody has gone through the register of accesses.
 
     The span is of accepted time: from `period_from` up to, and without, `period_to`; the counts
-    are the register's. `anomalies`: how many of them need following up. Sealed: `report`.
+    are the register's. `anomalies`: how many of them need following up; `report`: SHA-256 of the
+    report that was gone through (`ledger.accessreview`). Sealed: `report`, what was found.
     """
 
     ROLES: ClassVar[frozenset[str]] = REVIEWERS
@@ -120,12 +133,19 @@ class AccessReviewed(Event, frozen=True, kw_only=True, tag="engagement.access_re
     denied: Count
     break_glass: Count
     anomalies: Count
+    report: Digest | UnsetType = UNSET
 
 
 class GrantState(State):
-    """A grant as given, and whether it was revoked."""
+    """A grant as given, and whether it was revoked.
+
+    `giver`, `engagement`: who gave it under what; `granted`: the entry and accepted time at which.
+    """
 
     actor: str
+    giver: str
+    engagement: str
+    granted: tuple[int, str]
     records: frozenset[str]
     categories: tuple[str, ...]
     modes: frozenset[str]
@@ -142,11 +162,11 @@ class GrantState(State):
 
 
 @evolves(AccessGranted)
-def _granted(_: None, event: AccessGranted, __: int, ___: str) -> GrantState:
+def _granted(_: None, event: AccessGranted, entry: int, accepted: str) -> GrantState:
     return GrantState(
-        event.stream, event.version, event.actor, frozenset(event.records),
-        tuple(event.categories), frozenset(event.modes), frozenset(event.purposes),
-        event.begins, event.ends,
+        event.stream, event.version, event.actor, event.by, event.engagement, (entry, accepted),
+        frozenset(event.records), tuple(event.categories), frozenset(event.modes),
+        frozenset(event.purposes), event.begins, event.ends,
     )  # fmt: skip
 
 
@@ -165,12 +185,13 @@ def _nothing_changes(state: RecordState, _: _Access, __: int, ___: str) -> Recor
 @evolves(AccessReviewed)
 def _reviewed(state: EngagementState, event: AccessReviewed, _: int, __: str) -> EngagementState:
     state.reviewed_until = max(state.reviewed_until, event.period_to)
+    state.reviews.add(event.version)
     return state
 
 
 @rule(AccessGranted)
 def granted_to_another(case: Case, event: AccessGranted) -> Iterator[Refusal]:
-    """Nobody grants to themselves (I-07), nor, before a deal's gates, to another party (I-13)."""
+    """Nobody grants to themselves (I-07), nor to another party but across a deal (I-13)."""
     world = case.world
     if event.version != 1:
         yield refuse("I-06", "already_granted", event.stream)
@@ -180,7 +201,10 @@ def granted_to_another(case: Case, event: AccessGranted) -> Iterator[Refusal]:
     if taker is None:
         yield refuse("I-09", "unknown_actor", event.actor)
     elif giver is not None and giver.party != taker.party:
-        yield refuse("I-13", "grantee_of_another_party", event.actor)
+        sides = (giver.party, taker.party)
+        yield from against_crossing(
+            case, event.engagement, sides, event.purposes, _granted_categories(case, event)
+        )
     if not event.records and not event.categories:
         yield refuse("I-15", "grant_covers_nothing", event.stream)
     for values in (event.records, event.categories, event.modes, event.purposes):
@@ -190,6 +214,13 @@ def granted_to_another(case: Case, event: AccessGranted) -> Iterator[Refusal]:
         yield refuse("I-04", "ended_before_started", event.stream)
     if "break_glass" in event.purposes:
         yield refuse("I-15", "break_glass_is_not_granted", event.stream)
+
+
+def _granted_categories(case: Case, event: AccessGranted) -> frozenset[str]:
+    """The categories that a grant names, and those of the records that it names."""
+    records = (case.world.state(record, RecordState) for record in event.records)
+    named = (record.categories for record in records if record is not None)
+    return frozenset(event.categories).union(*named)
 
 
 @rule(AccessGranted)
@@ -206,16 +237,17 @@ def granted_over_ones_own(case: Case, event: AccessGranted) -> Iterator[Refusal]
 
 @rule(AccessRevoked)
 def revoked_once(case: Case, event: AccessRevoked) -> Iterator[Refusal]:
-    """A grant is revoked once, by somebody of the party of the person that it was given to."""
+    """A grant is revoked once, by somebody of the party that gave it, or that it was given to."""
     state = case.world.state(event.stream, GrantState)
     if state is None:
         yield refuse("I-00", "unknown_grant", event.stream)
         return
     if state.revoked:
         yield refuse("I-06", "grant_is_revoked", event.stream)
-    giver, taker = (case.world.before(a, ActorState) for a in (event.by, state.actor))
-    if giver is not None and taker is not None and giver.party != taker.party:
-        yield refuse("I-09", "not_the_actors_party", taker.party)
+    actor = case.world.before(event.by, ActorState)
+    concerned = [_party_of(case, one) for one in (state.giver, state.actor)]
+    if actor is not None and actor.party not in concerned:
+        yield refuse("I-09", "not_the_actors_party", concerned[0])
 
 
 def against_access(case: Case, event: _Access) -> Iterator[Refusal]:
@@ -223,12 +255,12 @@ def against_access(case: Case, event: _Access) -> Iterator[Refusal]:
 
     What is gone is not accessed (I-03), what is not classified only by who collected it (I-11),
     what is restricted only for what the law still asks (I-33), and everything only under a grant
-    that covers person, record, mode, purpose and time (I-15).
+    that covers person, record, mode, purpose and time (I-15). Whoever gave a record away has no
+    emergency in it.
     """
     world = case.world
     record = world.state(event.stream, RecordState)
     holding = world.state(event.holding, HoldingState)
-    actor = world.before(event.by, ActorState)
     if record is None:
         yield refuse("I-00", "unknown_record", event.stream)
         return
@@ -237,7 +269,7 @@ def against_access(case: Case, event: _Access) -> Iterator[Refusal]:
     if holding is None:
         yield refuse("I-00", "unknown_holding", event.holding)
     else:
-        yield from _copy_at_hand(record, holding, actor)
+        yield from _copy_at_hand(case, event, record, holding)
     purpose = event.purpose
     if purpose is UNSET:
         yield refuse("I-15", "no_purpose", event.stream)
@@ -247,17 +279,36 @@ def against_access(case: Case, event: _Access) -> Iterator[Refusal]:
         yield refuse("I-11", "not_classified", event.stream)
     if purpose != "break_glass":
         yield from _grant(case, event, record)
+        return
+    passed = _passed(case, event.stream)
+    if passed is not None and _party_of(case, event.by) != passed.to_party:
+        yield refuse("I-15", "purpose_ended_with_handover", passed.handover)
+
+
+def _party_of(case: Case, actor: str) -> str:
+    """The party that an actor acts for; empty for nobody known."""
+    state = case.world.before(actor, ActorState)
+    return "" if state is None else state.party
+
+
+def _own_grant(case: Case, event: _Access) -> GrantState | None:
+    """The grant that an access names, if it was given to whoever accesses."""
+    grant = None if event.grant is UNSET else case.world.before(event.grant, GrantState)
+    return None if grant is None or grant.actor != event.by else grant
 
 
 def _copy_at_hand(
-    record: RecordState, holding: HoldingState, actor: ActorState | None
+    case: Case, event: _Access, record: RecordState, holding: HoldingState
 ) -> Iterator[Refusal]:
+    """A copy of the record that is there, kept by one's own party or by whose grant it is."""
     if not holding.there:
         yield refuse("I-03", f"holding_is_{holding.condition}", holding.stream)
     whole = holding.record is None and holding.made_from in record.holdings
     if not record.lies_in(holding) and not whole:
         yield refuse("I-00", "holding_of_another_record", holding.stream)
-    if actor is not None and actor.party != holding.custodian:
+    grant = _own_grant(case, event)
+    keeper = _party_of(case, event.by if grant is None else grant.giver)
+    if keeper != holding.custodian:
         yield refuse("I-09", "not_the_actors_party", holding.custodian)
 
 
@@ -265,8 +316,8 @@ def _grant(case: Case, event: _Access, record: RecordState) -> Iterator[Refusal]
     if event.grant is UNSET:
         yield refuse("I-15", "no_grant", event.stream)
         return
-    grant = case.world.before(event.grant, GrantState)
-    if grant is None or grant.actor != event.by:
+    grant = _own_grant(case, event)
+    if grant is None:
         yield refuse("I-15", "grant_of_another", event.grant)
         return
     if grant.revoked:
@@ -279,6 +330,41 @@ def _grant(case: Case, event: _Access, record: RecordState) -> Iterator[Refusal]
         yield refuse("I-15", "grant_does_not_cover_mode", event.grant)
     if event.purpose not in grant.purposes:
         yield refuse("I-15", "grant_does_not_cover_purpose", event.grant)
+    yield from _across(case, event, grant, record)
+    yield from _after_it_passed(case, event, grant)
+
+
+def _across(
+    case: Case, event: _Access, grant: GrantState, record: RecordState
+) -> Iterator[Refusal]:
+    """A grant across a deal opens within that deal, while what it was given on stands (I-13)."""
+    sides = (_party_of(case, grant.giver), _party_of(case, grant.actor))
+    if sides[0] == sides[1]:
+        return
+    if event.engagement != grant.engagement:
+        yield refuse("I-09", "grant_of_another_engagement", grant.engagement)
+    purposes = () if event.purpose is UNSET else (event.purpose,)
+    yield from against_crossing(case, grant.engagement, sides, purposes, record.categories)
+
+
+def _passed(case: Case, record: str) -> Passed | None:
+    """The handover by which a record has changed its keeper for good."""
+    bound = stays_bound(case.policy)
+    return case.world.once(("passed", record), lambda: case.world.source.passed(record, bound))
+
+
+def _after_it_passed(case: Case, event: _Access, grant: GrantState) -> Iterator[Refusal]:
+    """What was granted before a record passed is over, but for the grants of its new keeper (I-15).
+
+    What anybody else grants since opens it for what the law still asks, and nothing else.
+    """
+    passed = _passed(case, event.stream)
+    if passed is None or _party_of(case, grant.giver) == passed.to_party:
+        return
+    if grant.granted[1] <= passed.accepted:
+        yield refuse("I-15", "grant_ended_with_handover", passed.handover)
+    elif event.purpose not in AFTER_PASSING:
+        yield refuse("I-15", "purpose_ended_with_handover", passed.handover)
 
 
 @rule(RecordAccessed)

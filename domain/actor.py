@@ -118,13 +118,27 @@ class Grant(Struct, frozen=True):
     valid_to: str
 
 
+class Trained(Struct, frozen=True):
+    """The last training in a topic: when it was, until which day it counts, whether passed."""
+
+    on: str
+    valid_to: str
+    passed: bool
+
+
 class ActorState(State):
-    """An actor with roles in force and every key ever enrolled, by key id."""
+    """An actor with roles in force, every key ever enrolled by key id, and training by topic."""
 
     party: str
     function: str
     roles: list[Grant] = field(default_factory=list)
     keys: dict[str, KeyState] = field(default_factory=dict)
+    trained: dict[str, Trained] = field(default_factory=dict)
+
+    def is_trained(self, topic: str, day: str) -> bool:
+        """Whether the last training in a topic was passed and counts on a day."""
+        last = self.trained.get(topic)
+        return last is not None and last.passed and last.on <= day <= last.valid_to
 
     def holds(self, role: str, engagement: str, accepted: str) -> bool:
         """Whether the actor holds a role for an engagement on the day of `accepted`."""

@@ -20,8 +20,10 @@ from domain.backup import (
     to_be_destroyed,
 )
 from domain.copies import claimed, holdings, kept_besides
+from domain.crossing import against_giving
 from domain.guards import against_destruction, own_copies
 from domain.judging import Case, Refusal, refuse, rule
+from domain.keycopy import opens
 from domain.listing import continues
 from domain.party import PartyState
 from domain.values import Event, moment
@@ -113,7 +115,12 @@ def verified_as_counted(case: Case, event: BackupVerified) -> Iterator[Refusal]:
 
 @rule(BackupStoredOffsite)
 def received_off_site(case: Case, event: BackupStoredOffsite) -> Iterator[Refusal]:
-    """A place, a party that is registered, and somebody of it who received; both sign (I-01)."""
+    """A place, a party that is registered, and somebody of it who received; both sign (I-01).
+
+    A backup is encrypted, so another party that keeps it learns nothing of it while the keys stay
+    with its owner: that is no disclosure, and needs no deal. Whoever keeps a copy of the keys, too,
+    is given what lies in it (I-13).
+    """
     state = case.world.state(event.stream, BackupState)
     if state is not None:
         yield from _something_left(case, state)
@@ -133,6 +140,20 @@ def received_off_site(case: Case, event: BackupStoredOffsite) -> Iterator[Refusa
     abroad = author is not None and author.party != event.custodian
     if abroad and event.received_by not in signers:
         yield refuse("I-01", "receiver_must_sign", event.received_by)
+    if abroad and state is not None:
+        yield from _given_with_its_keys(case, event, state)
+
+
+def _given_with_its_keys(
+    case: Case, event: BackupStoredOffsite, state: BackupState
+) -> Iterator[Refusal]:
+    """Why a party that could open a backup may not keep it; of its copies the first one says so."""
+    for copy in holdings(case, state.items):
+        if copy.there and (not copy.object or opens(case, event.custodian, copy.key)):
+            refusals = list(against_giving(case, event, copy, event.custodian))
+            if refusals:
+                yield from refusals
+                return
 
 
 @rule(RestoreDrillPerformed)

@@ -39,11 +39,42 @@ from domain.codes_custody import (
     ItemOutcome,
     KeyCopyKind,
     PurposeEnd,
+    ReplicaComparison,
     RestrictReason,
     RetentionTrigger,
     SerialSource,
     VerificationMethod,
     VerificationResult,
+)
+from domain.codes_deal import TABLES as _DEAL
+from domain.codes_deal import (
+    AgreedExtraction,
+    AgreedTimeSource,
+    CopyDisposal,
+    EngagementOutcome,
+    NoticeArticle,
+    PipiaConclusion,
+    TrackingTopic,
+    TrainingMode,
+    TrainingTopic,
+    TransferPath,
+)
+from domain.codes_handover import TABLES as _HANDOVER
+from domain.codes_handover import (
+    DigestCheck,
+    DiscrepancyResolution,
+    ExclusionReason,
+    ResidualBasis,
+    SealCondition,
+    UsabilityCheck,
+)
+from domain.codes_notice import TABLES as _NOTICE
+from domain.codes_notice import (
+    DeliveryStatus,
+    ExemptionBasis,
+    NoticeChannel,
+    NoticeKind,
+    SuppressionReason,
 )
 from domain.codes_people import TABLES as _PEOPLE
 from domain.codes_people import (
@@ -100,6 +131,8 @@ __all__ = [
     "AccessOutcome",
     "AccessPurpose",
     "ActorFunction",
+    "AgreedExtraction",
+    "AgreedTimeSource",
     "AnonymizationTechnique",
     "BackupKind",
     "BackupMedium",
@@ -110,18 +143,25 @@ __all__ = [
     "Code",
     "CollectionMethod",
     "ConsentKind",
+    "CopyDisposal",
     "CorrectionReason",
     "CrossBorderRoute",
     "CustomerNeed",
     "CustomerType",
     "DataLevel",
+    "DeliveryStatus",
     "DestructionGround",
     "DestructionMethodClass",
     "DestructionTechnique",
+    "DigestCheck",
     "DiscrepancyKind",
+    "DiscrepancyResolution",
     "DisposalAction",
     "DocumentKind",
+    "EngagementOutcome",
     "Enumeration",
+    "ExclusionReason",
+    "ExemptionBasis",
     "HoldReason",
     "HoldScope",
     "HoldingState",
@@ -137,26 +177,39 @@ __all__ = [
     "LateReason",
     "LegalBasis",
     "MediumForm",
+    "NoticeArticle",
+    "NoticeChannel",
     "NoticeExemption",
+    "NoticeKind",
     "NoticeStatus",
     "PartyKind",
+    "PipiaConclusion",
     "PurposeEnd",
     "RecordCategory",
     "RecordState",
     "Relationship",
+    "ReplicaComparison",
     "RequestChannel",
     "RequestDecision",
     "RequestEnding",
+    "ResidualBasis",
     "RestrictReason",
     "RetentionTrigger",
     "ReviewCheck",
     "RevocationReason",
     "RightsRequestType",
     "Role",
+    "SealCondition",
     "SensitivePiKind",
     "Sensitivity",
     "SerialSource",
+    "SuppressionReason",
+    "TrackingTopic",
+    "TrainingMode",
+    "TrainingTopic",
     "TransferMode",
+    "TransferPath",
+    "UsabilityCheck",
     "VerificationMethod",
     "VerificationResult",
     "covers",
@@ -188,7 +241,7 @@ class Enumeration(Struct, frozen=True):
         return tuple(value.code for value in self.values)
 
 
-_TABLES: Final = {**_RECORD, **_PEOPLE, **_CUSTODY, **_TRANSFER}
+_TABLES: Final = {**_RECORD, **_PEOPLE, **_CUSTODY, **_DEAL, **_HANDOVER, **_NOTICE, **_TRANSFER}
 
 ENUMERATIONS: Final[Mapping[str, Enumeration]] = MappingProxyType(
     {

@@ -116,6 +116,7 @@ VerificationResult = Literal["pass", "fail", "unknown"]
 CertificateVerdict = Literal["destroyed", "partial", "failed", "unknown"]
 KeyCopyKind = Literal["live", "backup", "escrow", "export"]
 SerialSource = Literal["label", "device", "bridge", "document"]
+ReplicaComparison = Literal["agree", "ahead", "behind", "fork"]
 
 TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
     "AccessPurpose": (
@@ -380,6 +381,16 @@ TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
             ("device", "设备自报", "From the device itself (SMART)"),
             ("bridge", "转接盒所报", "From a dock or bridge, not the drive"),
             ("document", "采购单据", "From purchase papers"),
+        ),
+    ),
+    "ReplicaComparison": (
+        "账本比对结果",
+        "How two copies of a ledger stand to each other",
+        (
+            ("agree", "一致", "They agree"),
+            ("ahead", "领先", "The first is ahead"),
+            ("behind", "落后", "The first is behind"),
+            ("fork", "分叉", "They fork"),
         ),
     ),
 }

@@ -139,6 +139,7 @@ DocumentKind = Literal[
     "legal_opinion",
     "authority_letter",
     "policy",
+    "closing_report",
 ]
 
 TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
@@ -375,6 +376,7 @@ TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
             ("legal_opinion", "法律意见", "Counsel opinion"),
             ("authority_letter", "授权委托书", "Power of attorney"),
             ("policy", "制度", "Policy"),
+            ("closing_report", "结项报告", "Closing report"),
         ),
     ),
 }

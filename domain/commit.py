@@ -39,6 +39,10 @@ _TIME_FIELDS = (
     "made_at",
     "issued_at",
     "notified_at",
+    "deadline",
+    "given_at", "withdrawn_at", "delivered_at",
+    "disposed_at",
+    "done_at",
 )  # fmt: skip
 _STREAM_FIELDS = (
     "party",
@@ -51,7 +55,9 @@ _STREAM_FIELDS = (
     "grant",
     "actor",
 )
-_CODE_FIELDS = ("rules", "rule", "pack", "pack_version", "software", "origin")
+_CODE_FIELDS = (
+    "rules", "rule", "pack", "pack_version", "software", "origin", "media_type", "statute",
+)  # fmt: skip
 
 
 def judge_commit(

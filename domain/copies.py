@@ -12,8 +12,9 @@ from collections.abc import Iterable
 
 from msgspec import field
 
+from domain.answers import Contents
 from domain.engagement import EngagementState
-from domain.judging import Case, Contents, State
+from domain.judging import Case, State
 
 
 class HoldingState(State):
@@ -24,8 +25,9 @@ class HoldingState(State):
     `holds`: those placed on this copy by name; `handover`, `destruction`: the latest case that
     lists it; `backup`: the backup that it belongs to, `restored`: whether it was made from one;
     `object`: what it is encrypted to, `key`: the data key of its creation; `anonymized`: the record
-    with the anonymous content that was made of it. `in_transit` and `received` are words of the
-    register; this fold knows of a handover under way by `handover`.
+    with the anonymous content that was made of it; `lent_by`: the parties that it came from, the
+    first one first, none once a handover made it its keeper's own. `in_transit` and `received` are
+    words of the register; this fold knows of a handover under way by `handover`.
     """
 
     custodian: str
@@ -43,6 +45,20 @@ class HoldingState(State):
     key: str = ""
     restored: bool = False
     anonymized: str | None = None
+    lent_by: list[str] = field(default_factory=list)
+
+    @property
+    def owner(self) -> str:
+        """The party whose copy it is: the first that it came from, or its keeper."""
+        return self.lent_by[0] if self.lent_by else self.custodian
+
+    def goes_to(self, party: str) -> None:
+        """Another party keeps it from now on; what goes back to one is no longer lent by it."""
+        if party in self.lent_by:
+            del self.lent_by[self.lent_by.index(party) :]
+        elif party != self.custodian:
+            self.lent_by.append(self.custodian)
+        self.custodian = party
 
     @property
     def there(self) -> bool:
@@ -206,13 +222,24 @@ def contents_of(case: Case, holding: HoldingState) -> Contents:
     )
 
 
-def kept_by(case: Case, record: RecordLike, party: str) -> bool:
-    """Whether a party keeps, or kept to the end, a copy of a record's content."""
+def kept_by(
+    case: Case, record: RecordLike, party: str, besides: frozenset[str] = frozenset()
+) -> bool:
+    """Whether a party keeps, or kept to the end, a copy of a record's content.
+
+    A copy that it made of what a confirmed handover delivered to it is one, too, but for handovers
+    in the modes `besides`.
+    """
     if record.holdings:  # most have one copy
         first = case.world.state(record.holdings[-1], HoldingState)
         if first is not None and first.custodian == party:
             return True
-    return any(copy.custodian == party for copy in copies_of_content(case, record))
+    if any(copy.custodian == party for copy in copies_of_content(case, record)):
+        return True
+    if not any(copy.custodian == party for copy in holdings(case, record.copies)):
+        return False
+    passed = case.world.source.passed(record.stream, besides)
+    return passed is not None and passed.to_party == party
 
 
 def over(case: Case, record: RecordLike) -> bool:

@@ -22,19 +22,64 @@ from uuid import UUID
 
 from msgspec import UNSET, UnsetType
 
+from domain.access import REVIEWERS
 from domain.actor import ActorState
 from domain.backup import BackupState
 from domain.destruction import CaseState
+from domain.engagement import EngagementState
+from domain.handover import HandoverState
 from domain.judging import Case, Refusal, State, evolves, refuse, rule
+from domain.notice import NoticeState
 from domain.values import Digest, DocumentId, Event, EventId, Form, Ordinal, Time, later
 
-IssuedKind = Literal["destruction_list", "destruction_certificate", "restore_drill_report"]
+IssuedKind = Literal[
+    "destruction_list",
+    "destruction_certificate",
+    "restore_drill_report",
+    "handover_list",
+    "handover_confirmation",
+    "transfer_notice",
+    "access_review",
+    "closing_report",
+]
 PREFIXES: Final[Mapping[str, str]] = {
     "destruction_list": "QC",
     "destruction_certificate": "XH",
     "restore_drill_report": "YL",
+    "handover_list": "YD",
+    "handover_confirmation": "YQ",
+    "transfer_notice": "GZ",
+    "access_review": "FW",
+    "closing_report": "BJ",
 }
+_KEEPERS: Final = frozenset({"custodian", "archivist", "dpo"})
+_HANDLERS: Final = frozenset({"seller_handler", "buyer_handler", "supervisor"})
+ISSUERS: Final[Mapping[str, frozenset[str]]] = {
+    "destruction_list": _KEEPERS,
+    "destruction_certificate": _KEEPERS,
+    "restore_drill_report": _KEEPERS,
+    "handover_list": _KEEPERS | _HANDLERS,
+    "handover_confirmation": _KEEPERS | _HANDLERS,
+    "transfer_notice": _KEEPERS | {"seller_handler"},
+    "access_review": REVIEWERS,
+    "closing_report": _KEEPERS | _HANDLERS | {"administrator"},
+}
+"""In which roles a document of each kind is issued."""
+OF_ONE_EVENT: Final = ("restore_drill_report", "access_review")
+"""Kinds of which there may be many about one stream, each about one event of it."""
 MAX_A_DAY: Final = 9999
+_ABOUT: Final[Mapping[str, type[State]]] = {
+    "destruction_list": CaseState,
+    "destruction_certificate": CaseState,
+    "restore_drill_report": BackupState,
+    "handover_list": HandoverState,
+    "handover_confirmation": HandoverState,
+    "transfer_notice": NoticeState,
+    "access_review": EngagementState,
+    "closing_report": EngagementState,
+}
+"""What a document of each kind is about."""
+_PASSED: Final = ("confirmed", "residual_declared")
 _DAY = "[0-9]{4}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 DocumentNumber = Annotated[str, Form(rf"[A-Z]{{2}}-{_DAY}-[0-9]{{4}}")]
 _CHINA: Final = 8
@@ -71,7 +116,7 @@ class CertificateIssued(Event, frozen=True, kw_only=True, tag="document.certific
     digest.
     """
 
-    ROLES: ClassVar[frozenset[str]] = frozenset({"custodian", "archivist", "dpo"})
+    ROLES: ClassVar[frozenset[str]] = frozenset().union(*ISSUERS.values())
 
     stream: DocumentId
     kind: IssuedKind
@@ -110,9 +155,8 @@ class DocumentState(State):
 
     @property
     def subject(self) -> str:
-        """What it is about: a whole case, or one drill."""
-        drill = self.kind == "restore_drill_report"
-        return self.source if drill else self.source.rpartition("/")[0]
+        """What it is about: a whole case, or one drill, or one review."""
+        return self.source if self.kind in OF_ONE_EVENT else self.source.rpartition("/")[0]
 
 
 @evolves(CertificateIssued)
@@ -157,21 +201,54 @@ def says_what_was_seen(case: Case, event: CertificateIssued) -> Iterator[Refusal
 
 @rule(CertificateIssued)
 def source_bears_it(case: Case, event: CertificateIssued) -> Iterator[Refusal]:
-    """Enough has happened: a list is approved, a certificate certified, a drill done (I-30)."""
+    """Enough has happened for a document of this kind, and its author may say so (I-30)."""
+    if event.role not in ISSUERS[event.kind]:
+        yield refuse("I-09", "role_does_not_permit", event.role)
     stream, _, version = event.source.rpartition("/")
-    kind = BackupState if event.kind == "restore_drill_report" else CaseState
-    state = case.world.state(stream, kind)
+    state = case.world.state(stream, _ABOUT[event.kind])
     if state is None or state.version < int(version):
         yield refuse("I-00", "unknown_source", event.source)
-        return
-    if isinstance(state, CaseState):
+    elif isinstance(state, CaseState):
         yield from _of_the_party(case, event, state.proposer)
-        if event.kind == "destruction_certificate" and (
-            state.ended != "certified" or state.version != int(version)
-        ):
-            yield refuse("I-30", "not_certified", stream)
-        if len(state.approvals) < case.policy.thresholds.approvers:
-            yield refuse("I-27", "not_approved", stream)
+        yield from _so_far(case, event, state)
+    elif isinstance(state, HandoverState):
+        yield from _handed_over(event, state)
+        yield from _among(case, event, (state.from_party, state.to_party))
+    elif isinstance(state, NoticeState):
+        yield from _of_the_party(case, event, state.first.by)
+        if version != "1":
+            yield refuse("I-30", "not_the_notice", event.source)
+    elif isinstance(state, EngagementState):
+        yield from _worked_on(event, state, int(version))
+        if state.parties:
+            yield from _among(case, event, tuple(sorted(state.parties)))
+
+
+def _so_far(case: Case, event: CertificateIssued, state: CaseState) -> Iterator[Refusal]:
+    """A list is approved, a certificate certified."""
+    version = int(event.source.rpartition("/")[2])
+    if event.kind == "destruction_certificate" and (
+        state.ended != "certified" or state.version != version
+    ):
+        yield refuse("I-30", "not_certified", state.stream)
+    if len(state.approvals) < case.policy.thresholds.approvers:
+        yield refuse("I-27", "not_approved", state.stream)
+
+
+def _handed_over(event: CertificateIssued, state: HandoverState) -> Iterator[Refusal]:
+    """A handover list is frozen whole; a confirmation is signed by both sides (I-21, I-23)."""
+    if not state.whole:
+        yield refuse("I-21", "list_not_whole", state.stream)
+    if event.kind == "handover_confirmation" and state.step not in _PASSED:
+        yield refuse("I-23", "handover_not_confirmed", state.stream)
+
+
+def _worked_on(event: CertificateIssued, state: EngagementState, version: int) -> Iterator[Refusal]:
+    """The source is a review of the accesses; the engagement is closed (I-16, I-30)."""
+    if event.kind == "access_review" and version not in state.reviews:
+        yield refuse("I-16", "nothing_was_reviewed", state.stream)
+    if event.kind == "closing_report" and state.open:
+        yield refuse("I-30", "engagement_is_open", state.stream)
 
 
 @rule(CertificateSuperseded)
@@ -183,6 +260,8 @@ def stands_and_is_replaced(case: Case, event: CertificateSuperseded) -> Iterator
         return
     if state.superseded:
         yield refuse("I-06", "document_is_superseded", event.stream)
+    if event.role not in ISSUERS[state.kind]:
+        yield refuse("I-09", "role_does_not_permit", event.role)
     yield from _of_the_party(case, event, state.by)
     if event.replaced_by is UNSET:
         if event.sealed is UNSET:
@@ -203,3 +282,10 @@ def _of_the_party(case: Case, event: Event, other: str) -> Iterator[Refusal]:
     first, actor = (case.world.before(who, ActorState) for who in (other, event.by))
     if first is not None and actor is not None and first.party != actor.party:
         yield refuse("I-09", "not_the_actors_party", first.party)
+
+
+def _among(case: Case, event: Event, parties: tuple[str, ...]) -> Iterator[Refusal]:
+    """The author acts for one of the parties (I-09)."""
+    actor = case.world.before(event.by, ActorState)
+    if actor is not None and actor.party not in parties:
+        yield refuse("I-09", "not_the_actors_party", *parties)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from domain.actor import ActorState
+from domain.answers import Contents
 from domain.copies import (
     HoldingState,
     claimed,
@@ -20,9 +21,10 @@ from domain.copies import (
     holdings,
     holds_on,
     kept_besides,
+    kept_by,
     record_in,
 )
-from domain.judging import Case, Contents, Refusal, refuse
+from domain.judging import Case, Refusal, refuse
 from domain.record import RecordState
 from domain.values import Event
 
@@ -87,7 +89,7 @@ def _still_kept(case: Case, copy: HoldingState) -> Iterator[Refusal]:
     contents = contents_of(case, copy)
     if _minimum_runs(case, contents):
         yield refuse("I-26", "minimum_period_runs", copy.stream)
-    for record in _examples(case, contents):
+    for record in examples_of(case, contents):
         if not record.retained:
             # Whose purpose has ended goes where no duty keeps it; that needs a classification.
             if record.ended is None or record.classification is None:
@@ -106,8 +108,8 @@ def _still_kept(case: Case, copy: HoldingState) -> Iterator[Refusal]:
 def _minimum_runs(case: Case, contents: Contents) -> bool:
     """Whether any minimum still runs today, its last day included."""
     today = case.statement.accepted[:10]
-    ends = [contents.min_until, *(r.min_until for r in _examples(case, contents))]
-    permanent = contents.permanent or any(r.permanent for r in _examples(case, contents))
+    ends = [contents.min_until, *(r.min_until for r in examples_of(case, contents))]
+    permanent = contents.permanent or any(r.permanent for r in examples_of(case, contents))
     return permanent or any(end is not None and today <= end for end in ends)
 
 
@@ -179,7 +181,8 @@ def against_shredding(case: Case, keys: Sequence[str], gone: set[str]) -> Iterat
 def against_transfer(case: Case, streams: Iterable[str]) -> Iterator[Refusal]:
     """Why copies may not be handed over.
 
-    They hold nothing (I-11), are not ready for others, or are in another case (I-21). What was
+    They hold nothing (I-11) or something that is not their keeper's (I-09), are not ready for
+    others, or are in another case (I-21). What was
     encrypted here stays: whoever destroyed it elsewhere could not reach object and key (I-21).
     """
     for copy in holdings(case, streams):
@@ -190,7 +193,19 @@ def against_transfer(case: Case, streams: Iterable[str]) -> Iterator[Refusal]:
                 yield refuse("I-21", "copy_is_in_a_case", str(stream))
         if not contents_of(case, copy).records:
             yield refuse("I-11", "copy_holds_no_record", copy.stream)
+        elif _is_strange(case, copy):
+            yield refuse("I-09", "copy_of_unknown_origin", copy.stream)
         yield from against_sharing(case, copy)
+
+
+def _is_strange(case: Case, copy: HoldingState) -> bool:
+    """Whether a copy names a record of which its keeper never kept the content for itself.
+
+    Anybody may register a copy that was made of nothing, and name any record in it.
+    """
+    record = case.world.state(copy.record, RecordState) if copy.record is not None else None
+    bound = case.policy.stays_bound
+    return record is not None and not kept_by(case, record, copy.custodian, bound)
 
 
 def against_sharing(case: Case, copy: HoldingState) -> Iterator[Refusal]:
@@ -199,11 +214,12 @@ def against_sharing(case: Case, copy: HoldingState) -> Iterator[Refusal]:
     Classified (I-11), with a retention period (I-12), with notice or exemption (I-10), and not
     restricted (I-33).
     """
-    for record in _examples(case, contents_of(case, copy)):
-        yield from _not_ready(record)
+    for record in examples_of(case, contents_of(case, copy)):
+        yield from not_ready(record)
 
 
-def _not_ready(record: RecordState) -> Iterator[Refusal]:
+def not_ready(record: RecordState) -> Iterator[Refusal]:
+    """Why a record may not go to another party, as `against_sharing` says."""
     if record.classification is None:
         yield refuse("I-11", "not_classified", record.stream)
     if not record.retained:
@@ -216,7 +232,8 @@ def _not_ready(record: RecordState) -> Iterator[Refusal]:
         yield refuse("I-33", "record_is_restricted", record.stream)
 
 
-def _examples(case: Case, contents: Contents) -> list[RecordState]:
+def examples_of(case: Case, contents: Contents) -> list[RecordState]:
+    """The records by which the contents of a copy are judged."""
     case.world.preload(contents.examples)
     found = (case.world.state(stream, RecordState) for stream in contents.examples)
     return [record for record in found if record is not None]

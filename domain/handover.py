@@ -1,26 +1,28 @@
-"""Handovers: copies pass from one party to another, item by item, signed by both sides.
+"""Handovers: what is listed passes from one party to another, item by item, under one deal.
 
-planned → list_frozen → released → received → confirmed; cancelled until it is received. What is
-handed over is the frozen list (I-21): release and receipt name its root, and a changed list is a
-new version of it. Custody passes with the confirmation, which both handlers and a supervisor of
-each side sign in one commit over one root (I-23). The gates of a deal (agreements, notices,
-assessment: I-13, I-14, I-17) come with the engagement.
+planned → list_frozen → released → received → confirmed → residual_declared; cancelled until it is
+confirmed. What is handed over is the frozen list (I-21): release and receipt name its root, and a
+changed list is a new version of it. Custody passes with the confirmation, which both handlers and
+a supervisor of each side sign in one commit over one root (I-23).
+
+An item is a copy (`holding-…`), which itself passes: its custodian changes. Or it is a record
+(`record-…`), whose content is delivered in a package: the giving party's copies stay, and are
+declared or destroyed (`domain.residual`). Between receipt and confirmation the taking party
+inspects every item, or the time agreed for that runs out (`domain.inspection`). Rules never load a
+state for a record on a list, which may name 200,000; they ask the source about them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar, Literal
+from collections.abc import Iterable
+from typing import Annotated, ClassVar, Final, Literal
 
-from msgspec import field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from domain.actor import ActorState
-from domain.codes import TransferMode
-from domain.copies import HoldingState, holdings
-from domain.guards import against_transfer, own_copies
-from domain.judging import Case, Refusal, State, affects, closes, evolves, refuse, rule
-from domain.listing import Items, Listing, ListState, continues, same_list
-from domain.party import PartyState
+from domain.codes import ExclusionReason, SealCondition, TransferMode
+from domain.copies import HoldingState
+from domain.judging import State, affects, evolves
+from domain.listing import Listing, ListState
 from domain.values import (
     MAX_LISTED,
     ActorId,
@@ -29,17 +31,55 @@ from domain.values import (
     Digest,
     Event,
     HandoverId,
+    ItemId,
     Ordinal,
     PartyId,
     Time,
-    is_day,
 )
 
-Step = Literal["planned", "list_frozen", "released", "received", "confirmed", "cancelled"]
+Step = Literal[
+    "planned", "list_frozen", "released", "received", "confirmed", "residual_declared", "cancelled"
+]
+Outcome = Literal["", "accepted", "faulty", "again", "rejected", "confirmed"]
+HANDLERS: Final = frozenset({"seller_handler", "buyer_handler"})
+ItemIds = Annotated[list[ItemId], Meta(min_length=1, max_length=MAX_LISTED)]
+MARKETING: Final = "marketing"
+"""The purpose, in the envelope of a list, for which people may refuse to be handed over."""
+
+
+def records_of(items: Iterable[str]) -> list[str]:
+    """The items of a list whose content is delivered; the others are copies that pass."""
+    return [item for item in items if item.startswith("record-")]
+
+
+def copies_of(items: Iterable[str]) -> list[str]:
+    """The items of a list that pass themselves."""
+    return [item for item in items if item.startswith("holding-")]
+
+
+class Excluded(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many records, about how many persons, are not on the list for one reason."""
+
+    reason: ExclusionReason
+    records: Count
+    subjects: Count
+
+
+class HandoverStep(Event, frozen=True, kw_only=True, tag=False):
+    """What is said about a handover; `AFTER`: the steps after which it may be said."""
+
+    ALONE: ClassVar[bool] = True
+    AFTER: ClassVar[frozenset[Step]] = frozenset()
+
+    stream: HandoverId
 
 
 class HandoverPlanned(Event, frozen=True, kw_only=True, tag="handover.planned"):
-    """移交计划: who hands over to whom, and in which days. Sealed: `place`, `method`."""
+    """移交计划: who hands over to whom, and in which days. Sealed: `place`, `method`.
+
+    `inspection_days`: the time agreed for inspection, from the receipt on (Civil Code 620); absent
+    in plans of before there were deals.
+    """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"seller_handler"})
     ALONE: ClassVar[bool] = True
@@ -52,125 +92,225 @@ class HandoverPlanned(Event, frozen=True, kw_only=True, tag="handover.planned"):
     buyer_handler: ActorId
     first_day: Date
     last_day: Date
+    inspection_days: Annotated[int, Meta(ge=1, le=3650)] | UnsetType = UNSET
 
 
-class HandoverListFrozen(Listing, frozen=True, kw_only=True, tag="handover.list_frozen"):
+class HandoverListFrozen(
+    HandoverStep, Listing, frozen=True, kw_only=True, tag="handover.list_frozen"
+):
     """移交清单锁定: what is handed over, and nothing else.
 
-    `list_version`: 1 for the first list; a higher one replaces the list before it.
+    `list_version`: 1 for the first list; a higher one replaces the list before it. `lines`: RFC
+    6962 root over the lines of the list, in its order. `excluded`, in the first event of a version:
+    what is not on the list, and why. Sealed in that event: `seed`, from which the lines are salted.
+    A list for marketing says so by `purpose`.
     """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"seller_handler"})
-    ALONE: ClassVar[bool] = True
+    AFTER: ClassVar[frozenset[Step]] = frozenset({"planned", "list_frozen"})
 
-    stream: HandoverId
+    items: ItemIds
     list_version: Ordinal
+    lines: Digest | UnsetType = UNSET
+    excluded: Annotated[list[Excluded], Meta(max_length=32)] = []  # noqa: RUF012
+
+    @property
+    def mentions(self) -> tuple[str, ...]:
+        """The copies that are bound by the list."""
+        return tuple(copies_of(self.items))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The records whose content is to be delivered."""
+        return tuple(records_of(self.items))
 
 
-class HandoverReleased(Event, frozen=True, kw_only=True, tag="handover.released"):
-    """交付: the seller has given away what the list with this root names.
+class HandoverReleased(HandoverStep, frozen=True, kw_only=True, tag="handover.released"):
+    """交付: the giving party has given away what the list with this root names.
 
-    Sealed: `package` (SHA-256 of what was sent), `channel`, `seal_no`.
+    `package`: SHA-256 of the package's tag manifest, where the list has records. Sealed:
+    `channel`, `seal_no`.
     """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"seller_handler"})
-    ALONE: ClassVar[bool] = True
+    AFTER: ClassVar[frozenset[Step]] = frozenset({"list_frozen"})
 
-    stream: HandoverId
     root: Digest
+    lines: Digest | UnsetType = UNSET
     released_at: Time
+    package: Digest | UnsetType = UNSET
 
 
-class HandoverReceived(Event, frozen=True, kw_only=True, tag="handover.received"):
-    """接收: the buyer's own receipt for what the list with this root names.
+class HandoverReceived(HandoverStep, frozen=True, kw_only=True, tag="handover.received"):
+    """接收: the taking party's own receipt for what the list with this root names.
 
-    `read`: how many items were read again; `matched`: how many of those had their digests.
-    Sealed: `package`, `seal_state`, `place`.
+    `read`: how many items were read again; `matched`: how many of those had their digests;
+    `package`: as it arrived; `seal`: in what condition. Sealed: `place`, `remark`.
     """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"buyer_handler"})
-    ALONE: ClassVar[bool] = True
+    AFTER: ClassVar[frozenset[Step]] = frozenset({"released"})
 
-    stream: HandoverId
     root: Digest
+    lines: Digest | UnsetType = UNSET
     received_at: Time
     read: Count
     matched: Count
+    package: Digest | UnsetType = UNSET
+    seal: SealCondition | UnsetType = UNSET
 
 
-class HandoverConfirmed(Event, frozen=True, kw_only=True, tag="handover.confirmed"):
-    """移交确认: custody of `items` passes at `effective_at`; responsibility with it.
+class HandoverConfirmed(HandoverStep, frozen=True, kw_only=True, tag="handover.confirmed"):
+    """移交确认: `items` have passed at `effective_at`; custody and responsibility with them.
 
     Signed by both handlers and a supervisor of each side. A long list takes several events of the
-    one commit.
+    one commit. `rejected`: how many items of the list do not pass; `reservations`: numbers of the
+    discrepancies that stay open between the parties by agreement.
     """
 
-    ROLES: ClassVar[frozenset[str]] = frozenset({"seller_handler", "buyer_handler"})
-    ALONE: ClassVar[bool] = True
+    ROLES: ClassVar[frozenset[str]] = HANDLERS
+    AFTER: ClassVar[frozenset[Step]] = frozenset({"received"})
 
-    stream: HandoverId
-    items: Items
+    items: ItemIds
     root: Digest
+    lines: Digest | UnsetType = UNSET
     to_party: PartyId
     effective_at: Time
+    rejected: Count = 0
+    reservations: Annotated[list[Ordinal], Meta(max_length=MAX_LISTED)] = []  # noqa: RUF012
 
     @property
     def mentions(self) -> tuple[str, ...]:
         """The copies whose custodian changes."""
-        return tuple(self.items)
+        return tuple(copies_of(self.items))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The records whose content has been delivered."""
+        return tuple(records_of(self.items))
 
 
-class HandoverCancelled(Event, frozen=True, kw_only=True, tag="handover.cancelled"):
-    """移交终止: nothing passes; both handlers sign if it was received. Sealed: `reason`."""
+class HandoverCancelled(HandoverStep, frozen=True, kw_only=True, tag="handover.cancelled"):
+    """移交终止: nothing passes. Sealed: `reason`.
 
-    ROLES: ClassVar[frozenset[str]] = frozenset({"seller_handler", "buyer_handler"})
-    ALONE: ClassVar[bool] = True
+    Both handlers sign if it was received, unless the buyer was silent past the inspection.
+    """
 
-    stream: HandoverId
+    ROLES: ClassVar[frozenset[str]] = HANDLERS
+    AFTER: ClassVar[frozenset[Step]] = frozenset({"planned", "list_frozen", "released", "received"})
+
+
+class Discrepancy(Struct):
+    """What did not fit on arrival, about which items, and how it was settled (empty: open)."""
+
+    kind: str
+    items: tuple[str, ...]
+    resolution: str = ""
 
 
 class HandoverState(ListState):
-    """A handover: between whom, how far it has come; `items` maps a copy to `confirmed`."""
+    """A handover: between whom, how far it has come.
 
+    `items` maps an item to what became of it (`Outcome`; empty: not inspected; `again`: a fault was
+    settled by bringing it anew, and it is to be inspected again); `rejected`, `confirmed`: how
+    many; `since`, `frozen_at`: the entry that froze the list, and its time; `matched`: whether what
+    was read on arrival had its digests; `deemed`: whether the time for inspection ran out;
+    `declared`: the copies that the giving party says it keeps.
+    """
+
+    engagement: str = ""
+    mode: str = ""
     from_party: str = ""
     to_party: str = ""
     handlers: dict[str, str] = field(default_factory=dict)
+    inspection_days: int = 0
     step: Step = "planned"
     list_version: int = 0
+    lines: str = ""
+    marketing: bool = False
+    records: int = 0
+    since: int = 0
+    package: str = ""
+    frozen_at: str = ""
+    released_at: str = ""
+    received_at: str = ""
     matched: bool = False
+    deemed: bool = False
+    rejected: int = 0
+    confirmed: int = 0
+    discrepancies: dict[int, Discrepancy] = field(default_factory=dict)
+    declared: set[str] = field(default_factory=set)
 
     @property
     def running(self) -> bool:
         """Whether copies are bound by it: from the frozen list to confirmation or cancellation."""
         return self.step in ("list_frozen", "released", "received")
 
+    def accepted(self, item: str) -> bool:
+        """Whether an item may be confirmed: found good, or not inspected in the time agreed.
+
+        That time is not for what was brought anew after a fault (`again`).
+        """
+        outcome = self.items.get(item)
+        return outcome == "accepted" or (outcome == "" and self.deemed)
+
+    @property
+    def to_confirm(self) -> list[str]:
+        """The items that a confirmation names, in the order of the list."""
+        return [item for item in self.items if self.accepted(item)]
+
+    @property
+    def open_discrepancies(self) -> list[int]:
+        """The numbers of those not settled."""
+        return [number for number, one in self.discrepancies.items() if not one.resolution]
+
+    @property
+    def reservations(self) -> list[int]:
+        """The numbers of those that the parties leave open between them."""
+        return [n for n, one in self.discrepancies.items() if one.resolution == "reserved"]
+
+    def mark(self, items: Iterable[str], outcome: Outcome) -> None:
+        """Say what became of items; what is not listed, or was rejected, stays as it is."""
+        for item in items:
+            if self.items.get(item, "rejected") != "rejected":
+                self.items[item] = outcome
+                self.rejected += outcome == "rejected"
+
 
 @evolves(HandoverPlanned)
 def _planned(_: None, event: HandoverPlanned, __: int, ___: str) -> HandoverState:
     return HandoverState(
-        event.stream, event.version, from_party=event.from_party, to_party=event.to_party,
+        event.stream, event.version, engagement=event.engagement, mode=event.mode,
+        from_party=event.from_party, to_party=event.to_party,
         handlers={"seller_handler": event.seller_handler, "buyer_handler": event.buyer_handler},
+        inspection_days=event.inspection_days or 0,
     )  # fmt: skip
 
 
 @evolves(HandoverListFrozen)
-def _frozen(state: HandoverState, event: HandoverListFrozen, _: int, __: str) -> HandoverState:
+def _frozen(
+    state: HandoverState, event: HandoverListFrozen, entry: int, accepted: str
+) -> HandoverState:
     if event.list_version != state.list_version:
-        state.items, state.list_version = {}, event.list_version
+        state.items, state.records, state.list_version = {}, 0, event.list_version
+        state.lines, state.since, state.frozen_at = event.lines or "", entry, accepted
+        state.marketing = event.purpose == MARKETING
     state.listed(event)
+    state.records += len(event.names)
     state.step = "list_frozen"
     return state
 
 
 @evolves(HandoverReleased)
-def _released(state: HandoverState, _: HandoverReleased, __: int, ___: str) -> HandoverState:
-    state.step = "released"
+def _released(state: HandoverState, event: HandoverReleased, _: int, __: str) -> HandoverState:
+    state.step, state.released_at = "released", event.released_at
+    state.package = event.package or ""
     return state
 
 
 @evolves(HandoverReceived)
 def _received(state: HandoverState, event: HandoverReceived, _: int, __: str) -> HandoverState:
-    state.step = "received"
+    state.step, state.received_at = "received", event.received_at
     state.matched = event.matched == event.read
     return state
 
@@ -178,7 +318,8 @@ def _received(state: HandoverState, event: HandoverReceived, _: int, __: str) ->
 @evolves(HandoverConfirmed)
 def _confirmed(state: HandoverState, event: HandoverConfirmed, _: int, __: str) -> HandoverState:
     state.items.update(dict.fromkeys(event.items, "confirmed"))
-    if set(state.items.values()) == {"confirmed"}:
+    state.confirmed += len(event.items)
+    if state.confirmed + state.rejected >= state.count:
         state.step = "confirmed"
     return state
 
@@ -199,150 +340,4 @@ def _listed(state: State, event: HandoverListFrozen) -> None:
 def _passed(state: State, event: HandoverConfirmed) -> None:
     if isinstance(state, HoldingState):
         state.custodian = event.to_party
-
-
-@rule(HandoverPlanned)
-def planned_between_two(case: Case, event: HandoverPlanned) -> Iterator[Refusal]:
-    """Two parties, each with a handler of its own, and nobody for both (I-07, I-09)."""
-    if event.version != 1:
-        yield refuse("I-06", "already_planned", event.stream)
-    if event.from_party == event.to_party:
-        yield refuse("I-07", "handover_to_oneself", event.to_party)
-    if event.seller_handler == event.buyer_handler:
-        yield refuse("I-07", "handler_of_both_sides", event.seller_handler)
-    if event.by != event.seller_handler:
-        yield refuse("I-09", "not_the_handler", event.by)
-    for actor, party in (
-        (event.seller_handler, event.from_party),
-        (event.buyer_handler, event.to_party),
-    ):
-        if case.world.state(party, PartyState) is None:
-            yield refuse("I-09", "unknown_party", party)
-        known = case.world.state(actor, ActorState)
-        if known is None:
-            yield refuse("I-09", "unknown_actor", actor)
-        elif known.party != party:
-            yield refuse("I-09", "handler_of_another_party", actor)
-    if not (is_day(event.first_day) and is_day(event.last_day)):
-        yield refuse("I-04", "no_such_day", event.stream)
-    elif event.last_day < event.first_day:
-        yield refuse("I-04", "ended_before_started", event.stream)
-
-
-_BEFORE: dict[type[Event], tuple[str, ...]] = {
-    HandoverListFrozen: ("planned", "list_frozen"),
-    HandoverReleased: ("list_frozen",),
-    HandoverReceived: ("released",),
-    HandoverConfirmed: ("received",),
-    HandoverCancelled: ("planned", "list_frozen", "released", "received"),
-}
-
-
-@rule(
-    HandoverListFrozen, HandoverReleased, HandoverReceived, HandoverConfirmed, HandoverCancelled
-)  # fmt: skip
-def in_its_order_by_its_handler(case: Case, event: Event) -> Iterator[Refusal]:
-    """Each step follows the one before it, and is said by the handler of its side (I-21)."""
-    state = case.world.state(event.stream, HandoverState)
-    if state is None:
-        yield refuse("I-00", "unknown_handover", event.stream)
-        return
-    if state.step not in _BEFORE[type(event)]:
-        yield refuse("I-21", f"handover_is_{state.step}", event.stream)
-    if state.handlers.get(event.role) != event.by:
-        yield refuse("I-09", "not_the_handler", event.by)
-
-
-@rule(HandoverListFrozen)
-def ready_to_be_handed_over(case: Case, event: HandoverListFrozen) -> Iterator[Refusal]:
-    """One's own copies that are there and ready; a new version replaces the list whole (I-21)."""
-    state = case.world.state(event.stream, HandoverState)
-    if state is None:
-        return
-    more = event.list_version == state.list_version
-    if not more and event.list_version != state.list_version + 1:
-        yield refuse("I-21", "list_version_gap", event.stream)
-    if more and state.whole:
-        yield refuse("I-21", "list_is_whole", event.stream)
-    if not more and state.items and not state.whole:
-        yield refuse("I-21", "list_not_whole", event.stream)
-    yield from continues(state if more else None, event)
-    yield from own_copies(case, event, event.items)
-    refusals = against_transfer(case, event.items)
-    # Copies of an earlier version of this very list are bound by nothing but this list.
-    yield from (r for r in refusals if r.blocking != (event.stream,))
-
-
-@rule(HandoverReleased, HandoverReceived)
-def of_the_frozen_list(case: Case, event: HandoverReleased | HandoverReceived) -> Iterator[Refusal]:
-    """What goes and what arrives is what the frozen list names (I-21)."""
-    state = case.world.state(event.stream, HandoverState)
-    if state is None:
-        return
-    yield from same_list(state, event.root)
-    happened = event.received_at if isinstance(event, HandoverReceived) else event.released_at
-    if happened > case.statement.accepted:
-        yield refuse("I-04", "not_yet_happened", event.stream)
-    if isinstance(event, HandoverReceived) and not event.matched <= event.read <= state.count:
-        yield refuse("I-21", "counts_do_not_fit", event.stream)
-    if isinstance(event, HandoverReleased):  # what was frozen may have changed since
-        yield from own_copies(case, event, list(state.items))
-        refusals = against_transfer(case, state.items)
-        yield from (r for r in refusals if r.blocking != (event.stream,))
-
-
-def _both_handlers(case: Case, state: HandoverState) -> Iterator[Refusal]:
-    for role, handler in state.handlers.items():
-        if not any(s.holder == handler and s.capacity == role for s in case.statement.actors):
-            yield refuse("I-23", "handler_must_sign", handler)
-
-
-@rule(HandoverCancelled)
-def cancelled_by_both_once_received(case: Case, event: HandoverCancelled) -> Iterator[Refusal]:
-    """What the buyer has received is not undone by one side alone (I-23)."""
-    state = case.world.state(event.stream, HandoverState)
-    if state is not None and state.step == "received":
-        yield from _both_handlers(case, state)
-
-
-@closes(HandoverConfirmed)
-def confirmed_whole(case: Case, event: HandoverConfirmed) -> Iterator[Refusal]:
-    """One commit confirms the whole list: nobody takes a part of it (I-23)."""
-    state = case.world.state(event.stream, HandoverState)
-    if state is not None and state.step != "confirmed":
-        yield refuse("I-23", "list_not_confirmed_whole", event.stream)
-
-
-@rule(HandoverConfirmed)
-def confirmed_by_both_sides(case: Case, event: HandoverConfirmed) -> Iterator[Refusal]:
-    """Both handlers and enough supervisors of each side sign over the one root (I-23)."""
-    state = case.world.state(event.stream, HandoverState)
-    if state is None:
-        return
-    yield from same_list(state, event.root)
-    if event.to_party != state.to_party:
-        yield refuse("I-21", "another_recipient", event.to_party)
-    if not state.matched:
-        yield refuse("I-23", "receipt_did_not_match", event.stream)
-    open_items = [item for item, outcome in state.items.items() if not outcome]
-    if event.items != open_items[:MAX_LISTED]:
-        yield refuse("I-21", "not_the_open_items", event.stream)
-    for copy in holdings(case, event.items):
-        if not copy.there:
-            yield refuse("I-03", f"holding_is_{copy.condition}", copy.stream)
-    refusals = against_transfer(case, event.items)  # what was released may have been restricted
-    yield from (r for r in refusals if r.blocking != (event.stream,))
-    if event.effective_at > case.statement.accepted:
-        yield refuse("I-04", "not_yet_happened", event.stream)
-    yield from _both_handlers(case, state)
-    said = case.statement
-    for party in (state.from_party, state.to_party):
-        supervisors = {
-            s.holder
-            for s in said.actors
-            if s.capacity == "supervisor"
-            and (actor := case.world.before(s.holder, ActorState)) is not None
-            and actor.party == party
-        }
-        if len(supervisors) < case.policy.thresholds.supervisors_per_side:
-            yield refuse("I-23", "supervisor_must_sign", party)
+        state.lent_by.clear()

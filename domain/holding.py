@@ -23,6 +23,7 @@ from domain.copies import (
     original,
     over,
 )
+from domain.crossing import against_giving
 from domain.guards import against_sharing
 from domain.judging import Case, Refusal, State, affects, evolves, refuse, rule
 from domain.party import PartyState
@@ -121,7 +122,7 @@ def _copied(state: State, event: HoldingCreated) -> None:
 @evolves(HoldingMoved)
 def _moved(state: HoldingState, event: HoldingMoved, _: int, __: str) -> HoldingState:
     if event.custodian is not UNSET:
-        state.custodian = event.custodian
+        state.goes_to(event.custodian)
     if event.medium is not UNSET:
         state.medium = event.medium
     return state
@@ -166,7 +167,8 @@ def objects_are_encrypted(_: Case, event: HoldingCreated) -> Iterator[Refusal]:
 def copies_have_an_origin(case: Case, event: HoldingCreated) -> Iterator[Refusal]:
     """A further copy is of a record that is not over, and of a copy of it that is still there.
 
-    A whole copy is made of an original, so that what lies in it is found in one step.
+    A whole copy is made of an original, so that what lies in it is found in one step. Of another
+    party's copy one is made as that party gives it away (I-11, I-12, I-13).
     """
     record = None
     if event.record is not UNSET:
@@ -193,6 +195,7 @@ def copies_have_an_origin(case: Case, event: HoldingCreated) -> Iterator[Refusal
         yield refuse("I-01", "source_custodian_must_sign", source.custodian)
     if source.custodian != event.custodian:
         yield from against_sharing(case, source)
+        yield from against_giving(case, event, source, event.custodian)
 
 
 def _survives(case: Case, source: HoldingState) -> bool:
@@ -252,7 +255,10 @@ def not_out_of_a_case(case: Case, event: HoldingMoved | HoldingReturned) -> Iter
 
 @rule(HoldingMoved)
 def both_ends_sign_a_move(case: Case, event: HoldingMoved) -> Iterator[Refusal]:
-    """A change of custodian is signed by both, and what goes is ready to be given to others."""
+    """A change of custodian is signed by both, and what goes is ready to be given to others.
+
+    To a party that it did not come from it goes under a deal and its confidentiality (I-13).
+    """
     if event.arrived_at < event.departed_at:
         yield refuse("I-04", "arrived_before_departed", event.stream)
     state = case.world.state(event.stream, HoldingState)
@@ -263,16 +269,22 @@ def both_ends_sign_a_move(case: Case, event: HoldingMoved) -> Iterator[Refusal]:
     elif event.custodian not in _parties(case):
         yield refuse("I-01", "receiving_custodian_must_sign", event.custodian)
     yield from against_sharing(case, state)
+    yield from against_giving(case, event, state, event.custodian)
 
 
 @rule(HoldingReturned)
 def both_ends_sign_a_return(case: Case, event: HoldingReturned) -> Iterator[Refusal]:
-    """The party that gets the copy back signs for it, and is another one than its keeper."""
+    """The party that gets the copy back signs for it, and is another one than its keeper.
+
+    Where it came from it goes back freely; to any other party it would be given (I-13).
+    """
     state = case.world.state(event.stream, HoldingState)
     if state is not None and event.to_party == state.custodian:
         yield refuse("I-09", "returned_to_its_keeper", event.to_party)
     elif event.to_party not in _parties(case):
         yield refuse("I-01", "receiving_party_must_sign", event.to_party)
+    if state is not None:
+        yield from against_giving(case, event, state, event.to_party)
 
 
 @rule(HoldingMoved, HoldingLost)

@@ -14,11 +14,23 @@ while it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, cast
 
 from msgspec import Struct
 
+from domain.answers import (
+    Accesses,
+    Contents,
+    CopiesOut,
+    Handed,
+    Keys,
+    Listed,
+    Needs,
+    Passed,
+    Protection,
+    Shredded,
+)
 from domain.policy import Policy
 from domain.values import Event
 
@@ -50,17 +62,23 @@ RULE_CODES: Mapping[str, str] = {
     "I-05": "compromised_key_stops",
     "I-06": "append_only",
     "I-07": "separation_of_duties",
+    "I-08": "training_gate",
     "I-09": "engagement_scope",
     "I-10": "collect_needs_basis",
     "I-11": "classify_before_use",
     "I-12": "retention_before_archive",
     "I-13": "transfer_needs_nda",
+    "I-14": "transfer_needs_notice_and_basis",
     "I-15": "access_needs_grant_and_purpose",
     "I-16": "review_cadence",
+    "I-17": "pipia_before_risky_processing",
     "I-18": "verify_before_archive",
+    "I-19": "backup_cadence",
     "I-20": "restore_replays_destruction",
     "I-21": "list_is_frozen",
+    "I-22": "failed_deal_cleanup",
     "I-23": "dual_signature",
+    "I-24": "seller_residual_declared",
     "I-26": "retention_blocks_destruction",
     "I-27": "two_person_approval",
     "I-28": "hold_blocks_destruction",
@@ -70,6 +88,10 @@ RULE_CODES: Mapping[str, str] = {
     "I-35": "all_copies",
     "I-36": "original_paper_guard",
     "I-38": "rights_clock",
+    "I-39": "consent_scope",
+    "I-42": "marketing_suppression",
+    "I-40": "deemed_acceptance",
+    "I-41": "key_custody_change_on_equity",
 }
 
 
@@ -122,52 +144,6 @@ class State(Struct):
     version: int
 
 
-class Contents(Struct, frozen=True):
-    """What lies in one collected copy: a file's record, or all rows of a table.
-
-    `records`: how many; `examples`: one of each kind, where records are of one kind if all codes
-    that a rule asks for are the same (notice, engagement, classification, restriction, the rules
-    of retention assigned), so that judging the examples is judging all; `min_until`: the last day
-    on which the longest kept one must be kept (None: no minimum); `permanent`: one is kept for
-    ever; `holds`: active holds on any of them; `engagements`: those they were collected under.
-    """
-
-    records: int = 0
-    examples: tuple[str, ...] = ()
-    min_until: str | None = None
-    permanent: bool = False
-    holds: tuple[str, ...] = ()
-    engagements: tuple[str, ...] = ()
-
-
-class Keys(Struct, frozen=True):
-    """The data keys that texts about a copy are sealed under.
-
-    `copy`: those of the copy's own events; `records`: those of the events of records in it;
-    `streams`: the copy and those records.
-    """
-
-    copy: frozenset[str] = frozenset()
-    records: frozenset[str] = frozenset()
-    streams: frozenset[str] = frozenset()
-
-
-class Shredded(Struct, frozen=True):
-    """That a data key was shredded: the stream whose event says so, and when it was accepted."""
-
-    stream: str
-    accepted: str
-
-
-class Accesses(Struct, frozen=True):
-    """The register of accesses over a span of accepted time: counts, and who accessed."""
-
-    allowed: int = 0
-    denied: int = 0
-    break_glass: int = 0
-    actors: frozenset[str] = frozenset()
-
-
 class Source(Protocol):
     """Where a `World` gets what it does not hold yet: a ledger's database, a bundle, a test."""
 
@@ -209,6 +185,51 @@ class Source(Protocol):
 
     def accesses(self, engagement: str, first: str, last: str) -> Accesses:
         """Accesses under an engagement accepted from `first` up to, and without, `last`."""
+
+    def listed(
+        self, items: Sequence[str], party: str, since: int, besides: frozenset[str] = frozenset()
+    ) -> Listed:
+        """What stands about what `party` is to hand over; `since`: an entry (`corrected`).
+
+        One question for a whole list, records and copies: no state is loaded for a record.
+        `besides`: as for `passed`.
+        """
+
+    def passed(self, record: str, besides: frozenset[str] = frozenset()) -> Passed | None:
+        """The latest confirmed handover of a record, itself or in a copy that went.
+
+        `besides`: modes of transfer whose handovers do not count, because the giver stays bound.
+        """
+
+    def lying_in(self, copies: Sequence[str], records: Sequence[str]) -> frozenset[str]:
+        """Those of any number of `records` that lie in one of `copies`, before this commit."""
+
+    def residual(self, handover: str, party: str) -> frozenset[str]:
+        """The copies, still there and kept by `party`, of what a handover has handed over."""
+
+    def handovers_of(self, engagement: str) -> tuple[Handed, ...]:
+        """The handovers that were planned under a deal, in the order of their ids."""
+
+    def protection(self, party: str) -> Protection:
+        """When backups of a party's copies were last made, stored, checked and restored."""
+
+    def keyholders(self, party: str) -> frozenset[str]:
+        """The people of a party who are administrators or custodians, whatever the engagement."""
+
+    def copies_out(self, engagement: str, party: str) -> CopiesOut:
+        """What may lie with a party under a deal that is not its own, before this commit."""
+
+    def lacking(self, records: Sequence[str], needs: Needs) -> Mapping[str, frozenset[str]]:
+        """Those of at most 200 `records` that may not go, and why: reasons of `domain.clearing`."""
+
+    def lacking_in(self, holding: str, needs: Needs) -> Mapping[str, int]:
+        """The same of everything that lies in a copy: how many records, by reason."""
+
+    def elsewhere(self, records: Sequence[str], party: str) -> frozenset[str]:
+        """Those of `records` that were not collected in a copy which `party` keeps, or never."""
+
+    def undeclared(self, subjects: Sequence[str], party: str) -> frozenset[str]:
+        """Those of `subjects` whom nobody of `party` has said to be found in a record."""
 
 
 _S = TypeVar("_S", bound=State)

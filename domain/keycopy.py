@@ -296,6 +296,13 @@ def keystore_named(case: Case, party: str) -> bool:
     return any(copy.kind == "live" and copy.custodian == party for copy in _there(case))
 
 
+def opens(case: Case, party: str, key: str) -> bool:
+    """Whether a party keeps a copy of keys in which this one is, or the keystore itself."""
+    now = case.statement.accepted
+    kept = (copy for copy in _there(case) if copy.custodian == party)
+    return any(copy.covers(key, now) and key not in copy.cleared for copy in kept)
+
+
 def _there(case: Case) -> Iterator[KeyCopyState]:
     """The copies that nobody has said are gone, in order of their ids."""
     streams = sorted(case.world.source.key_copies())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
 
 from domain.actor import ActorState, administrator_of_everything
 from domain.codes import Jurisdiction
@@ -126,12 +126,16 @@ class DraftVoided(Event, frozen=True, kw_only=True, tag="draft.voided"):
 
 
 class LedgerState(State):
-    """What the ledger's own stream says: origin, owner, keys by key id."""
+    """What the ledger's own stream says: origin, owner, keys by key id.
+
+    `imports`: who said it, by the event that took something over from another ledger.
+    """
 
     origin: str
     owner: str
     keys: dict[str, KeyState]
     initialized_entry: int = 0
+    imports: dict[str, str] = field(default_factory=dict)
 
 
 class PolicyState(State):

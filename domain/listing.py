@@ -1,4 +1,4 @@
-"""Lists of copies, longer than one event, fixed by one root.
+"""Lists of copies and records, longer than one event, fixed by one root.
 
 A list goes into several events of its stream, at most 200 ids each; every one of them names how
 many there are in all and their RFC 6962 root, with each id's ASCII bytes as leaf data. The list is
@@ -23,6 +23,8 @@ from domain.values import MAX_LISTED, Digest, Event, HoldingId, Ordinal
 
 MAX_ITEMS: Final = 20_000
 """So many copies one list has at most: every step of a case goes through all of them."""
+MAX_RECORDS: Final = 200_000
+"""So many items a list of a handover has at most: no state is loaded for a record on it."""
 Items = Annotated[list[HoldingId], Meta(min_length=1, max_length=MAX_LISTED)]
 
 
@@ -54,7 +56,7 @@ class Listing(Event, frozen=True, kw_only=True, tag=False):
 
 
 class ListState(Claim):
-    """A case with a list: `items` maps each copy to what became of it, empty at first."""
+    """A case with a list: `items` maps each item to what became of it, empty at first."""
 
     count: int = 0
     root: str = ""
@@ -70,20 +72,20 @@ class ListState(Claim):
         self.items.update(dict.fromkeys(event.items, ""))
 
 
-def continues(state: ListState | None, event: Listing) -> Iterator[Refusal]:
+def continues(state: ListState | None, event: Listing, most: int = MAX_ITEMS) -> Iterator[Refusal]:
     """Whether a part fits the parts before it; the last one must bring the root about (I-21)."""
-    before = list(state.items) if state is not None else []
-    if event.count > MAX_ITEMS:
+    before = state.items if state is not None else {}
+    if event.count > most:
         yield refuse("I-21", "list_too_long", event.stream)
     if state is not None and state.count and (event.count, event.root) != (state.count, state.root):
         yield refuse("I-21", "part_of_another_list", event.stream)
         return
-    if set(before) & set(event.items) or len(set(event.items)) != len(event.items):
+    if any(item in before for item in event.items) or len(set(event.items)) != len(event.items):
         yield refuse("I-06", "item_named_twice", event.stream)
-    items = [*before, *event.items]
-    if len(items) > event.count:
+    size = len(before) + len(event.items)
+    if size > event.count:
         yield refuse("I-21", "list_is_longer_than_said", event.stream)
-    elif len(items) == event.count and list_root(items) != event.root:
+    elif size == event.count and list_root([*before, *event.items]) != event.root:
         yield refuse("I-21", "root_is_not_the_lists", event.stream)
 
 

@@ -10,6 +10,7 @@ statute's entry is refused, so that no citation silently outlives an amendment. 
     [cadence]         what recurs, in days       [deadlines]    what falls due once
     [thresholds]      how many persons           [training]     mode = "warn" | "block"
     [classification]  profile
+    [transfer.MODE]?  what a mode of transfer asks for       [gates]?  (`domain.transfer`)
     [calendar]?       utc_offset_minutes?, days_off?, made_up?: which days are worked
     [statutes.ID]     zh, en, kind, version, in_force?, dates
     [rules."I-NN"]    code, basis = [citation, …]
@@ -32,13 +33,14 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from hashlib import sha256
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, cast
 
 import msgspec
 from msgspec import Meta, Struct
 
-from domain.codes import ClassificationProfile
+from domain.codes import ClassificationProfile, TransferMode
 from domain.retention import (
     Assignment,
     RetentionRule,
@@ -48,6 +50,7 @@ from domain.retention import (
     retention_for,
 )
 from domain.statutes import Citation, Name, Statute, Text, citation_flaws
+from domain.transfer import Gates, Transfer, transfer_flaws
 from domain.workdays import Calendar, calendar_flaws
 
 MAX_POLICY_BYTES: Final = 256 * 1024
@@ -154,6 +157,8 @@ class _Pack(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     rules: dict[RuleId, RuleBasis]
     retention: tuple[RetentionRule, ...]
     calendar: Calendar = Calendar()
+    transfer: dict[TransferMode, Transfer] = {}
+    gates: Gates = Gates()
 
 
 class Policy(Struct, frozen=True, kw_only=True):
@@ -171,6 +176,13 @@ class Policy(Struct, frozen=True, kw_only=True):
     rules: Mapping[str, RuleBasis]
     retention: Mapping[str, RetentionRule]
     calendar: Calendar = Calendar()
+    transfer: Mapping[TransferMode, Transfer] = {}
+    gates: Gates = Gates()
+
+    @property
+    def stays_bound(self) -> frozenset[str]:
+        """The modes of transfer in which whoever hands over goes on processing (PIPL 20, 21)."""
+        return frozenset(mode for mode, asked in self.transfer.items() if not asked.gives_up)
 
     def retention_for(
         self, traits: Traits, chosen: Iterable[str] = ()
@@ -188,6 +200,7 @@ class Policy(Struct, frozen=True, kw_only=True):
         return assignment_for(self.retention, rules, categories, (trigger, trigger_date))
 
 
+@lru_cache(maxsize=8)  # every act asks for it, and it is the same bytes
 def parse_policy(data: bytes) -> Policy:
     """Read a policy pack; what it returns is complete and consistent in itself.
 
@@ -225,6 +238,8 @@ def parse_policy(data: bytes) -> Policy:
         rules=pack.rules,
         retention={rule.id: rule for rule in pack.retention},
         calendar=pack.calendar,
+        transfer=pack.transfer,
+        gates=pack.gates,
     )
 
 
@@ -233,6 +248,7 @@ def _flaws(pack: _Pack) -> Iterator[str]:
     for rule_id, rule in pack.rules.items():
         yield from citation_flaws(f"rules.{rule_id}", rule.basis, pack.statutes)
     yield from (f"calendar: {flaw}" for flaw in calendar_flaws(pack.calendar))
+    yield from transfer_flaws(cast("Mapping[str, Transfer]", pack.transfer), pack.statutes)
     ids = [rule.id for rule in pack.retention]
     for name in sorted({name for name in ids if ids.count(name) > 1}):
         yield f"retention rule {name} stands twice"

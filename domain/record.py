@@ -48,7 +48,8 @@ class RecordCollected(Event, frozen=True, kw_only=True, tag="record.collected"):
     `holding`: the copy it was collected in; `items`: how many things the record is (rows of a
     series); `row`: 1-based data row, for a record that is one row of a table. Sealed: `title`,
     `source` (whose statement), `content` (SHA-256), `notice` (reference, if any); of a series
-    `rows` and `rows_seed`, so that one row of it can be proved.
+    `rows` and `rows_seed`, so that one row of it can be proved. `continues`: the other ledger's
+    record that it was handed over as, `imported`: the event that says so (`domain.replica`).
     """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"collector"})
@@ -64,6 +65,8 @@ class RecordCollected(Event, frozen=True, kw_only=True, tag="record.collected"):
     notice_exemption: NoticeExemption | UnsetType = UNSET
     method: CollectionMethod
     row: Ordinal | UnsetType = UNSET
+    continues: RecordId | UnsetType = UNSET
+    imported: EventId | UnsetType = UNSET
 
 
 class RecordCorrected(Event, frozen=True, kw_only=True, tag="record.corrected"):

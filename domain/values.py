@@ -78,6 +78,8 @@ HoldId = Annotated[str, Form(rf"hold-{_UUID7}")]
 RightsId = Annotated[str, Form(rf"rights-{_UUID7}")]
 SubjectId = Annotated[str, Form(rf"subject-{_UUID7}")]
 DestructionCaseId = Annotated[str, Form(rf"destruction_case-{_UUID7}")]
+NoticeId = Annotated[str, Form(rf"notice-{_UUID7}")]
+ItemId = Annotated[str, Form(rf"(?:record|holding)-{_UUID7}")]
 HeldId = Annotated[str, Form(rf"(?:record|holding|engagement)-{_UUID7}")]
 DataKeyId = Annotated[str, Form(rf"key-{_UUID7}")]
 EventId = Annotated[str, Form(rf"[a-z_]{{3,24}}-{_UUID7}/[1-9][0-9]{{0,15}}")]
@@ -166,6 +168,14 @@ class Event(
     @property
     def mentions(self) -> tuple[str, ...]:
         """Other streams whose history this event belongs to, and whose state it may change."""
+        return ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Further streams whose history it belongs to, and whose state it leaves as it is.
+
+        Judging does not load them, so an event of a list may name any number of records.
+        """
         return ()
 
     @property

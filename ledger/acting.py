@@ -17,12 +17,12 @@ class Passphrases(Protocol):
         """The passphrase; raises `KeyAccessError` if there is none."""
 
 
-class Acting:
-    """Somebody who acts: an actor with an opened key, and the roles held now."""
+class Author:
+    """In whose name a draft is made: an actor, the key that is to sign it, the roles held now."""
 
-    def __init__(self, actor: str, key: PrivateKey, key_id: str, state: ActorState) -> None:
+    def __init__(self, actor: str, key_name: str, key_id: str, state: ActorState) -> None:
         self.actor = actor
-        self.key = key
+        self.key_name = key_name
         self.key_id = bytes.fromhex(key_id)
         self.state = state
 
@@ -39,4 +39,12 @@ class Acting:
 
     def cosigner(self, capacity: str) -> Cosigner:
         """The signer line of this actor."""
-        return Cosigner(self.key.name, self.key_id, capacity)
+        return Cosigner(self.key_name, self.key_id, capacity)
+
+
+class Acting(Author):
+    """Somebody who acts: an actor with an opened key, and the roles held now."""
+
+    def __init__(self, actor: str, key: PrivateKey, key_id: str, state: ActorState) -> None:
+        super().__init__(actor, key.name, key_id, state)
+        self.key = key

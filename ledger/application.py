@@ -27,7 +27,7 @@ from domain.keys import KeyState
 from domain.ledger import LedgerState
 from domain.policy import Policy
 from domain.values import Event, Key
-from ledger.acting import Acting, Passphrases
+from ledger.acting import Acting, Author, Passphrases
 from ledger.clock import SystemClock
 from ledger.errors import KeyAccessError, NoteError, UsageError, VerificationError
 from ledger.evidence import decode_event, unb64url
@@ -84,7 +84,7 @@ class Ledger(Application[UUID]):
     ) -> None:
         self._closed = True
         folder.check()
-        folder.settings()
+        folder.admit(writing=writing)
         self._closed = False
         self.folder = folder
         self.clock = clock or SystemClock()
@@ -303,7 +303,7 @@ class Ledger(Application[UUID]):
 
     def build(
         self,
-        acting: Acting,
+        acting: Author,
         proposals: Sequence[Proposal],
         *,
         fresh_keys: bool = False,
@@ -405,7 +405,7 @@ class Ledger(Application[UUID]):
 
     def note_over(
         self,
-        acting: Acting,
+        acting: Author,
         events: Sequence[Event],
         ciphertexts: Mapping[int, bytes],
         *,

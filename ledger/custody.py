@@ -1,4 +1,4 @@
-"""What custody acts propose: grants, holds, restrictions, handovers, destruction cases.
+"""What custody acts propose: grants, holds, restrictions, destruction cases.
 
 As in `ledger.acts`, each function returns the proposals of one commit and judges nothing. Effects
 outside the ledger (files copied, handed out, removed) are in `ledger.effects.backup`,
@@ -24,15 +24,7 @@ from domain.destruction import (
 )
 from domain.digitization import RecordDigitized
 from domain.disposal import certifiable, keys_left, remaining
-from domain.handover import (
-    HandoverCancelled,
-    HandoverConfirmed,
-    HandoverListFrozen,
-    HandoverPlanned,
-    HandoverReceived,
-    HandoverReleased,
-    HandoverState,
-)
+from domain.handover import HandoverState
 from domain.hold import HoldState, LegalHoldPlaced, LegalHoldReleased
 from domain.judging import Case, State, Statement, World
 from domain.listing import list_root
@@ -97,7 +89,7 @@ def parts(items: Sequence[str]) -> list[list[str]]:
     return [list(items[at : at + MAX_LISTED]) for at in range(0, len(items), MAX_LISTED)]
 
 
-def _listed(
+def listing(
     kind: type[Event],
     stream: str,
     items: Sequence[str],
@@ -145,13 +137,18 @@ def review_access(
     period: tuple[str, str],
     counts: Mapping[str, int],
     anomalies: int,
-    report: str | None,
+    found: str | None,
+    report: str | None = None,
 ) -> Proposal:
-    """访问审查; `counts`: allowed, denied and break_glass as the register has them."""
+    """访问审查; `counts`: allowed, denied and break_glass as the register has them.
+
+    `found`: what was found, in words; `report`: SHA-256 of the report that was gone through.
+    """
     fields = {
         "period_from": period[0], "period_to": period[1], "anomalies": anomalies, **counts,
+        **given(report=report),
     }  # fmt: skip
-    return Proposal(AccessReviewed, engagement, fields, texts(report=report))
+    return Proposal(AccessReviewed, engagement, fields, texts(report=found))
 
 
 # -- what may not be used, what may not be destroyed ------------------------------------------
@@ -252,63 +249,6 @@ def digitize(
     return Proposal(RecordDigitized, record, fields, sealed)
 
 
-# -- handover ---------------------------------------------------------------------------------
-
-
-def plan_handover(fields: Mapping[str, Any], sealed: Mapping[str, str] | None) -> Proposal:
-    """移交计划, under a new id; `fields` as of `domain.handover.HandoverPlanned`."""
-    return Proposal(HandoverPlanned, new_ids("handover")[0], fields, sealed)
-
-
-def freeze_list(ledger: Ledger, handover: str, items: Sequence[str]) -> list[Proposal]:
-    """移交清单锁定: the next version of the list."""
-    state = case_state(ledger, HandoverState, handover)
-    fields = {"list_version": state.list_version + 1}
-    return _listed(HandoverListFrozen, handover, items, fields, None)
-
-
-def release_handover(
-    ledger: Ledger, handover: str, released_at: str | None, sealed: Mapping[str, str] | None
-) -> Proposal:
-    """交付 of what the frozen list names."""
-    state = case_state(ledger, HandoverState, handover)
-    fields = {"root": state.root, "released_at": released_at or now()}
-    return Proposal(HandoverReleased, handover, fields, sealed)
-
-
-def receive_handover(
-    handover: str,
-    root: str,
-    *,
-    read: int,
-    matched: int,
-    received_at: str | None,
-    sealed: Mapping[str, str] | None,
-) -> Proposal:
-    """接收: the buyer's receipt; `root` is the one of the list that the buyer has."""
-    fields = {
-        "root": root, "received_at": received_at or now(), "read": read, "matched": matched,
-    }  # fmt: skip
-    return Proposal(HandoverReceived, handover, fields, sealed)
-
-
-def confirm_handover(ledger: Ledger, handover: str, effective_at: str | None) -> list[Proposal]:
-    """移交确认 of every item: for a draft that both handlers and supervisors sign."""
-    state = case_state(ledger, HandoverState, handover)
-    fields = {
-        "root": state.root, "to_party": state.to_party, "effective_at": effective_at or now(),
-    }  # fmt: skip
-    return [
-        Proposal(HandoverConfirmed, handover, {**fields, "items": part})
-        for part in parts(list(state.items))
-    ]
-
-
-def cancel_handover(handover: str, reason: str | None) -> Proposal:
-    """移交终止."""
-    return Proposal(HandoverCancelled, handover, {}, texts(reason=reason))
-
-
 # -- destruction ------------------------------------------------------------------------------
 
 
@@ -318,7 +258,7 @@ def propose_destruction(
     """销毁申请, under a new id."""
     fields = {"ground": ground, "method": method, "technique": technique}
     stream = new_ids("destruction_case")[0]
-    return _listed(DestructionProposed, stream, items, fields, texts(reason=reason))
+    return listing(DestructionProposed, stream, items, fields, texts(reason=reason))
 
 
 def appraise(ledger: Ledger, case: str, result: str, opinion: str | None) -> Proposal:

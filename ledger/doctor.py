@@ -79,7 +79,9 @@ def _keys(folder: Folder) -> Iterator[Check]:
         yield Check("trust", "failed", "{message}", {"message": error.message}, error.remedy)
     else:
         yield Check("trust", "ok", "the pinned ledger key is {vkey}", {"vkey": key.format()})
-    for name in ("kek.json", "slots"):
+    if folder.replica:
+        yield Check("replica", "ok", "a replica of another's ledger: read, never written")
+    for name in ("kek.json", "slots") if not folder.replica else ():
         if not (folder.keystore / name).is_file():
             yield Check(
                 "keystore",
@@ -99,8 +101,9 @@ def _database(folder: Folder) -> Iterator[Check]:
             yield _integrity(connection)
             yield from _head(folder, connection)
             yield from _come_back(folder, connection)
-            yield from _keystore_medium(connection)
-            yield from _vault(folder, connection)
+            if not folder.replica:  # where the originals lie is looked after where they lie
+                yield from _keystore_medium(connection)
+                yield from _vault(folder, connection)
     except (sa.exc.DatabaseError, MunimentError) as error:
         message = error.message if isinstance(error, MunimentError) else "ledger.db is damaged"
         yield Check("database", "failed", "{message}", {"message": message}, "muniment verify")

@@ -14,6 +14,11 @@ builds drafts under data keys of their own (`Ledger.build(fresh_keys=True)`): th
 sign learns nothing of what else the streams hold sealed.
 Recipients are named by the key ids of their seal keys.
 
+On a replica of another's ledger (`ledger.effects.replica`) nothing is recorded and nothing is
+sealed: what somebody there says becomes a draft, alone or with others, without sealed parts, which
+whoever keeps the ledger submits. A draft of one signer has no `until`: it is accepted for as long
+as its signer has signed nothing later.
+
 A signer opens, checks every field against the commitments and the root, and signs a parsed commit
 note, never loose text. A draft that the ledger has overtaken is refused by name and can be
 renewed: same events, new versions, a new note, no signatures.
@@ -31,20 +36,38 @@ import msgspec
 from msgspec import Struct
 
 from domain.actor import ActorState
+from domain.commit import judge_commit
+from domain.judging import Signer, Statement, World
 from domain.ledger import LedgerState
 from domain.values import Event, later
-from ledger.acting import Acting
+from ledger.acting import Acting, Author
 from ledger.application import Ledger
-from ledger.errors import ConflictError, NoteError, UsageError, VerificationError
+from ledger.errors import (
+    ConflictError,
+    NoteError,
+    RefusedError,
+    UsageError,
+    VerificationError,
+)
 from ledger.evidence import check_events, enrolled_keys, key_id_of, unb64url
+from ledger.facts import LedgerFacts
 from ledger.folder import read_limited, write_atomically
 from ledger.privatekey import PrivateKey, encrypt_to
 from ledger.recorder import Receipt, Submission
 from ledger.sealing import open_sealed
-from ledger.signing import Cosigner, commit_note, encode_all, new_salts, now, seal_fields
+from ledger.signing import (
+    Cosigner,
+    Proposal,
+    commit_note,
+    encode_all,
+    new_salts,
+    now,
+    seal_fields,
+)
 from ledger.tlog import ed25519
 from ledger.tlog.commit import CommitNote, SignedCommit, sign
 from ledger.tlog.note import SignatureLine
+from ledger.tree import StoredTree
 
 MAX_DRAFT_BYTES = 32 * 1024 * 1024
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,4}")
@@ -127,34 +150,80 @@ def write_draft(path: Path, draft: Draft) -> None:
 
 def make_draft(
     ledger: Ledger,
-    acting: Acting,
+    acting: Author,
     events: Sequence[Event],
     ciphertexts: Mapping[int, bytes],
     others: Iterable[tuple[str, str]],
     *,
     possession: Sequence[PrivateKey] = (),
 ) -> Draft:
-    """A draft of a joint commit, signed by its maker.
+    """A draft of a commit, signed by its maker (if the key is there) and by keys it enrols.
 
-    `others`: (actor id, capacity) of each further signer. Valid until the policy's `joint_days`
-    are over. Raises `UsageError` for a signer without an active act key.
+    `others`: (actor id, capacity) of each further signer; with any, it is valid until the policy's
+    `joint_days` are over. Raises `UsageError` for a signer without an active act key.
     """
     cosigners = [_cosigner(ledger, actor, capacity) for actor, capacity in others]
     until = later(now(), days=ledger.policy().limits.joint_days) if cosigners else None
     unsigned = ledger.note_over(
         acting, events, ciphertexts, possession=possession, cosigners=cosigners, until=until
     )
-    lines = [sign(unsigned.note, key) for key in (acting.key, *possession)]
+    own = [acting.key] if isinstance(acting, Acting) else []
+    lines = [sign(unsigned.note, key) for key in (*own, *possession)]
     return _assemble(ledger, unsigned.note, unsigned.states, ciphertexts, lines)
 
 
-def _cosigner(ledger: Ledger, actor: str, capacity: str) -> Cosigner:
+def refuse_early(ledger: Ledger, draft: Draft) -> None:
+    """Ask the rules of a draft that was just made, as if everybody named in it had signed it now.
+
+    What nobody could submit is not given to others to sign. On a replica it is judged by what the
+    replica has. The ledger asks again when the draft is submitted. Raises `RefusedError`.
+    """
+    note = draft.commit_note
+    events, _ = check_events(note, draft.states)
+    with ledger.engine.connect() as connection:
+        facts, head = LedgerFacts(connection), StoredTree(connection).head
+        signers = tuple(
+            Signer(s.name, s.key_id.hex(), s.capacity, facts.holder_of(s.name))
+            for s in note.signers
+        )
+        said = Statement(
+            note.commit_id, head.entries, max(now(), head.accepted), note.seen_size, note.until,
+            signers,
+        )  # fmt: skip
+        refusals = judge_commit(World(facts), facts.policy(), said, events)
+    if refusals:
+        raise RefusedError(str(refusals[0]), refusals=tuple(refusals))
+
+
+def author(ledger: Ledger, actor: str) -> Author:
+    """In whose name a draft is made that this actor signs elsewhere.
+
+    Raises `UsageError` for an actor without an active act key.
+    """
     state = ledger.state(actor)
     key = state.active_key("act") if isinstance(state, ActorState) else None
-    if key is None:
+    if key is None or not isinstance(state, ActorState):
         msg = "{actor} is no actor with an active key"
         raise UsageError(msg, "muniment actor list", actor=actor)
-    return Cosigner(key.key.name, bytes.fromhex(key.key.id), capacity)
+    return Author(actor, key.key.name, key.key.id, state)
+
+
+def _cosigner(ledger: Ledger, actor: str, capacity: str) -> Cosigner:
+    return author(ledger, actor).cosigner(capacity)
+
+
+def refuse_texts(proposals: Iterable[Proposal]) -> None:
+    """Refuse texts that are to be sealed: a replica has no keystore to seal them under.
+
+    Raises `UsageError` naming them.
+    """
+    named = sorted({path for proposal in proposals for path in proposal.sealed or ()})
+    if named:
+        raise UsageError(
+            "nothing can be sealed on a replica, it has no keystore: {texts}. Nothing was written",
+            "leave these texts out; whoever keeps the ledger can say them there",
+            texts=", ".join(named),
+        )
 
 
 def _assemble(
@@ -222,6 +291,13 @@ def open_draft(ledger: Ledger, draft: Draft, seal_key: PrivateKey | None) -> Ope
     if note.origin != ledger.origin:
         msg = "the draft is for another ledger"
         raise VerificationError(msg)
+    if ledger.folder.replica and note.seen_size > ledger.seen()[0]:
+        raise ConflictError(
+            "the draft was made when the ledger had {size} entries, and this replica has {here}",
+            "muniment replica take COPY DIR, with a newer copy",
+            size=note.seen_size,
+            here=ledger.seen()[0],
+        )
     if not ledger.has_seen(note.seen_size, note.seen_root):
         raise VerificationError("the draft speaks of a state that this ledger never had")
     events, _ = check_events(note, draft.states)

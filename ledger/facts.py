@@ -14,25 +14,37 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from domain.actor import ActorState
-from domain.engagement import EngagementState
-from domain.judging import (
+from domain.answers import (
     Accesses,
     Contents,
+    CopiesOut,
+    Handed,
     Keys,
+    Listed,
+    Needs,
+    Passed,
+    Protection,
     Shredded,
-    State,
-    Statement,
-    World,
-    affect,
-    evolve,
 )
+from domain.engagement import EngagementState
+from domain.judging import State, Statement, World, affect, evolve
 from domain.ledger import LedgerInitialized, LedgerState, PolicyAdopted
 from domain.party import PartyState
 from domain.policy import Policy, parse_policy
 from domain.values import Key
 from ledger.errors import RefusedError, VerificationError
 from ledger.evidence import data_key, decode_event
-from projections import access, custody, keycopies, people
+from projections import (
+    access,
+    backups,
+    clearance,
+    custody,
+    deals,
+    delivered,
+    keycopies,
+    outside,
+    people,
+)
 from projections.contents import contents
 from projections.view import execute, fetch, id_of, key_of, marked
 
@@ -190,6 +202,81 @@ class LedgerFacts:
     def accesses(self, engagement: str, first: str, last: str) -> Accesses:
         """What the register of accesses says; see `domain.judging.Source`."""
         return access.between(self._connection, engagement, first, last)
+
+    def copies_out(self, engagement: str, party: str) -> CopiesOut:
+        """What may lie with a party of a deal; see `domain.judging.Source`."""
+        delivered_at = outside.last_delivery(self._connection, engagement, party)
+        going_back = frozenset(
+            mode for mode, asked in self.policy().transfer.items() if asked.returns
+        )
+        return CopiesOut(
+            outside.last_access(self._connection, engagement, party),
+            "" if delivered_at is None else self.accepted_at(delivered_at),
+            frozenset(
+                holding
+                for holding, record in outside.came_to(
+                    self._connection, engagement, party, going_back
+                )
+                if record is None or not self._is_of(record, party, going_back)
+            ),
+        )
+
+    def _is_of(self, record: str, party: str, besides: frozenset[str]) -> bool:
+        """Whether a record has passed to a party, not only to come back."""
+        passed = self.passed(record, besides)
+        return passed is not None and passed.to_party == party
+
+    def lacking(self, records: Sequence[str], needs: Needs) -> dict[str, frozenset[str]]:
+        """Which records may not go, and why; see `domain.judging.Source`."""
+        return clearance.lacking(self._connection, records, needs)
+
+    def lacking_in(self, holding: str, needs: Needs) -> dict[str, int]:
+        """How many records in a copy may not; see `domain.judging.Source`."""
+        return clearance.lacking_in(self._connection, holding, needs)
+
+    def elsewhere(self, records: Sequence[str], party: str) -> frozenset[str]:
+        """Which records were not collected in a copy of a party's, as `Source` says."""
+        return clearance.elsewhere(self._connection, records, party)
+
+    def undeclared(self, subjects: Sequence[str], party: str) -> frozenset[str]:
+        """Whom nobody of a party has found; see `domain.judging.Source`."""
+        return clearance.undeclared(self._connection, subjects, party)
+
+    def handovers_of(self, engagement: str) -> tuple[Handed, ...]:
+        """What is handed over under a deal; see `domain.judging.Source`."""
+        return tuple(
+            Handed(handover, "" if confirmed is None else self.accepted_at(confirmed))
+            for handover, confirmed in deals.handed(self._connection, engagement)
+        )
+
+    def protection(self, party: str) -> Protection:
+        """How a party's copies are backed up; see `domain.judging.Source`."""
+        made, *others = backups.protected(self._connection, party)
+        backup = "" if made is None else self.accepted_at(made)
+        return Protection(backup, *(other or "" for other in others))
+
+    def keyholders(self, party: str) -> frozenset[str]:
+        """Who keeps keys and copies of a party's; see `domain.judging.Source`."""
+        return people.keyholders(self._connection, party)
+
+    def listed(
+        self, items: Sequence[str], party: str, since: int, besides: frozenset[str] = frozenset()
+    ) -> Listed:
+        """What stands about the items of a list; see `domain.judging.Source`."""
+        return delivered.listed(self._connection, items, party, since, besides)
+
+    def passed(self, record: str, besides: frozenset[str] = frozenset()) -> Passed | None:
+        """Which handover handed a record over; see `domain.judging.Source`."""
+        found = delivered.passed(self._connection, record, besides)
+        return found and Passed(*found[:4], self.accepted_at(found[4]))
+
+    def lying_in(self, copies: Sequence[str], records: Sequence[str]) -> frozenset[str]:
+        """Which records lie in copies; see `domain.judging.Source`."""
+        return delivered.lying_in(self._connection, copies, records)
+
+    def residual(self, handover: str, party: str) -> frozenset[str]:
+        """What a party still keeps of it; see `domain.judging.Source`."""
+        return delivered.residual(self._connection, handover, party)
 
     def shredded(self, keys: frozenset[str]) -> dict[str, Shredded]:
         """Which keys were shredded, by what; see `domain.judging.Source`."""

@@ -7,7 +7,9 @@
     identity/       key files: `<holder>.<purpose>.<key id>.key`
     trust/          ledger.vkey (the pinned ledger key), pin (the last state seen here), restored
                     (put together from a copy; goes when what was missing is back), continued (the
-                    new origin under which a ledger that lost entries goes on elsewhere)
+                    new origin under which a ledger that lost entries goes on elsewhere), replica
+                    (the signed note of the copy of another's ledger that lies here, read-only),
+                    replicas/ (where replicas of other ledgers lie: `ledger.effects.replica`)
     ledger.lock     held by the one process that writes
 
 A second pin lies outside the folder, in the user's state folder under the hash of entry 0, so
@@ -29,7 +31,7 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from ledger.errors import NoLedgerError, NoteError, VerificationError
+from ledger.errors import NoLedgerError, NoteError, UsageError, VerificationError
 from ledger.schema import EARLIER, FORMAT
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import VerifierKey
@@ -96,11 +98,12 @@ class Folder:
             raise NoLedgerError(msg, "install the Muniment version that wrote it", known=FORMAT)
         return settings
 
-    def write_settings(self, origin: str) -> None:
-        """Write muniment.toml: from now on this is a ledger."""
+    def write_settings(self, origin: str, *, replica: bool = False) -> None:
+        """Write muniment.toml: from now on this is a ledger, or a replica of another's."""
+        made, held = ("replica take", "replica = true\n") if replica else ("init", "")
         text = (
-            "# Muniment: an audit and custody ledger. Made by `muniment init`.\n"
-            f'format = "{FORMAT}"\norigin = "{origin}"\n\n'
+            f"# Muniment: an audit and custody ledger. Made by `muniment {made}`.\n"
+            f'format = "{FORMAT}"\norigin = "{origin}"\n{held}\n'
             '# Keys that lie elsewhere, by key id: "77c1a2e5" = "file:/media/token/my.key"\n'
             "[keys]\n"
         )
@@ -112,6 +115,11 @@ class Folder:
         if isinstance(keys, dict) and isinstance(uri := keys.get(key_id), str):
             return uri
         return f"file:{key_file_name(holder, purpose, key_id)}"
+
+    def holders(self) -> list[str]:
+        """The actors whose key files are in `identity/`, in order."""
+        names = (path.name.partition(".")[0] for path in self.identity.glob("actor-*.key"))
+        return sorted(set(names))
 
     def pinned_key(self) -> VerifierKey:
         """The ledger key that this folder trusts.
@@ -145,6 +153,33 @@ class Folder:
                     place="trust/pin" if path.parent == self.trust else f"pins/{path.name}",
                 ) from error
         return pins
+
+    @property
+    def taken(self) -> Path:
+        """There in a replica: the signed note of the copy that was taken last."""
+        return self.trust / "replica"
+
+    @property
+    def replica(self) -> bool:
+        """Whether another's ledger lies here, to be read and never written.
+
+        muniment.toml says so, and so does the note beside the pinned key: a changed muniment.toml
+        alone makes no replica writable.
+        """
+        return self.taken.exists() or self.settings().get("replica") is True
+
+    def admit(self, *, writing: bool) -> None:
+        """Refuse a format that is not known (as `settings`), and to write a replica.
+
+        Raises `UsageError`.
+        """
+        self.settings()
+        if writing and self.replica:
+            raise UsageError(
+                "this is a replica of another's ledger: it is read, and never written. Nothing "
+                "was recorded",
+                "make a draft with --draft FILE, and give it to whoever keeps the ledger",
+            )
 
     @property
     def restored(self) -> Path:

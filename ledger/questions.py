@@ -15,14 +15,17 @@ from uuid import UUID
 import sqlalchemy as sa
 from msgspec import UNSET, structs, to_builtins
 
-from domain.access import RecordAccessed, against_access
+from domain.access import GrantState, RecordAccessed, against_access
 from domain.actor import ActorState
+from domain.clearing import NOT_PERSONAL, against_items
 from domain.codes import ENUMERATIONS, covers
 from domain.copies import contents_of, copies_of_record, over
 from domain.copies import holdings as copies_of
 from domain.destruction import DestructionProposed
-from domain.guards import against_transfer, own_copies
-from domain.handover import HandoverListFrozen
+from domain.engagement import EngagementState
+from domain.gates import against_release
+from domain.guards import against_transfer, examples_of, own_copies
+from domain.handover import HandoverCancelled, HandoverListFrozen
 from domain.judging import Case, Refusal, World, rules_for
 from domain.listing import list_root
 from domain.record import (
@@ -70,6 +73,11 @@ class Asking:
         self._actor = actor
         self._engagement = engagement
 
+    @property
+    def connection(self) -> sa.Connection:
+        """What is asked by: whoever asks more of the same state needs no other."""
+        return self._connection
+
     def record(self, record: str) -> RecordState:
         """The state of a record that exists."""
         state = self.case.world.state(record, RecordState)
@@ -88,6 +96,28 @@ class Asking:
         event = self._event(HandoverListFrozen, stream, list_version=1, **listed)
         found = [*own_copies(self.case, event, items), *against_transfer(self.case, items)]
         return [refusal for refusal in found if refusal.blocking != (stream,)]
+
+    def against_deal(self, items: Sequence[str], engagement: str) -> list[Refusal]:
+        """What a deal waits for before copies go to its buyer: its people, and its gates.
+
+        Whose keys were agreed on is not asked: that is about who signs.
+        """
+        found = list(against_items(self.case, engagement, items))
+        deal = self.case.world.state(engagement, EngagementState)
+        if deal is None or deal.kind != "deal":
+            return found
+        records = [
+            record
+            for copy in copies_of(self.case, items)
+            for record in examples_of(self.case, contents_of(self.case, copy))
+        ]
+        every, personal = (
+            {category for one in some for category in one.categories or (one.category,)}
+            for some in (records, [r for r in records if r.sensitivity not in NOT_PERSONAL])
+        )
+        event = self._event(HandoverCancelled, new_ids("handover")[0], engagement=engagement)
+        sides = deal.seller, deal.buyer
+        return [*found, *against_release(self.case, event, *sides, every, personal)]
 
     def against_destruction(self, items: Sequence[str], ground: str) -> list[Refusal]:
         """What stands in the way of proposing the destruction of copies."""
@@ -117,10 +147,16 @@ class Asking:
             list(against_access(self.case, self._event(
                 RecordAccessed, record, version=state.version + 1, holding=self._at_hand(state),
                 mode=mode, purpose=purpose, grant=grant, outcome="allowed",
+                engagement=self._given_under(grant),
             )))
             for grant in given
         ]  # fmt: skip
         return min(answers, key=len)
+
+    def _given_under(self, grant: Any) -> str:  # noqa: ANN401  an id or nothing
+        """The engagement in which a grant is used: that under which it was given."""
+        given = None if grant is UNSET else self.case.world.state(grant, GrantState)
+        return self._engagement if given is None else given.engagement
 
     def _at_hand(self, state: RecordState) -> str:
         """The copy with the present content if it is there and one's own, else another such."""
@@ -158,7 +194,7 @@ class Asking:
     def _event(self, kind: type[Event], stream: str, *, version: int = 1, **fields: Any) -> Any:  # noqa: ANN401
         return kind(
             stream=stream, version=version, at=self.case.statement.accepted, by=self._actor,
-            role="custodian", engagement=self._engagement, salt=_NO_SALT, **fields,
+            role="custodian", salt=_NO_SALT, **{"engagement": self._engagement, **fields},
         )  # fmt: skip
 
     def _judged(self, events: Sequence[Event]) -> list[Refusal]:

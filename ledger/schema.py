@@ -233,6 +233,7 @@ def engine_for(database: Path, *, read_only: bool = False) -> Engine:
         creator=lambda: _connect(f"file:{path}?mode={mode}"),
         poolclass=sa.pool.QueuePool,
         pool_size=4,
+        pool_use_lifo=True,  # the one used last has the pages in its cache; the others stay small
         max_overflow=16,
         isolation_level="AUTOCOMMIT",
     )

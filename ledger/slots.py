@@ -83,6 +83,7 @@ class Slots:
         self._seen_bytes = -1  # the file's length when `_count` and `_last` were established
         self._count = 0
         self._last = bytes(ID_BYTES)
+        self._found = -1  # the slot that was looked up last
 
     @classmethod
     def at(cls, folder: Path, *, reading: bool = False) -> Slots:
@@ -260,6 +261,10 @@ class Slots:
         """Binary search in the file. Raises KeyAccessError when a damaged id misled it."""
         low, high = 0, self._refresh()
         descriptor, count = self._descriptor, high
+        following = self._found + 1  # keys are often asked for in the order in which they were made
+        if following < count and _read(descriptor, ID_BYTES, offset(following)) == raw:
+            self._found = following
+            return following
         while high - low > _NEAR:
             middle = (low + high) // 2
             if _read(descriptor, ID_BYTES, HEADER_BYTES + middle * SLOT_BYTES) <= raw:
@@ -271,7 +276,8 @@ class Slots:
         while at >= 0 and at % SLOT_BYTES:  # the same bytes inside a slot are not its id
             at = near.find(raw, at + 1)
         if at >= 0:
-            return low + at // SLOT_BYTES
+            self._found = low + at // SLOT_BYTES
+            return self._found
         # A damaged id that misled the search is an edge of the last stretch.
         ids = self._ids(max(0, low - 1), min(count, high + 2))
         if not all(map(lt, ids, ids[1:])):

@@ -4,7 +4,7 @@
 empties the tables of `METADATA` and projects all events again.
 
 >>> [view.name for view in VIEWS][:4]
-['handovers', 'custody', 'anonymity', 'inventory']
+['handovers', 'arrivals', 'custody', 'anonymity']
 >>> {table.name for view in VIEWS for table in view.tables} == set(METADATA.tables)
 True
 """
@@ -18,11 +18,14 @@ import sqlalchemy as sa
 
 from domain.values import Event
 from projections.access import Access
+from projections.agreements import Agreements
 from projections.anonymity import Anonymity
+from projections.arrivals import Arrivals
 from projections.backups import Backups
 from projections.certificates import Certificates
 from projections.columns import METADATA
 from projections.custody import TURNS, Custody
+from projections.deals import Deals
 from projections.documents import Documents
 from projections.handovers import Handovers
 from projections.holds import Holds
@@ -30,16 +33,21 @@ from projections.inventory import Inventory
 from projections.keycopies import KeyCopies
 from projections.media import Media
 from projections.mentions import Mentions
+from projections.outside import Outside
 from projections.people import People
+from projections.persons import Persons
 from projections.rights import Rights
 from projections.view import Recorded, View
 
 __all__ = ["METADATA", "VIEWS", "Recorded", "View", "project"]
 
 VIEWS: Final[tuple[View, ...]] = (
-    Handovers(), Custody(), Anonymity(), Inventory(), People(), Mentions(), Access(), Holds(),
+    Handovers(), Arrivals(), Custody(), Anonymity(), Inventory(), People(), Mentions(), Access(),
+    Holds(),
     Backups(), Certificates(), KeyCopies(), Media(),
-    Documents(), Rights(),
+    Documents(), Rights(), Persons(),
+    Deals(), Agreements(),
+    Outside(),
 )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from domain.access import (
     AccessRevoked,
     RecordAccessed,
 )
-from domain.judging import Accesses
+from domain.answers import Accesses
 from domain.values import Event
 from projections.columns import METADATA, key, number, step, text
 from projections.past import AS_OF, both
@@ -32,6 +32,7 @@ grants = sa.Table(
     key("grant", "grant", primary_key=True),
     key("actor", "actor", index=True),
     key("giver", "actor"),
+    key("engagement", "engagement"),
     number("records"),
     text("categories"),
     text("modes"),
@@ -79,7 +80,7 @@ reviews = sa.Table(
     METADATA,
     number("position", primary_key=True),
     number("entry"),
-    key("engagement", "engagement"),
+    key("engagement", "engagement", index=True),
     key("reviewer", "actor"),
     text("period_from"),
     text("period_to"),
@@ -87,7 +88,9 @@ reviews = sa.Table(
     number("denied"),
     number("break_glass"),
     number("anomalies"),
+    text("report", nullable=True),
 )
+"""One row a review. `report`: SHA-256 of the report that was gone through."""
 
 sa.Index("accesses_of_record", accesses.c.record, accesses.c.position)
 sa.Index("accesses_of_actor", accesses.c.actor, accesses.c.position)
@@ -99,8 +102,8 @@ sa.Index("accesses_by_time", accesses.c.engagement, accesses.c.accepted, accesse
          accesses.c.actor)  # fmt: skip
 
 _GRANT = Prepared(
-    ("grant", "actor", "giver", "records", "categories", "modes", "purposes", "begins", "ends",
-     "granted_entry"),
+    ("grant", "actor", "giver", "engagement", "records", "categories", "modes", "purposes",
+     "begins", "ends", "granted_entry"),
     lambda insert: insert(grants).on_conflict_do_nothing(),
 )  # fmt: skip
 _NAMED = Prepared(
@@ -148,7 +151,7 @@ class Access:
 def _granted(connection: sa.Connection, entry: int, event: AccessGranted) -> None:
     grant = key_of(event.stream)
     _GRANT.run(connection, [(
-        grant, key_of(event.actor), key_of(event.by), len(event.records),
+        grant, *map(key_of, (event.actor, event.by, event.engagement)), len(event.records),
         " ".join(event.categories), " ".join(event.modes), " ".join(event.purposes),
         event.begins, event.ends, entry,
     )])  # fmt: skip
@@ -172,7 +175,7 @@ def _reviewed(recorded: Recorded, event: AccessReviewed) -> tuple[Any, ...]:
     return (
         recorded.position, recorded.entry, key_of(event.stream), key_of(event.by),
         event.period_from, event.period_to, event.allowed, event.denied, event.break_glass,
-        event.anomalies,
+        event.anomalies, stored(event.report),
     )  # fmt: skip
 
 
@@ -220,13 +223,14 @@ def _covering(categories: Sequence[str]) -> list[sa.ColumnElement[bool]]:
 class Grant(Struct, frozen=True, kw_only=True):
     """A grant: who may access what, how and for which purposes, from when to when.
 
-    `records`: how many it names (`named`); `begins`, `ends`: claimed times; `revoked_entry`: None
-    while it was not revoked.
+    `engagement`: under which it was given; `records`: how many it names (`named`); `begins`,
+    `ends`: claimed times; `revoked_entry`: None while it was not revoked.
     """
 
     grant: str
     actor: str
     giver: str
+    engagement: str
     records: int
     categories: tuple[str, ...]
     modes: tuple[str, ...]
@@ -260,7 +264,10 @@ class Accessed(Struct, frozen=True, kw_only=True):
 
 
 class Review(Struct, frozen=True, kw_only=True):
-    """A review of the register over a span of accepted time, and what it counted."""
+    """A review of the register over a span of accepted time, and what it counted.
+
+    `report`: SHA-256 of the report that was gone through, None if there was none.
+    """
 
     position: int
     entry: int
@@ -272,6 +279,7 @@ class Review(Struct, frozen=True, kw_only=True):
     denied: int
     break_glass: int
     anomalies: int
+    report: str | None
 
 
 def granted(
@@ -361,6 +369,12 @@ def reviewed(
     if entry is not None:
         query = query.where(reviews.c.entry <= entry)
     return [Review(**readable(reviews, row)) for row in connection.execute(query)]
+
+
+def reviewed_until(connection: sa.Connection, engagement: str) -> str | None:
+    """The end of what was reviewed of an engagement, None if nothing was."""
+    query = sa.select(sa.func.max(reviews.c.period_to))
+    return connection.execute(query.where(reviews.c.engagement == key_of(engagement))).scalar()
 
 
 def _grants(then: bool) -> sa.Select[Any]:  # noqa: FBT001  the key of its twins

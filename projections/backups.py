@@ -275,7 +275,34 @@ def restored_among(connection: sa.Connection, copies: Sequence[str]) -> set[str]
 
 def newest(connection: sa.Connection, party: str) -> str | None:
     """The newest backup of a party of which something is left, or None."""
-    left = (
+    query = sa.select(backups.c.backup).where(_left(party))
+    query = query.order_by(backups.c.backup.desc()).limit(1)
+    found = connection.execute(query).scalar()
+    return None if found is None else id_of("backup", found)
+
+
+def protected(
+    connection: sa.Connection, party: str
+) -> tuple[int | None, str | None, str | None, str | None]:
+    """How a party's copies are protected by backups of which something is left.
+
+    The entry that made the newest, and the accepted times of the last off-site storage, the last
+    verification and the last drill that passed; None where there is none.
+    """
+    c = backups.c
+    query = sa.select(
+        sa.func.max(c.created_entry),
+        sa.func.max(c.offsite_at),
+        sa.func.max(sa.case((c.result == "pass", c.verified_at))),
+        sa.func.max(sa.case((c.drill_result == "pass", c.drilled_at))),
+    )
+    made, offsite, verified, drill = connection.execute(query.where(_left(party))).one()
+    return made, offsite, verified, drill
+
+
+def _left(party: str) -> sa.ColumnElement[bool]:
+    """Whether a backup has a copy, still there, that a party keeps."""
+    return (
         sa.select(holdings.c.holding)
         .join(backup_copies, backup_copies.c.holding == holdings.c.holding)
         .where(backup_copies.c.backup == backups.c.backup)
@@ -283,9 +310,6 @@ def newest(connection: sa.Connection, party: str) -> str | None:
         .correlate(backups)
         .exists()
     )
-    query = sa.select(backups.c.backup).where(left).order_by(backups.c.backup.desc()).limit(1)
-    found = connection.execute(query).scalar()
-    return None if found is None else id_of("backup", found)
 
 
 def _read(connection: sa.Connection, query: sa.Select[Any], entry: int | None) -> list[Backup]:

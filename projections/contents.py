@@ -1,6 +1,6 @@
 """What lies in a copy: the summary that rules ask for before a copy is handed over or destroyed.
 
-A table may hold a million records; the rules look at one of each kind (`domain.judging.Contents`).
+A table may hold a million records; the rules look at one of each kind (`domain.answers.Contents`).
 Two records are of one kind if `inventory` says the same about everything that a rule asks for.
 """
 
@@ -10,7 +10,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from domain.judging import Contents
+from domain.access import GIVING
+from domain.answers import Contents
 from projections.access import accesses
 from projections.custody import RECORDS_IN, home_of
 from projections.holds import held
@@ -18,11 +19,12 @@ from projections.tables import inventory
 from projections.view import id_of, key_of
 
 _HERE = RECORDS_IN.subquery("here")
-_KIND = (
+KIND: Final = (
     inventory.c.category, inventory.c.notice, inventory.c.engagement, inventory.c.restricted,
     inventory.c.purpose_ended.is_not(None), inventory.c.withdrawn, inventory.c.kind,
     inventory.c.triggers,
 )  # fmt: skip
+"""What says of which kind a record is."""
 _KINDS = (
     sa.select(
         sa.func.min(inventory.c.record),
@@ -32,7 +34,7 @@ _KINDS = (
         inventory.c.engagement,
     )
     .join(_HERE, _HERE.c.record == inventory.c.record)
-    .group_by(*_KIND)
+    .group_by(*KIND)
 )
 _HOLDS = (
     sa.select(held.c.hold)
@@ -41,8 +43,6 @@ _HOLDS = (
     .distinct()
 )
 
-GIVING: Final = ("copy", "download", "export", "print")
-"""The modes of access after which a content, or an opening of it, is in somebody's hands."""
 _GIVEN = (
     sa.select(accesses.c.position)
     .join(_HERE, _HERE.c.record == accesses.c.record)

@@ -27,7 +27,8 @@ from domain.record import RecordCorrected
 from domain.values import Event
 from projections.access import used_for
 from projections.anonymity import twins_of
-from projections.handovers import items_of
+from projections.arrivals import copies_rejected
+from projections.handovers import copies_listed
 from projections.holds import held
 from projections.mentions import mentioning
 from projections.past import AS_OF, Change, Highest, both, standing
@@ -132,12 +133,14 @@ def _change(connection: sa.Connection, recorded: Recorded) -> None:
         _MOVES[tuple(new)].run(connection, entry, [row])
         return
     if isinstance(event, HandoverReleased | HandoverReceived | HandoverCancelled):
-        keys = items_of(connection, event.stream)
+        keys = copies_listed(connection, event.stream)
     elif isinstance(event, HandoverConfirmed):
-        keys = list(map(key_of, event.items))
+        keys = list(map(key_of, event.mentions))
         custodian = key_of(event.to_party)
         rows = [(key, position, custodian) for key in keys]
         _MOVES["custodian",].run(connection, entry, rows)
+        if event.rejected:  # they stay whose they were, as after a cancellation
+            keys += copies_rejected(connection, event.stream)
     else:
         keys = turned_copies(event)
     _BECOMING[type(event)].run(connection, entry, [(key, position) for key in keys])
@@ -168,7 +171,7 @@ def _created(position: int, entry: int, event: HoldingCreated) -> tuple[Any, ...
 _HOLDINGS = {then: standing(holdings, then=then) for then in (False, True)}
 
 
-def _concerns(
+def concerns(
     record: sa.ColumnElement[bytes],
     collected_in: sa.ColumnElement[bytes] | sa.ScalarSelect[bytes],
     *,
@@ -196,7 +199,7 @@ def nothing_left(
 
     As `domain.copies.over`: gone is what was destroyed or returned; what is lost may be found.
     """
-    copies = sa.select(holdings.c.holding).where(_concerns(record, collected_in, then=False))
+    copies = sa.select(holdings.c.holding).where(concerns(record, collected_in, then=False))
     is_gone, is_destroyed = (
         sa.or_(*(holdings.c.condition == sa.literal_column(f"'{code}'") for code in codes))
         for codes in (("destroyed", "returned"), ("destroyed",))
@@ -216,7 +219,7 @@ def copies_there(
     return (
         sa.select(sa.func.count())
         .select_from(kept.source)
-        .where(_concerns(record, collected_in, then=then), kept.stood)
+        .where(concerns(record, collected_in, then=then), kept.stood)
         .where(kept.columns["condition"].in_(THERE))
         .correlate_except(holdings, holdings_past)
         .scalar_subquery()
@@ -391,7 +394,7 @@ def _copies(then: bool) -> sa.Select[Any]:  # noqa: FBT001  the key of its twins
         .where(inventory.c.record == key, record.stood)
         .scalar_subquery()
     )
-    concerning = _HOLDINGS[then].rows.where(_concerns(key, home, then=then))
+    concerning = _HOLDINGS[then].rows.where(concerns(key, home, then=then))
     return concerning.order_by(holdings.c.created_position)
 
 

@@ -1,4 +1,7 @@
-"""The register of handovers: between whom, how far each has come, what is on its list."""
+"""The register of handovers: between whom, how far each has come, what is on its list.
+
+What became of the items after their arrival is in `projections.arrivals`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from domain.handover import (
+    MARKETING,
     HandoverCancelled,
     HandoverConfirmed,
     HandoverListFrozen,
@@ -16,15 +20,18 @@ from domain.handover import (
     HandoverReceived,
     HandoverReleased,
 )
+from domain.inspection import HandoverDeemedAccepted
+from domain.residual import HandoverResidualDeclared
 from domain.values import Event
-from projections.columns import METADATA, key, number, step, text
-from projections.past import AS_OF, Change, both, past_of, standing
-from projections.view import Prepared, Recorded, id_of, key_of, readable
+from projections.columns import METADATA, flag, key, number, step, text
+from projections.past import Change, both, past_of, standing
+from projections.view import Prepared, Recorded, key_of, readable, stored
 
 handovers = sa.Table(
     "handovers",
     METADATA,
     key("handover", "handover", primary_key=True),
+    key("engagement", "engagement", index=True),
     text("mode"),
     key("from_party", "party"),
     key("to_party", "party"),
@@ -32,25 +39,40 @@ handovers = sa.Table(
     key("buyer_handler", "actor"),
     text("first_day"),
     text("last_day"),
+    number("inspection_days", nullable=True),
     number("list_version", server_default=sa.text("0")),
     number("count", server_default=sa.text("0")),
+    number("records", server_default=sa.text("0")),
     text("root", nullable=True),
+    text("lines", nullable=True),
+    flag("marketing"),
+    text("package", nullable=True),
+    text("received_at", nullable=True),
+    number("read", nullable=True),
+    number("matched", nullable=True),
+    text("seal", nullable=True),
     number("confirmed", server_default=sa.text("0")),
+    number("rejected", server_default=sa.text("0")),
     number("planned_entry"),
     step("list_frozen_entry"),
     step("released_entry"),
     step("received_entry"),
+    step("deemed_accepted_entry"),
     step("confirmed_entry"),
+    step("residual_declared_entry"),
     step("cancelled_entry"),
     number("changed_entry"),
 )
-"""One row a handover; the steps say at which entry each was last taken. `confirmed`: how many items
-are; the handover is when all are."""
+"""One row a handover; the steps say at which entry each was last taken. `records`: how many items
+of the list are records; `confirmed`, `rejected`: how many have passed, and how many a confirmation
+left out; it is confirmed when they are all."""
 
 handovers_past = past_of(
     handovers,
-    "list_version", "count", "root", "confirmed", "list_frozen_entry", "released_entry",
-    "received_entry", "confirmed_entry", "cancelled_entry",
+    "list_version", "count", "records", "root", "lines", "marketing", "package", "received_at",
+    "read", "matched", "seal", "confirmed", "rejected", "list_frozen_entry", "released_entry",
+    "received_entry", "deemed_accepted_entry", "confirmed_entry", "residual_declared_entry",
+    "cancelled_entry",
 )  # fmt: skip
 
 handover_items = sa.Table(
@@ -58,67 +80,91 @@ handover_items = sa.Table(
     METADATA,
     key("handover", "handover", primary_key=True),
     number("list_version", primary_key=True),
-    key("holding", "holding", primary_key=True),
+    sa.Column("item", sa.LargeBinary(16), primary_key=True),
+    flag("record"),
     number("place"),
     number("listed_entry"),
-    step("confirmed_entry"),
     sqlite_with_rowid=False,
 )
-"""What each version of a list names; `place`: position of the event that listed it."""
+"""What each version of a list names; `record`: whether it is a record, else it is a copy; `place`:
+its order, by the position of the event that listed it and its place in that."""
+
+sa.Index(
+    "handover_items_in_order",
+    handover_items.c.handover, handover_items.c.list_version, handover_items.c.place,
+)  # fmt: skip
+sa.Index("handover_items_listed", handover_items.c.item)
+
+handover_excluded = sa.Table(
+    "handover_excluded",
+    METADATA,
+    key("handover", "handover", primary_key=True),
+    number("list_version", primary_key=True),
+    text("reason", primary_key=True),
+    number("records"),
+    number("subjects"),
+    number("entry"),
+    sqlite_with_rowid=False,
+)
+"""What each version of a list leaves out, counted by reason."""
 
 _PLAN = Prepared(
-    ("handover", "mode", "from_party", "to_party", "seller_handler", "buyer_handler", "first_day",
-     "last_day", "planned_entry", "changed_entry"),
+    ("handover", "engagement", "from_party", "to_party", "seller_handler", "buyer_handler", "mode",
+     "first_day", "last_day", "inspection_days", "planned_entry", "changed_entry"),
     lambda insert: insert(handovers).on_conflict_do_nothing(),
 )  # fmt: skip
-_LIST = Change(handovers, "list_version", "count", "root", "list_frozen_entry")
+_LIST = Change(
+    handovers, "list_version", "count", "root", "lines", "marketing", "list_frozen_entry"
+)
 _ITEM = Prepared(
-    ("handover", "list_version", "holding", "place", "listed_entry"),
+    ("handover", "list_version", "item", "record", "place", "listed_entry"),
     lambda insert: insert(handover_items).on_conflict_do_nothing(),
 )
+_EXCLUDED = Prepared(
+    ("handover", "list_version", "reason", "records", "subjects", "entry"),
+    lambda insert: insert(handover_excluded).on_conflict_do_nothing(),
+)
+_RELEASE = Change(handovers, "released_entry", "package")
+_RECEIVE = Change(
+    handovers, "received_entry", "received_at", "read", "matched", "seal"
+)  # fmt: skip
 _TAKE: Final[Mapping[type[Event], Change]] = {
-    HandoverReleased: Change(handovers, "released_entry"),
-    HandoverReceived: Change(handovers, "received_entry"),
+    HandoverDeemedAccepted: Change(handovers, "deemed_accepted_entry"),
+    HandoverResidualDeclared: Change(handovers, "residual_declared_entry"),
     HandoverCancelled: Change(handovers, "cancelled_entry"),
 }
-_VERSION = (
-    sa.select(handovers.c.list_version)
-    .where(handovers.c.handover == handover_items.c.handover)
-    .scalar_subquery()
-)
-_CONFIRM_ITEM = Prepared(
-    ("key", "item", "entry"),
-    lambda _: (
-        sa.update(handover_items)
-        .where(
-            handover_items.c.handover == sa.bindparam("key"),
-            handover_items.c.holding == sa.bindparam("item"),
-            handover_items.c.list_version == _VERSION,
-        )
-        .values(confirmed_entry=sa.bindparam("entry"))
-    ),
-)
-_CONFIRMED = (
-    sa.select(sa.func.count())
-    .where(
-        handover_items.c.handover == handovers.c.handover,
-        handover_items.c.list_version == handovers.c.list_version,
-        handover_items.c.confirmed_entry.is_not(None),
+
+
+def _adding(column: str) -> Prepared:
+    """A statement that adds to a counter whose past was kept by the change before it."""
+    counter = handovers.columns[column]
+    of = handovers.c.handover == sa.bindparam("key")
+    more = counter + sa.bindparam("more", type_=sa.BigInteger)
+    return Prepared(
+        ("more", "key"), lambda _: sa.update(handovers).where(of).values({counter: more})
     )
-    .correlate(handovers)
-    .scalar_subquery()
-)
-_CONFIRM = Change(handovers, confirmed=_CONFIRMED)
-_WHOLE = Change(handovers, "confirmed_entry", where=[handovers.c.confirmed >= handovers.c["count"]])
+
+
+_MORE_RECORDS = _adding("records")
+_MORE_CONFIRMED = _adding("confirmed")
+_NO_RECORDS = Change(handovers, "records")
+_CONFIRM = Change(handovers, "rejected")
+_WHOLE = Change(
+    handovers, "confirmed_entry",
+    where=[handovers.c.confirmed + handovers.c.rejected >= handovers.c["count"]],
+)  # fmt: skip
+_ORDER: Final = 256
+"""More than one event lists."""
 
 
 class Handovers:
     """The view behind `muniment handover list` and `show`."""
 
     name: str = "handovers"
-    tables: tuple[sa.Table, ...] = (handovers, handovers_past, handover_items)
+    tables: tuple[sa.Table, ...] = (handovers, handovers_past, handover_items, handover_excluded)
     kinds: frozenset[type[Event]] = frozenset({
-        HandoverPlanned, HandoverListFrozen, HandoverConfirmed, *_TAKE
+        HandoverPlanned, HandoverListFrozen, HandoverReleased, HandoverReceived, HandoverConfirmed,
+        *_TAKE,
     })  # fmt: skip
 
     def apply(self, connection: sa.Connection, batch: Sequence[Recorded]) -> None:
@@ -129,58 +175,94 @@ class Handovers:
 
 
 def _step(connection: sa.Connection, recorded: Recorded) -> None:
-    position, entry, _, event = recorded
+    _, entry, _, event = recorded
     handover = key_of(event.stream)
     if isinstance(event, HandoverPlanned):
         _PLAN.run(connection, [_planned(event, entry)])
     elif isinstance(event, HandoverListFrozen):
-        version = event.list_version
-        _LIST.run(connection, entry, [(handover, version, event.count, event.root, entry)])
-        items = [(handover, version, key_of(item), position, entry) for item in event.items]
-        _ITEM.run(connection, items)
+        _list(connection, recorded, event)
+    elif isinstance(event, HandoverReleased):
+        _RELEASE.run(connection, entry, [(handover, entry, stored(event.package))])
+    elif isinstance(event, HandoverReceived):
+        told = (event.received_at, event.read, event.matched, stored(event.seal))
+        _RECEIVE.run(connection, entry, [(handover, entry, *told)])
     elif isinstance(event, HandoverConfirmed):
-        _CONFIRM_ITEM.run(connection, [(handover, key_of(item), entry) for item in event.items])
-        _CONFIRM.run(connection, entry, [(handover,)])
+        _CONFIRM.run(connection, entry, [(handover, event.rejected)])
+        _MORE_CONFIRMED.run(connection, [(len(event.items), handover)])
         _WHOLE.run(connection, entry, [(handover, entry)])
     else:
         _TAKE[type(event)].run(connection, entry, [(handover, entry)])
 
 
 def _planned(event: HandoverPlanned, entry: int) -> tuple[Any, ...]:
-    keys = (event.stream, event.from_party, event.to_party, event.seller_handler,
+    keys = (event.stream, event.engagement, event.from_party, event.to_party, event.seller_handler,
             event.buyer_handler)  # fmt: skip
-    handover, *parties = map(key_of, keys)
-    return (handover, event.mode, *parties, event.first_day, event.last_day, entry, entry)
+    days = (event.first_day, event.last_day, stored(event.inspection_days))
+    return (*map(key_of, keys), event.mode, *days, entry, entry)
 
 
-_LISTED_NOW = sa.and_(
-    handovers.c.handover == handover_items.c.handover,
-    handovers.c.list_version == handover_items.c.list_version,
-)
-_ITEMS_OF = Prepared(
-    ("key",),
-    lambda _: (
-        sa.select(handover_items.c.holding)
-        .join(handovers, _LISTED_NOW)
-        .where(handover_items.c.handover == sa.bindparam("key"))
-        .order_by(handover_items.c.place, handover_items.c.holding)
+def _list(connection: sa.Connection, recorded: Recorded, event: HandoverListFrozen) -> None:
+    """A part of a list; the first part of a version begins to count its records anew."""
+    position, entry, _, _ = recorded
+    handover, version = key_of(event.stream), event.list_version
+    marketing = int(event.purpose == MARKETING)
+    row = (handover, version, event.count, event.root, stored(event.lines), marketing, entry)
+    _LIST.run(connection, entry, [row])
+    places = enumerate(event.items, position * _ORDER)
+    _ITEM.run(connection, [
+        (handover, version, key_of(item), int(item.startswith("record-")), place, entry)
+        for place, item in places
+    ])  # fmt: skip
+    if (position * _ORDER,) in _FIRST_PLACE.fetch(connection, (handover, version)):
+        _NO_RECORDS.run(connection, entry, [(handover, 0)])
+    _MORE_RECORDS.run(connection, [(len(event.names), handover)])
+    _EXCLUDED.run(connection, [
+        (handover, version, one.reason, one.records, one.subjects, entry) for one in event.excluded
+    ])  # fmt: skip
+
+
+_FIRST_PLACE = Prepared(
+    ("key", "version"),
+    lambda _: sa.select(sa.func.min(handover_items.c.place)).where(
+        handover_items.c.handover == sa.bindparam("key"),
+        handover_items.c.list_version == sa.bindparam("version"),
     ),
 )
 
 
-def items_of(connection: sa.Connection, handover: str) -> list[bytes]:
+IS_RECORD: Final = handover_items.c.record == sa.literal_column("1")
+"""Whether an item is a record, whose content is delivered."""
+LISTED_NOW: Final = sa.and_(
+    handovers.c.handover == handover_items.c.handover,
+    handovers.c.list_version == handover_items.c.list_version,
+)
+"""Joins a handover to the items of the version of its list that stands."""
+_COPIES_OF = Prepared(
+    ("key",),
+    lambda _: (
+        sa.select(handover_items.c.item)
+        .join(handovers, LISTED_NOW)
+        .where(handover_items.c.handover == sa.bindparam("key"), ~IS_RECORD)
+        .order_by(handover_items.c.place)
+    ),
+)
+
+
+def copies_listed(connection: sa.Connection, handover: str) -> list[bytes]:
     """The keys of the copies on a handover's present list."""
-    return [row[0] for row in _ITEMS_OF.fetch(connection, (key_of(handover),))]
+    return [row[0] for row in _COPIES_OF.fetch(connection, (key_of(handover),))]
 
 
 class Handover(Struct, frozen=True, kw_only=True):
     """A handover: between whom, in which days, what its list is, and how far it has come.
 
-    `list_version` 0: no list yet; `count`: items in the whole list, `confirmed`: of which custody
-    has passed; the steps: the entry at which each was last taken, None if it was not.
+    `list_version` 0: no list yet; `count`: items in the whole list, `records` of them records;
+    `confirmed`: how many have passed, `rejected`: how many the confirmation left out; the steps:
+    the entry at which each was last taken, None if it was not.
     """
 
     handover: str
+    engagement: str
     mode: str
     from_party: str
     to_party: str
@@ -188,15 +270,27 @@ class Handover(Struct, frozen=True, kw_only=True):
     buyer_handler: str
     first_day: str
     last_day: str
+    inspection_days: int | None
     list_version: int
     count: int
+    records: int
     root: str | None
+    lines: str | None
+    marketing: bool
+    package: str | None
+    received_at: str | None
+    read: int | None
+    matched: int | None
+    seal: str | None
     confirmed: int
+    rejected: int
     planned_entry: int
     list_frozen_entry: int | None
     released_entry: int | None
     received_entry: int | None
+    deemed_accepted_entry: int | None
     confirmed_entry: int | None
+    residual_declared_entry: int | None
     cancelled_entry: int | None
     changed_entry: int
 
@@ -209,30 +303,32 @@ class Handover(Struct, frozen=True, kw_only=True):
     @property
     def step(self) -> str:
         """The last one taken, as `domain.handover.HandoverState.step`."""
-        return list(self.steps)[-1]
+        return [name for name in self.steps if name != "deemed_accepted"][-1]
 
 
-_STEPS: Final = ("planned", "list_frozen", "released", "received", "confirmed", "cancelled")
-
-
-class Item(Struct, frozen=True):
-    """A copy on a list, and the entry at which its custody passed, None if it has not."""
-
-    holding: str
-    listed_entry: int
-    confirmed_entry: int | None
+_STEPS: Final = (
+    "planned", "list_frozen", "released", "received", "deemed_accepted", "confirmed",
+    "residual_declared", "cancelled",
+)  # fmt: skip
 
 
 def listed(
-    connection: sa.Connection, *, limit: int, after: str | None = None, entry: int | None = None
+    connection: sa.Connection,
+    *,
+    limit: int,
+    after: str | None = None,
+    engagement: str | None = None,
+    entry: int | None = None,
 ) -> list[Handover]:
     """At most `limit` handovers in order of their id, from the one after `after` on.
 
-    `entry`: as of that entry, instead of now.
+    `engagement`: only those of one deal; `entry`: as of that entry, instead of now.
     """
     query = _HANDOVERS[entry is not None].order_by(handovers.c.handover).limit(limit)
     if after is not None:
         query = query.where(handovers.c.handover > key_of(after))
+    if engagement is not None:
+        query = query.where(handovers.c.engagement == key_of(engagement))
     return _read(connection, query, entry)
 
 
@@ -242,39 +338,29 @@ def one(connection: sa.Connection, handover: str, *, entry: int | None = None) -
     return next(iter(_read(connection, query, entry)), None)
 
 
-def items(
-    connection: sa.Connection,
-    handover: str,
-    version: int,
-    *,
-    limit: int,
-    after: str | None = None,
-    entry: int | None = None,
-) -> list[Item]:
-    """At most `limit` copies on one version of a list, in order of their id, as `listed`."""
-    query = _ITEMS[entry is not None].order_by(handover_items.c.holding).limit(limit)
-    if after is not None:
-        query = query.where(handover_items.c.holding > key_of(after))
-    asked = {"key": key_of(handover), "version": version, "as_of": entry}
-    return [Item(id_of("holding", row[0]), *row[1:]) for row in connection.execute(query, asked)]
-
-
 def _read(connection: sa.Connection, query: sa.Select[Any], entry: int | None) -> list[Handover]:
     rows = connection.execute(query, {"as_of": entry})
     return [Handover(**readable(handovers, row)) for row in rows]
 
 
-def _items(then: bool) -> sa.Select[Any]:  # noqa: FBT001  the key of its twins
-    i = handover_items.c
-    confirmed: sa.ColumnElement[int] = i.confirmed_entry
-    if then:
-        confirmed = sa.case((confirmed <= AS_OF, confirmed), else_=None)
-    query = sa.select(i.holding, i.listed_entry, confirmed)
-    query = query.where(
-        i.handover == sa.bindparam("key"), i.list_version == sa.bindparam("version")
-    )
-    return query.where(i.listed_entry <= AS_OF) if then else query
+class LeftOut(Struct, frozen=True):
+    """What a list leaves out for one reason: how many records, about how many persons."""
+
+    reason: str
+    records: int
+    subjects: int
+
+
+def left_out(
+    connection: sa.Connection, handover: str, version: int, *, entry: int | None = None
+) -> list[LeftOut]:
+    """What one version of a list leaves out, by reason (`entry`: as it was said by that entry)."""
+    e = handover_excluded.c
+    query = sa.select(e.reason, e.records, e.subjects).order_by(e.reason)
+    query = query.where(e.handover == key_of(handover), e.list_version == version)
+    if entry is not None:
+        query = query.where(e.entry <= entry)
+    return [LeftOut(*row) for row in connection.execute(query)]
 
 
 _HANDOVERS = both(lambda then: standing(handovers, then=then).rows)
-_ITEMS = both(_items)

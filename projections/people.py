@@ -269,6 +269,20 @@ _THEN: Final[Mapping[str, sa.Select[Any]]] = {
 }
 
 
+def keyholders(connection: sa.Connection, party: str) -> frozenset[str]:
+    """The people of a party who hold, and were not relieved of, a role that keeps keys or copies.
+
+    Administrators and custodians, for all work or for one engagement.
+    """
+    query = (
+        sa.select(roles.c.actor)
+        .join(actors, actors.c.actor == roles.c.actor)
+        .where(actors.c.party == key_of(party), roles.c.revoked_entry.is_(None))
+        .where(roles.c.role.in_(("administrator", "custodian")))
+    )
+    return frozenset(id_of("actor", actor) for actor in connection.execute(query).scalars())
+
+
 class RoleHeld(Struct, frozen=True):
     """A role in force: for one engagement or (None) for all; first and last day, None if open."""
 

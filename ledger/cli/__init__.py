@@ -39,6 +39,17 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         "ledger.cli.restriction:restriction",
         N_("What may be kept and not used: place, lift."),
     ),
+    "engagement": (
+        "ledger.cli.engagement:engagement",
+        N_("Deals: open, the seventeen gates, track, close, report."),
+    ),
+    "agreement": (
+        "ledger.cli.agreement:agreement",
+        N_("The parties' agreement on electronic data and signatures."),
+    ),
+    "nda": ("ledger.cli.agreement:nda", N_("Confidentiality agreements of a deal.")),
+    "pipia": ("ledger.cli.agreement:pipia", N_("Impact assessments of a deal.")),
+    "training": ("ledger.cli.training:training", N_("Who was trained in what: record, list.")),
     "handover": (
         "ledger.cli.handover:handover",
         N_("Copies pass to another party, signed by both sides."),
@@ -48,7 +59,11 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "backup": ("ledger.cli.backup:backup", N_("Backups: make, verify, expire them.")),
     "ledger": (
         "ledger.cli.restore:ledger",
-        N_("The ledger by itself: copy, restore, complete, continue it."),
+        N_("The ledger by itself: copy, restore, complete, continue, compare it."),
+    ),
+    "replica": (
+        "ledger.cli.replica:replica",
+        N_("Another's ledger, to be read: make a copy for others, take one, show it."),
     ),
     "medium": ("ledger.cli.medium:medium", N_("Media that copies lie on: register, list.")),
     "keystore": (
@@ -74,6 +89,14 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "subject": (
         "ledger.cli.subject:subject",
         N_("People: found again by an identifier, and what is held about them."),
+    ),
+    "notice": (
+        "ledger.cli.notice:notice",
+        N_("People are told of a transfer: issued, delivered, who was not reached."),
+    ),
+    "consent": (
+        "ledger.cli.consent:consent",
+        N_("Consents: given, withdrawn, not needed; who is not marketed to."),
     ),
     "rights": (
         "ledger.cli.rights:rights",

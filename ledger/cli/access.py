@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-import click
-
+from ledger.cli.access_report import REVIEWING
 from ledger.cli.asof import as_of_option, entry_of
 from ledger.cli.call import Call
 from ledger.cli.command import CODE, PATH, TIME, argument, group, option, pass_call
@@ -29,7 +28,6 @@ from ledger.cli.output import (
     several,
 )
 from ledger.cli.recording import How, act_options
-from ledger.errors import UsageError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -43,6 +41,10 @@ STDOUT: Final = "-"
 @group("access", N_("Access to content: grant it, use it, look through it."))
 def access() -> None:
     """Nothing by itself."""
+
+
+for _command in REVIEWING:
+    access.add_command(_command)
 
 
 @access.command(
@@ -269,59 +271,6 @@ def _tell(call: Call, done: HandedOut, out: str) -> None:
     else:
         ids = {"holding": done.holding, **({"grant": done.grant} if done.grant else {})}
         recorded(call, done.receipt, **ids)
-
-
-@access.command(
-    "review",
-    help=N_(
-        "Record that the register of accesses was gone through for a span of time.\n\n"
-        "The counts are the register's. Whoever accessed something in that span cannot review it."
-    ),
-)
-@option("--from", "first", type=TIME, required=True, help=N_("The first moment."))
-@option("--until", "last", type=TIME, help=N_("The first moment after the span; now if not given."))
-@option(
-    "--anomalies", type=click.IntRange(0, 2**53 - 1), default=0, show_default=True,
-    help=N_("How many accesses need following up."),
-)  # fmt: skip
-@option("--report", metavar="TEXT", help=N_("What was found; sealed."))
-@act_options
-@pass_call
-def review(
-    call: Call,
-    *,
-    first: str,
-    last: str | None,
-    anomalies: int,
-    report: str | None,
-    how: How,
-) -> None:
-    """Record `engagement.access_reviewed`."""
-    from ledger.cli.ids import resolve
-    from ledger.custody import review_access
-    from ledger.signing import now
-    from projections.access import between
-
-    checked_text(report, "--report")
-    last = last or now()
-    if first >= last:
-        raise UsageError("--from is not before --until; nothing was recorded")
-    with call.writing() as ledger:
-        acting = call.acting(ledger)
-        engagement = (
-            resolve(ledger, "engagement", how.engagement) if how.engagement else ledger.routine()
-        )
-        with ledger.engine.connect() as connection:
-            found = between(connection, engagement, first, last)
-        counts = {
-            "allowed": found.allowed, "denied": found.denied, "break_glass": found.break_glass,
-        }  # fmt: skip
-        proposal = review_access(engagement, (first, last), counts, anomalies, report)
-        receipt = how.record(ledger, acting, [proposal])
-    if not call.as_json:
-        text = _("{allowed} allowed, {denied} denied, {break_glass} emergencies")
-        click.echo(text.format(**counts))
-    how.tell(call, receipt)
 
 
 LOG_KEYS: Final = (

@@ -85,7 +85,7 @@ def anonymise(
         if how.engagement is not None:
             options["engagement"] = resolve(ledger, "engagement", how.engagement)
         done = make(ledger, acting, _source(ledger, target), planned, output, **options)
-        how.record(ledger, acting, [done.approval])
+        how.record(ledger, acting, [done.approval], early=False)  # its record is there
     _tell(call, how, done)
 
 

@@ -40,6 +40,7 @@ class Call:
         self.ledger_passphrase_file: str | None = None
         self.wait = 10.0
         self.confirm_clock = False
+        self.drafting = False
         self._sources: Sources | None = None
 
     @property
@@ -107,7 +108,7 @@ class Call:
 
     @contextmanager
     def writing(self, *, acting: bool = True) -> Iterator[Ledger]:
-        """The ledger, opened by its one writer.
+        """The ledger, opened by its one writer; a replica, to make a draft, is only read.
 
         A passphrase that must be typed is asked for first (`acting`: the actor's is needed), so
         that nobody waits for the lock while somebody types.
@@ -117,6 +118,12 @@ class Call:
 
         folder = self.folder
         folder.check()
+        if folder.replica and self.drafting:
+            with self.reading() as replica:
+                replica.has_seen(*replica.seen())  # a continuation of what was seen before
+                yield replica
+            return
+        folder.admit(writing=True)
         if acting:
             self.passphrases.ask_first()
         clock = SystemClock(confirmed=self.confirm_clock)
@@ -129,11 +136,16 @@ class Call:
     # -- who acts ----------------------------------------------------------------------------
 
     def actor(self, ledger: Ledger) -> str:
-        """Who acts: `--as`, `MUNIMENT_ACTOR`, or the actor made by `init`."""
+        """Who acts: `--as`, `MUNIMENT_ACTOR`, or the actor made by `init`.
+
+        On a replica instead of the last: the one actor whose keys are here.
+        """
         from ledger.cli.ids import resolve
 
         named = self.as_actor or os.environ.get("MUNIMENT_ACTOR")
-        return resolve(ledger, "actor", named) if named else founder(ledger)
+        if named:
+            return resolve(ledger, "actor", named)
+        return only_actor(ledger) if ledger.folder.replica else founder(ledger)
 
     def acting(self, ledger: Ledger) -> Acting:
         """The actor of this call with the key that signs."""
@@ -145,6 +157,18 @@ class Call:
 def founder(ledger: Ledger) -> str:
     """The actor made by `init`: who says the ledger's first event."""
     return ledger.events_of(ledger.ledger_id)[0][2].by
+
+
+def only_actor(ledger: Ledger) -> str:
+    """The one actor whose key files are in a replica's folder. Raises `UsageError` otherwise."""
+    found = ledger.folder.holders()
+    if len(found) != 1:
+        raise UsageError(
+            "{count} actors have keys in this replica; say who acts",
+            "muniment --as ACTOR …",
+            count=len(found),
+        )
+    return found[0]
 
 
 def _configured() -> Path | None:

@@ -10,7 +10,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -22,6 +24,7 @@ from ledger.errors import MunimentError
 
 SEED = 20261121
 _VERIFY_FAILED = 3
+_SOME_LEFT = 4
 _NOT_PERMITTED = 13
 
 
@@ -31,9 +34,9 @@ _NOT_PERMITTED = 13
         "Tell the story with a small fictional firm.\n\n"
         "Makes a ledger and some 60 files in a temporary folder: collected, reviewed, classified, "
         "accessed under a grant and refused without one, backed up, one destroyed with two "
-        "approvals, verified and certified, the others handed over to a buyer; the evidence of one "
-        "record is checked by a program of its own; one byte of a copy is forged and found. Every "
-        "step is an ordinary command, printed before it is run."
+        "approvals, verified and certified; a deal signed, people told, and what is cleared handed "
+        "over; the evidence of one record checked by a program of its own; one byte of a copy "
+        "forged and found. Every step is an ordinary command, printed before it is run."
     ),
 )
 @option("--keep", type=PATH, metavar="DIR", help=N_("Work in this new folder and leave it there."))
@@ -70,6 +73,7 @@ class _Story:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._actors: dict[str, str] = {}
+        self._deal: tuple[str, ...] = ()
         self._environment = {
             name: value
             for name, value in os.environ.items()
@@ -93,7 +97,7 @@ class _Story:
         self._accessed(contract)
         self._backed_up()
         self._destroyed(old)
-        self._handed_over(records[:-1])
+        self._handed_over(contract)
         self._say(_("What is held, and the chain of custody of one record:"))
         self._run("inventory", lines=12)
         self._run("history", contract, lines=40)
@@ -186,38 +190,104 @@ class _Story:
         self._run("destroy", "certify", case, lines=3)
         self._run("certificate", case, lines=60)
 
-    def _handed_over(self, records: list[str]) -> None:
+    def _handed_over(self, contract: str) -> None:
+        """A deal: papers signed, people told, what is cleared handed over, confirmed by four."""
         self._say(_("The buyer comes: another firm, with a handler and a supervisor of its own."))
         self._run(
             "party", "register", "--name", "清源物业有限公司（虚构）", "--party-role", "buyer",
             lines=3,
         )  # fmt: skip
-        rows = self._rows("party", "list")
-        buyer = str(next(row["party"] for row in rows if row["party_role"] == "buyer"))
+        parties = {str(row["party_role"]): str(row["party"]) for row in self._rows("party", "list")}
+        seller, buyer = parties["custodian"], parties["buyer"]
         self._register("buyer", "management", "buyer_handler", "custodian", party=buyer)
         self._register("overseer", "legal", "supervisor", party=buyer)
+        self._say(_("They merge. The law asks for notices; the ledger shows what is missing."))
         self._run(
-            "handover", "plan", "--to", buyer, "--buyer-handler", self._actors["buyer"],
-            "--mode", "asset_or_store_transfer", "--first-day", "2026-11-01",
-            "--last-day", "2026-12-31", lines=3,
+            "engagement", "open", "--mode", "merger", "--seller", seller, "--buyer", buyer,
+            "--title", "洁净并入清源（虚构）", lines=3,
+        )  # fmt: skip
+        deal = str(self._rows("engagement", "list")[0]["engagement"])
+        self._deal = ("--engagement", deal)
+        self._run("engagement", "status", deal, lines=12)
+        self._signed(seller, buyer)
+        self._told(contract)
+        self._confirmed()
+        self._run("engagement", "status", deal, lines=60)
+
+    def _signed(self, seller: str, buyer: str) -> None:
+        """The papers: whose keys count, what stays secret, what it means for the people."""
+        self._say(_("Whose keys count, what stays secret, what it means for the people: signed."))
+        papers = {}
+        for kind in ("evidence_agreement", "nda", "pipia", "authority_letter"):
+            (self._folder / f"{kind}.txt").write_text(f"{kind}, fictional\n", encoding="utf-8")
+            attach = ("document", "attach", f"{kind}.txt", "--kind", kind)
+            signed = (*attach, "--party", seller, "--party", buyer, *self._deal)
+            papers[kind] = self._answer(*signed)["document"]
+        named = (("owner", "seller_handler"), ("buyer", "buyer_handler"),
+                 ("reviewer", "supervisor"), ("overseer", "supervisor"))  # fmt: skip
+        signers = [w for n, role in named for w in ("--signer", f"{self._actors[n]}:{role}")]
+        sign = ("agreement", "sign", papers["evidence_agreement"], *signers)
+        self._jointly((*sign, "--in-role", "seller_handler"), named[1:2])
+        nda = ("nda", "sign", papers["nda"], "--disclosing", seller, "--receiving", buyer)
+        when = ("--from", "2026-01-01", "--survival-days", "1095", "--in-role", "seller_handler")
+        self._jointly((*nda, *when), named[1:2])
+        self._run(
+            "pipia", "record", papers["pipia"], "--conclusion", "acceptable", "--retain-until",
+            "2036-12-31", "--in-role", "seller_handler", *self._deal, lines=3,
+        )  # fmt: skip
+
+    def _told(self, contract: str) -> None:
+        """Who stands in which record; each is told, and one cannot be reached."""
+        self._say(_("Who stands in which record? What no program reads, a person looks at."))
+        self._run("subject", "index", "--all", lines=4, expect=_SOME_LEFT)
+        self._run("subject", "declare", "--all", *self._deal, lines=3, expect=_SOME_LEFT)
+        self._run("subject", "declare", contract, "--new", *self._deal, lines=3)
+        self._say(_("Each of them is told to whom the records go. One cannot be reached."))
+        (self._folder / "notice.txt").write_text("告知书（虚构）\n", encoding="utf-8")
+        issue = ("notice", "issue", "--kind", "art_22", "--channel", "sms", "--text", "notice.txt")
+        notice = self._answer(*issue, "--in-role", "custodian", *self._deal)["notice"]
+        people = [str(row["subject"]) for row in self._rows("notice", "recipients", *self._deal)]
+        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        lines = [f"{one},{'bounced' if one == people[0] else 'delivered'},{at}" for one in people]
+        text = "\n".join(["subject,status,delivered_at", *lines, ""])
+        (self._folder / "delivered.csv").write_text(text, encoding="ascii")
+        self._run("notice", "deliver", notice, "--from", "delivered.csv", *self._deal, lines=3)
+
+    def _confirmed(self) -> None:
+        """What is cleared is delivered, looked at, and confirmed by four persons."""
+        self._run(
+            "handover", "plan", "--buyer-handler", self._actors["buyer"], "--first-day",
+            "2026-01-01", "--last-day", "2036-12-31", *self._deal, lines=3,
         )  # fmt: skip
         handover = str(self._rows("handover", "list")[0]["handover"])
-        self._say(_("The list is frozen; what is handed over is this list and nothing else."))
-        self._run("handover", "freeze", handover, *records, shown=4, lines=6)
-        self._run("handover", "release", handover, lines=3)
-        self._run("handover", "receive", handover, by="buyer", lines=4)
+        self._say(_("The list is frozen: what is cleared, and nothing else."))
+        freeze = ("handover", "freeze", handover, "--all", "--packaged", "--skip-blocked")
+        self._run(*freeze, *self._deal, lines=12)
+        self._run("handover", "lines", handover, lines=12)
+        self._say(_("It is packed for the buyer's key, delivered, and looked at item by item."))
+        self._run("handover", "pack", handover, "--out", "package", lines=4)
+        package = (handover, "--package", "package", *self._deal)
+        self._run("handover", "release", *package, lines=3)
+        self._run("handover", "receive", *package, by="buyer", lines=4)
+        self._run("handover", "inspect", *package, by="buyer", lines=4)
         self._say(_("Both handlers and a supervisor of each side sign one confirmation."))
         others = (("buyer", "buyer_handler"), ("reviewer", "supervisor"),
                   ("overseer", "supervisor"))  # fmt: skip
-        self._run(
-            "handover", "confirm", handover, "--draft", "confirm.commit",
-            *(w for name, role in others for w in ("--with", f"{self._actors[name]}:{role}")),
-            lines=3,
-        )  # fmt: skip
+        self._jointly(("handover", "confirm", handover), others)
+        self._say(_("The seller says what it keeps, and the buyer takes over what is its own."))
+        keeps = ("--basis", "retention_duty", "--retain-until", "2036-01-31", "--in-role",
+                 "seller_handler")  # fmt: skip
+        self._run("handover", "residual", handover, *keeps, *self._deal, lines=3)
+        self._run("handover", "take", *package, by="buyer", lines=4)
+
+    def _jointly(self, act: tuple[str, ...], others: Sequence[tuple[str, str]]) -> None:
+        """An act that several persons sign, by a draft."""
+        draft = f"{act[0]}.commit"
+        beside = [w for name, role in others for w in ("--with", f"{self._actors[name]}:{role}")]
+        self._run(*act, *beside, *self._deal, "--draft", draft, shown=4, lines=3)
         for name, _role in others:
-            self._run("sign", "confirm.commit", "--yes", by=name, lines=3)
-        self._run("submit", "confirm.commit", lines=3)
-        self._run("handover", "list")
+            self._run("sign", draft, "--yes", by=name, lines=3)
+        self._run("submit", draft, lines=3)
 
     def _proved(self, record: str) -> None:
         self._say(_("The evidence of one record, as one file, for somebody who has no Muniment."))
@@ -249,6 +319,16 @@ class _Story:
         )  # fmt: skip
         rows: list[dict[str, object]] = json.loads(done.stdout)
         return rows
+
+    def _answer(self, *arguments: str) -> dict[str, str]:
+        """Run a command for what it answers."""
+        self._tell(f"muniment -L ledger {shlex.join(arguments)}")
+        done = subprocess.run(  # noqa: S603  our own command
+            self._command((*arguments, "--json"), "ledger"), cwd=self._folder,
+            env=self._environment, stdout=subprocess.PIPE, check=True, encoding="utf-8",
+        )  # fmt: skip
+        answer: dict[str, str] = json.loads(done.stdout)
+        return answer
 
     def _command(self, arguments: tuple[str, ...], ledger: str) -> list[str]:
         return [sys.executable, "-m", "ledger.cli", "-L", ledger, *arguments]

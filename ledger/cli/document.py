@@ -20,6 +20,7 @@ from ledger.cli.certificate import certificate as print_certificate
 from ledger.cli.columns import printable
 from ledger.cli.command import PATH, Group, argument, group, option, pass_call
 from ledger.cli.destroy_shown import case_of
+from ledger.cli.document_attach import attach
 from ledger.cli.effects import Standing, effect_options
 from ledger.cli.language import N_, _
 from ledger.cli.output import (
@@ -44,7 +45,23 @@ if TYPE_CHECKING:
 
 FAILED: Final = 3
 _AT_ONCE: Final = 500
-_KINDS: Final = ("destruction_list", "destruction_certificate", "restore_drill_report")
+_KINDS: Final = (
+    "destruction_list", "destruction_certificate", "restore_drill_report", "handover_list",
+    "handover_confirmation", "transfer_notice", "access_review", "closing_report",
+)  # fmt: skip
+_TEMPLATES: Final = (
+    "evidence_agreement", "nda", "processing_agreement", "authority_letter", "pipia", "art_22",
+    "art_23",
+)  # fmt: skip
+_SUBJECTS: Final[Mapping[str, str]] = {
+    "restore_drill_report": "backup",
+    "handover_list": "handover",
+    "handover_confirmation": "handover",
+    "transfer_notice": "notice",
+    "access_review": "engagement",
+    "closing_report": "engagement",
+}
+"""What a document of a kind is about, where it is no destruction case."""
 _OUT = option(
     "--out", required=True, type=PATH, metavar="FILE",
     help=N_("The PDF file to write; there must be none of this name."),
@@ -54,6 +71,9 @@ _OUT = option(
 @group("document", N_("Documents as PDF: issue, print again, list, withdraw, verify."))
 def document() -> None:
     """Nothing by itself."""
+
+
+document.add_command(attach)
 
 
 class _OrCase(Group):
@@ -110,10 +130,11 @@ Signing = tuple["Path | None", "str | None"]
 @document.command(
     "issue",
     help=N_(
-        "Issue a document about a destruction case or a restore drill, and write it to a file.\n\n"
-        "SUBJECT is a case, the event of a drill, or a backup for its last drill. The number, the "
-        "data and the pages are recorded by their digests. A document that stands is printed "
-        "again."
+        "Issue a document and write it to a file.\n\n"
+        "SUBJECT is what it is about: a destruction case, a handover, a notice, an engagement; for "
+        "a drill or a review also its event, else the last one is meant. The number, the data and "
+        "the pages are recorded by their digests. A document that stands is printed again; one "
+        "about a handover that went on since is replaced."
     ),
 )
 @argument("kind", type=click.Choice(_KINDS), metavar="KIND")
@@ -177,10 +198,10 @@ def _issue(
     _check_free(out)
     kind, subject = what
     with call.writing() as ledger:
-        if kind != "restore_drill_report":
+        if kind not in _SUBJECTS:
             subject = case_of(ledger, subject)
         elif "/" not in subject:
-            subject = resolve(ledger, "backup", subject)
+            subject = resolve(ledger, _SUBJECTS[kind], subject)
         printed = run(
             ledger, call.acting(ledger), kind, subject, anew=anew, **standing.options(ledger)
         )
@@ -200,6 +221,48 @@ def pdf(call: Call, *, number: str, out: Path, signing: Signing) -> None:
     with call.reading() as ledger:
         printed = reprint(ledger, number)
     _write(call, printed, out, signing)
+
+
+@document.command(
+    "template",
+    help=N_(
+        "Write the text of an agreement, letter, assessment or notice, filled from the ledger.\n\n"
+        "A PDF in Chinese with English, to be completed and signed on paper; then record it with "
+        "muniment document attach. For art_22 and art_23, --text writes what people are sent. "
+        "Nothing is recorded."
+    ),
+)
+@argument("kind", type=click.Choice(_TEMPLATES), metavar="KIND")
+@option("--engagement", required=True, metavar="ID", help=N_("The deal."))
+@option(
+    "--party", metavar="PARTY",
+    help=N_("Whom it is about: the buyer if not given; of authority_letter, the seller."),
+)  # fmt: skip
+@option("--text", "plain", is_flag=True, help=N_("Plain text instead of a PDF."))
+@_OUT
+@pass_call
+def template(
+    call: Call, *, kind: str, engagement: str, party: str | None, plain: bool, out: Path
+) -> None:
+    """Fill a text; the same ledger gives the same bytes."""
+    from hashlib import sha256
+
+    from ledger.cli.ids import resolve
+    from ledger.documents.templates import Asked, draft, fill
+    from ledger.folder import write_atomically
+
+    _check_free(out)
+    with call.reading() as ledger:
+        deal = resolve(ledger, "engagement", engagement)
+        asked = Asked(kind, deal, resolve(ledger, "party", party) if party else None)
+        data = fill(ledger, asked).plain().encode("utf-8") if plain else draft(ledger, asked)
+    _check_free(out)
+    write_atomically(out, data)
+    said = {"kind": kind, "engagement": deal, "sha256": sha256(data).hexdigest()}
+    if call.as_json:
+        print_json({**said, "bytes": len(data)})
+    else:
+        click.echo(_("Written. It is a draft until it is completed, signed and attached."))
 
 
 def _write(call: Call, printed: Printed, out: Path, signing: Signing) -> None:
@@ -349,6 +412,7 @@ REASONS: Final[Mapping[str, str]] = {
     "appended": N_("something was added behind the pages"),
     "signature_broken": N_("a PDF signature does not fit"),
     "says_otherwise": N_("the ledger says something else than the document"),
+    "list_frozen_anew": N_("the list of the handover was frozen anew since"),
     "not_compared_with_the_ledger": N_(
         "what it says was not compared with the ledger: part of that is sealed, and no passphrase "
         "was given"

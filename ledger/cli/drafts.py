@@ -11,6 +11,7 @@ from ledger.cli.call import Call
 from ledger.cli.columns import printable
 from ledger.cli.command import PATH, argument, command, group, option, pass_call
 from ledger.cli.language import N_, _
+from ledger.cli.recording import How, act_options
 from ledger.errors import KeyAccessError, UsageError
 
 if TYPE_CHECKING:
@@ -119,25 +120,28 @@ def show(call: Call, file: Path) -> None:
 @pass_call
 def renew(call: Call, file: Path) -> None:
     """Renew a draft in its file."""
-    from ledger.drafts import read_draft, write_draft
+    from ledger.drafts import read_draft, refuse_early, write_draft
     from ledger.drafts import renew as make_anew
 
     found = read_draft(file)
+    call.drafting = True  # on a replica, too: nothing is recorded
     with call.writing() as ledger:
         acting = call.acting(ledger)
         seal_key = _seal_key(ledger, acting.actor)
         if seal_key is None:
             raise KeyAccessError("the seal key that opens the draft is not here")
         renewed = make_anew(ledger, acting, found, seal_key)
+        refuse_early(ledger, renewed)
     write_draft(file, renewed)
     _say(call, {"renewed": True}, _("renewed; the others sign again"))
 
 
 @draft.command("void", help=N_("Record that a draft will never be accepted."))
 @_FILE
+@act_options
 @pass_call
-def void(call: Call, file: Path) -> None:
-    """Void a draft by an event."""
+def void(call: Call, file: Path, *, how: How) -> None:
+    """Void a draft by an event; on a replica, by a draft that says so."""
     from ledger.acts import void_draft
     from ledger.drafts import read_draft
 
@@ -148,7 +152,10 @@ def void(call: Call, file: Path) -> None:
             raise UsageError("the draft is for another ledger; nothing was recorded")
         if ledger.log.entry_of(commit) is not None:
             raise UsageError("the draft was recorded already; nothing was changed")
-        receipt = ledger.act(call.acting(ledger), [void_draft(commit)])
+        receipt = how.record(ledger, call.acting(ledger), [void_draft(commit)])
+    if receipt is None:
+        how.tell(call, receipt)
+        return
     event = receipt.events[0].id
     _say(call, {"event": event, "position": receipt.first}, f"{receipt.first}  {event}")
 

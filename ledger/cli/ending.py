@@ -119,7 +119,10 @@ def _filled(template: str, error: MunimentError) -> str:
     # What is said about a key file is said of a part of it, too (`ledger.keyfile`).
     prefix = "{uri}: " if template.startswith("{uri}: ") else ""
     text = prefix + _(template.removeprefix(prefix))
-    return text.format(**error.values) if error.values else text
+    values = dict(error.values)
+    if "finding" in values:  # a stable code; in English it stays what it is
+        values["finding"] = _(str(values["finding"]))
+    return text.format(**values) if values else text
 
 
 def _fields(refusal: object) -> dict[str, object]:

@@ -1,106 +1,49 @@
-"""`muniment handover`: copies pass from one party to another, signed by both sides."""
+"""`muniment handover`: what is listed passes from one party to another, signed by both sides.
+
+Here is the giving party's part: list, package, release. `handover_arrival` has the taking party's,
+`handover_steps` what needs nothing but the ledger.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from ledger.cli.asof import as_of_option, entry_of, not_yet
 from ledger.cli.call import Call
-from ledger.cli.command import CODE, DAY, TIME, argument, group, option, pass_call
-from ledger.cli.handover_shown import shown_step
+from ledger.cli.command import PATH, TIME, argument, group, option, pass_call
+from ledger.cli.handover_arrival import ARRIVAL
+from ledger.cli.handover_steps import HANDOVER, STEPS, under
 from ledger.cli.init import checked_text
 from ledger.cli.language import N_, _
-from ledger.cli.output import (
-    Column,
-    coded,
-    format_option,
-    print_json,
-    print_rows,
-    receipt_fields,
-)
+from ledger.cli.output import Column, coded, format_option, print_json, print_rows, receipt_fields
 from ledger.cli.recording import How, act_options
-from ledger.errors import UsageError, VerificationError
+from ledger.errors import UsageError
 
 if TYPE_CHECKING:
-    from domain.judging import Refusal
+    from domain.handover import HandoverState
     from ledger.application import Ledger
-    from ledger.facts import LedgerFacts
+    from ledger.effects.choosing import Chosen, LeftOut, Wanted
     from ledger.questions import Asking
-    from projections.handovers import Handover
+    from ledger.recorder import Receipt
+    from ledger.signing import Proposal
 
-_HANDOVER = argument("handover", metavar="HANDOVER")
-_ROOT: Final = re.compile("[0-9a-f]{64}")
-_NAMED_AT_MOST: Final = 5
-_AT_ONCE: Final = 500
+_SHOWN_AT_MOST: Final = 20
 
 
-@group("handover", N_("Handovers: copies pass to another party, signed by both sides."))
+@group("handover", N_("Handovers: what is listed passes to another party, signed by both sides."))
 def handover() -> None:
     """Nothing by itself."""
 
 
-@handover.command(
-    "plan",
-    help=N_("Plan a handover. Whoever plans it hands over, for the party that they act for."),
-)
-@option("--to", "party", metavar="PARTY", required=True, help=N_("Who gets it."))
-@option(
-    "--buyer-handler", metavar="ACTOR", required=True, help=N_("Who receives it for that party.")
-)
-@option("--mode", type=CODE("TransferMode"), required=True, help=N_("In what kind of transfer."))
-@option("--first-day", type=DAY, required=True, help=N_("The first day on which it may happen."))
-@option("--last-day", type=DAY, required=True, help=N_("The last day on which it may happen."))
-@option("--place", metavar="TEXT", help=N_("Where; sealed."))
-@option("--method", metavar="TEXT", help=N_("How; sealed."))
-@act_options
-@pass_call
-def plan(
-    call: Call,
-    *,
-    party: str,
-    buyer_handler: str,
-    mode: str,
-    first_day: str,
-    last_day: str,
-    place: str | None,
-    method: str | None,
-    how: How,
-) -> None:
-    """Record `handover.planned`."""
-    from ledger.acts import texts
-    from ledger.cli.ids import resolve
-    from ledger.custody import plan_handover
-
-    sealed = texts(place=checked_text(place, "--place"), method=checked_text(method, "--method"))
-    with call.writing() as ledger:
-        acting = call.acting(ledger)
-        fields = {
-            "mode": mode,
-            "from_party": acting.state.party,
-            "to_party": resolve(ledger, "party", party),
-            "seller_handler": acting.actor,
-            "buyer_handler": resolve(ledger, "actor", buyer_handler),
-            "first_day": first_day,
-            "last_day": last_day,
-        }
-        proposal = plan_handover(fields, sealed)
-        receipt = how.record(ledger, acting, [proposal])
-    how.tell(call, receipt, handover=proposal.stream)
+for _command in (*STEPS, *ARRIVAL):
+    handover.add_command(_command)
 
 
 # -- the list ----------------------------------------------------------------------------------
-
-
-class _Chosen(NamedTuple):
-    """What goes on a list: copies in order, records in them, and what was left out and why."""
-
-    items: list[str]
-    records: int
-    left_out: list[tuple[str, str, list[Refusal]]]
 
 
 @handover.command(
@@ -109,14 +52,19 @@ class _Chosen(NamedTuple):
         "Freeze the list of what is handed over; again, while nothing is released, to replace "
         "it.\n\n"
         "Of each record the copy in which it was collected or last corrected goes, no backups; "
-        "--copy names others. What is blocked refuses the whole list, or is left out with "
-        "--skip-blocked."
+        "--copy names others. With --packaged the content of the records is delivered in a "
+        "package instead, and the copies stay. What is blocked, or not cleared as the people in it "
+        "are concerned, refuses the whole list, or is left out with --skip-blocked and counted by "
+        "reason."
     ),
 )
-@_HANDOVER
+@HANDOVER
 @argument("records", nargs=-1, metavar="[RECORD...]")
+@option("--all", "everything", is_flag=True, help=N_("Every record that your party keeps."))
+@option("--packaged", is_flag=True, help=N_("Deliver the records' content in a package."))
 @option("--copy", "copies", multiple=True, metavar="COPY", help=N_("This copy; repeatable."))
 @option("--skip-blocked", is_flag=True, help=N_("Leave out what is blocked, and say why."))
+@option("--marketing", is_flag=True, help=N_("The list is for marketing: who refused is left out."))
 @act_options
 @pass_call
 def freeze(
@@ -124,87 +72,230 @@ def freeze(
     *,
     handover: str,
     records: tuple[str, ...],
+    everything: bool,
+    packaged: bool,
     copies: tuple[str, ...],
     skip_blocked: bool,
+    marketing: bool,
     how: How,
 ) -> None:
     """Record `handover.list_frozen`."""
-    from ledger.cli.ids import resolve
-    from ledger.cli.records import named
-    from ledger.custody import freeze_list
+    from ledger.effects.choosing import choose
     from ledger.questions import asking
 
-    if not records and not copies:
-        raise click.UsageError(_("name records, or copies with --copy"))
+    if not records and not copies and not everything:
+        raise click.UsageError(_("name records, or copies with --copy, or --all"))
+    if everything and (records or copies):
+        raise click.UsageError(_("--all names every record; name none besides"))
     with call.writing() as ledger:
-        found = resolve(ledger, "handover", handover)
+        state, how = under(call, ledger, handover, how, "list_frozen")
         acting = call.acting(ledger)
-        exact = [resolve(ledger, "holding", copy) for copy in copies]
         with asking(ledger, acting.actor) as asked:
-            wanted = [(asked.originals(record)[0], record) for record in named(ledger, records)]
-            pairs = [*wanted, *((copy, copy) for copy in exact)]
-            chosen = _choose(asked, found, pairs, skip_blocked=skip_blocked)
-        proposals = freeze_list(ledger, found, chosen.items)
+            wanted = _wanted(ledger, asked, state, records, copies, packaged=packaged)
+            chosen = choose(asked, state, wanted, skip=skip_blocked, marketing=marketing)
+        proposals, how = _frozen(ledger, state, chosen, how, marketing=marketing)
         receipt = how.record(ledger, acting, proposals)
-    root = str(proposals[0].fields["root"])
-    counts = {"root": root, "copies": len(chosen.items), "records": chosen.records}
-    if receipt is not None and call.as_json:
-        left = [_left_out(*one) for one in chosen.left_out]
-        print_json({"handover": found, **counts, "left_out": left, **receipt_fields(receipt)})
-        return
-    how.tell(call, receipt, handover=found, **{name: str(v) for name, v in counts.items()})
-    _say_left_out(chosen.left_out)
+    _tell_frozen(call, how, proposals, chosen, receipt)
 
 
-def _choose(
-    asked: Asking, handover: str, pairs: Sequence[tuple[str, str]], *, skip_blocked: bool
-) -> _Chosen:
-    """Choose copies, each once; `pairs`: the copy and what was named for it."""
-    items: dict[str, None] = {}
-    left_out: list[tuple[str, str, list[Refusal]]] = []
-    blocked: dict[str, list[Refusal]] = {}
-    for copy, name in pairs:
-        if skip_blocked and copy not in blocked:
-            blocked[copy] = asked.against_handover([copy], handover)
-        if blocked.get(copy):
-            left_out.append((name, copy, blocked[copy]))
-        else:
-            items[copy] = None
-    if not items:
-        raise UsageError(
-            "everything named is blocked; nothing was recorded", "muniment why RECORD handover"
-        )
-    return _Chosen(list(items), asked.count_records(list(items)), left_out)
+def _wanted(
+    ledger: Ledger,
+    asked: Asking,
+    state: HandoverState,
+    records: Sequence[str],
+    copies: Sequence[str],
+    *,
+    packaged: bool,
+) -> Wanted:
+    """What is to go; of records that are not packaged, the copies that they lie in.
+
+    Everything, if neither records nor copies are named.
+    """
+    from ledger.cli.ids import resolve
+    from ledger.cli.records import named
+    from ledger.effects.choosing import Wanted, everything_of
+
+    exact = [(copy, copy) for copy in (resolve(ledger, "holding", c) for c in copies)]
+    if records or copies:
+        chosen = named(ledger, records)
+    else:
+        chosen = everything_of(asked.connection, state.from_party)
+    if packaged:
+        return Wanted(exact, chosen, ordered=not (records or copies))
+    return Wanted([*((asked.originals(record)[0], record) for record in chosen), *exact])
 
 
-def _left_out(name: str, copy: str, refusals: Iterable[Refusal]) -> dict[str, Any]:
+def _frozen(
+    ledger: Ledger, state: HandoverState, chosen: Chosen, how: How, *, marketing: bool
+) -> tuple[list[Proposal], How]:
+    """The events of a list with its lines, and the act at the moment that the lines speak of."""
+    from ledger.effects.listlines import Frozen, lines, sealed_persons
+    from ledger.handoverlist import SEED_BYTES, lines_root
+    from ledger.handovers import freeze_list
+    from ledger.signing import now
+
+    moment, seed = how.at or now(), os.urandom(SEED_BYTES)
+    entries, _root = ledger.seen()
+    frozen = Frozen(chosen.items, seed, moment[:10], entries, chosen.persons)
+    root = lines_root(line.format() for line in lines(ledger, frozen))
+    proposals = freeze_list(
+        state, chosen.items, lines=root, seed=seed.hex(), excluded=chosen.excluded,
+        marketing=marketing,
+    )  # fmt: skip
+    persons = sealed_persons(chosen.items, chosen.persons)
+    with_persons = [
+        proposal._replace(sealed={**(proposal.sealed or {}), "persons": part}) if part else proposal
+        for proposal, part in zip(proposals, persons, strict=True)
+    ]
+    return with_persons, how._replace(at=moment)
+
+
+def _tell_frozen(
+    call: Call,
+    how: How,
+    proposals: Sequence[Proposal],
+    chosen: Chosen,
+    receipt: Receipt | None,
+) -> None:
     import msgspec
 
-    record = name if name.startswith("record-") else None
-    return {"record": record, "copy": copy, "refusals": msgspec.to_builtins(list(refusals))}
+    first = proposals[0]
+    copies = sum(item.startswith("holding-") for item in chosen.items)
+    told = {
+        "handover": first.stream, "root": first.fields["root"], "lines": first.fields["lines"],
+        "items": len(chosen.items), "copies": copies, "records": chosen.records,
+    }  # fmt: skip
+    if call.as_json:
+        print_json({
+            **told,
+            "excluded": msgspec.to_builtins(list(chosen.excluded)),
+            "left_out": [_left_out(one) for one in chosen.left_out],
+            **({"draft": str(how.draft)} if receipt is None else receipt_fields(receipt)),
+        })  # fmt: skip
+        return
+    how.tell(call, receipt, **told)
+    _say_left_out(chosen)
 
 
-def _say_left_out(left_out: Sequence[tuple[str, str, list[Refusal]]]) -> None:
+def _left_out(left: LeftOut) -> dict[str, Any]:
+    import msgspec
+
+    record = left.name if left.name.startswith("record-") else None
+    copy = left.item if left.item.startswith("holding-") else None
+    refusals = msgspec.to_builtins(list(left.refusals))
+    return {"record": record, "copy": copy, "reason": left.reason, "refusals": refusals}
+
+
+def _say_left_out(chosen: Chosen) -> None:
     from ledger.cli.refusals import explain
 
-    for name, _copy, refusals in left_out:
-        click.echo(_("left out: {name}").format(name=name))
-        for refusal in refusals:
+    reason = coded("ExclusionReason")
+    for one in chosen.excluded:
+        click.echo(
+            _("left out: {records} records about {subjects} people: {reason}").format(
+                records=one.records, subjects=one.subjects, reason=reason(one.reason)
+            )
+        )
+    for left in chosen.left_out[:_SHOWN_AT_MOST]:
+        click.echo(f"{left.name}  {reason(left.reason)}")
+        for refusal in left.refusals:
             sentence, remedy = explain(refusal.detail)
             click.echo(f"  {refusal}\n  {sentence}\n  {_('Next:')} {remedy}")
 
 
-# -- release, receipt, confirmation ------------------------------------------------------------
+# -- its lines ---------------------------------------------------------------------------------
+
+LINE_KEYS: Final = (
+    "seq", "item", "record", "copy", "archive_no", "title", "category", "form", "quantity", "unit",
+    "bytes", "first_year", "last_year", "original", "level", "sensitivity", "sensitive_kinds",
+    "customer_type", "business_area", "need", "relationship", "rules", "min_until", "max_until",
+    "kept_months", "basis", "persons", "encrypted", "medium", "location", "digest", "holds",
+    "restricted", "salt",
+)  # fmt: skip
+_LINES: Final = (
+    Column("seq", N_("no."), right=True),
+    Column("archive_no", N_("archive no.")),
+    Column("title", N_("title")),
+    Column("category", N_("category"), coded("RecordCategory")),
+    Column("quantity", N_("quantity"), right=True),
+    Column("unit", N_("unit")),
+    Column("first_year", N_("from year"), right=True),
+    Column("last_year", N_("to year"), right=True),
+    Column("min_until", N_("keep through")),
+    Column("kept_months", N_("months kept"), right=True),
+    Column("sensitivity", N_("sensitivity"), coded("Sensitivity")),
+    Column("item", N_("item")),
+)
 
 
-def _list_of(ledger: Ledger, handover: str) -> tuple[str, list[str]]:
-    """A handover's id, and the copies on its list."""
+@handover.command(
+    "lines",
+    help=N_(
+        "Show what the list says of each item, or write it to a file.\n\n"
+        "The lines are made again from the ledger and compared with the root in the list's event. "
+        "A .jsonl file has the very bytes that the root is over, a line each; a .csv file is for "
+        "spreadsheets."
+    ),
+)
+@HANDOVER
+@option("--out", type=PATH, metavar="FILE", help=N_("A new file, .jsonl or .csv; in clear."))
+@format_option
+@pass_call
+def lines(call: Call, *, handover: str, out: Path | None, style: str | None) -> None:
+    """The lines of a list."""
+    from ledger.cli.ids import resolve
+    from ledger.effects.listlines import checked_lines, frozen_list
+
+    with call.reading() as ledger:
+        frozen = frozen_list(ledger, resolve(ledger, "handover", handover))
+        made = checked_lines(ledger, frozen)
+        if out is None:
+            print_rows(call, _line_rows(made), _LINES, style, LINE_KEYS)
+            return
+        from ledger.effects.linefile import write_lines
+
+        write_lines(ledger, out, made, LINE_KEYS)
+        print_json({"lines": frozen.lines, "count": len(frozen.items)})
+
+
+def _line_rows(made: Iterator[Any]) -> Iterator[dict[str, Any]]:
+    import msgspec
+
+    for line in made:
+        yield msgspec.to_builtins(line)
+
+
+# -- package and release -----------------------------------------------------------------------
+
+
+@handover.command(
+    "pack",
+    help=N_(
+        "Write the package of a list: the content of its records, encrypted to the buyer's "
+        "handler.\n\n"
+        "Every content is read and compared with its line; if one is missing or changed, nothing "
+        "is packed. The package is a BagIt folder in which nothing is in clear."
+    ),
+)
+@HANDOVER
+@option("--out", type=PATH, metavar="DIR", required=True, help=N_("A new or empty folder."))
+@pass_call
+def pack_(call: Call, *, handover: str, out: Path) -> None:
+    """Pack what the list names."""
     from domain.handover import HandoverState
     from ledger.cli.ids import resolve
     from ledger.custody import case_state
+    from ledger.effects.delivering import pack
 
-    found = resolve(ledger, "handover", handover)
-    return found, list(case_state(ledger, HandoverState, found).items)
+    with call.reading() as ledger:
+        state = case_state(ledger, HandoverState, resolve(ledger, "handover", handover))
+        written = pack(ledger, state, out)
+    told = {"package": written.package, "items": written.count, "bytes": written.size}
+    if call.as_json:
+        print_json(told)
+        return
+    for name, value in told.items():
+        click.echo(f"{name} {value}")
 
 
 @handover.command(
@@ -212,10 +303,12 @@ def _list_of(ledger: Ledger, handover: str) -> tuple[str, list[str]]:
     help=N_(
         "Record that what is on the list was given away.\n\n"
         "Every copy that is a file here is read again; if one is missing or changed, nothing is "
-        "released."
+        "released. Where the list has records, --package names the folder that is given away with "
+        "it; it is checked, and its digest recorded."
     ),
 )
-@_HANDOVER
+@HANDOVER
+@option("--package", type=PATH, metavar="DIR", help=N_("The package that goes."))
 @option("--channel", metavar="TEXT", help=N_("By which channel; sealed."))
 @option("--seal-no", metavar="TEXT", help=N_("The number of its seal; sealed."))
 @option("--released-at", type=TIME, help=N_("When, if not now."))
@@ -225,214 +318,35 @@ def release(
     call: Call,
     *,
     handover: str,
+    package: Path | None,
     channel: str | None,
     seal_no: str | None,
     released_at: str | None,
     how: How,
 ) -> None:
     """Record `handover.released`."""
+    from domain.handover import copies_of
     from ledger.acts import texts
-    from ledger.custody import release_handover
-    from ledger.effects.packages import reread
+    from ledger.effects.delivering import faulty, package_digest
+    from ledger.effects.inspecting import reread
+    from ledger.handovers import release_handover
 
     checked_text(channel, "--channel")
     checked_text(seal_no, "--seal-no")
     with call.writing() as ledger:
+        state, how = under(call, ledger, handover, how, "released")
         acting = call.acting(ledger)
-        found, items = _list_of(ledger, handover)
-        seen = reread(ledger, items)
+        if state.records and package is None:
+            raise UsageError(
+                "the list has records: name their package; nothing was recorded",
+                "muniment handover pack HANDOVER --out DIR; then --package DIR",
+            )
+        digest = None if package is None else package_digest(ledger, state, package)
+        seen = reread(ledger, copies_of(state.items))
         if seen.faults:
-            raise _changed(seen.faults)
-        sealed = texts(package=seen.package, channel=channel, seal_no=seal_no)
-        proposal = release_handover(ledger, found, released_at, sealed)
+            raise faulty(seen.faults)
+        sealed = texts(channel=channel, seal_no=seal_no)
+        proposal = release_handover(state, released_at, package=digest, sealed=sealed)
         receipt = how.record(ledger, acting, [proposal])
-    how.tell(call, receipt, package=seen.package, read=str(seen.read))
-
-
-def _changed(faults: Sequence[tuple[str, str]]) -> VerificationError:
-    named = [f"{copy} ({cause})" for copy, cause in faults[:_NAMED_AT_MOST]]
-    return VerificationError(
-        "{count} copies on the list are missing or are not what was recorded: {copies}; "
-        "nothing was released",
-        "bring them back, or record what changed: muniment correct RECORD; then freeze the list "
-        "anew",
-        count=len(faults),
-        copies=", ".join([*named, *(["…"] if len(faults) > _NAMED_AT_MOST else [])]),
-    )
-
-
-@handover.command(
-    "receive",
-    help=N_(
-        "Record what was received: the buyer's own receipt.\n\n"
-        "Every copy that is a file here is read again and compared with what was recorded; how "
-        "many were read and how many matched stands in the receipt."
-    ),
-)
-@_HANDOVER
-@option("--root", metavar="HEX", help=N_("The root of the list that you have; else the present."))
-@option("--seal-state", metavar="TEXT", help=N_("In what state the seal was; sealed."))
-@option("--place", metavar="TEXT", help=N_("Where; sealed."))
-@option("--received-at", type=TIME, help=N_("When, if not now."))
-@act_options
-@pass_call
-def receive(
-    call: Call,
-    *,
-    handover: str,
-    root: str | None,
-    seal_state: str | None,
-    place: str | None,
-    received_at: str | None,
-    how: How,
-) -> None:
-    """Record `handover.received`."""
-    from domain.handover import HandoverState
-    from ledger.acts import texts
-    from ledger.custody import case_state, receive_handover
-    from ledger.effects.packages import reread
-
-    if root is not None and not _ROOT.fullmatch(root):
-        raise click.UsageError(_("--root takes 64 hexadecimal digits"))
-    checked_text(seal_state, "--seal-state")
-    checked_text(place, "--place")
-    with call.writing() as ledger:
-        acting = call.acting(ledger)
-        found, items = _list_of(ledger, handover)
-        seen = reread(ledger, items)
-        proposal = receive_handover(
-            found,
-            root or case_state(ledger, HandoverState, found).root,
-            read=seen.read,
-            matched=seen.matched,
-            received_at=received_at,
-            sealed=texts(package=seen.package, seal_state=seal_state, place=place),
-        )
-        receipt = how.record(ledger, acting, [proposal])
-    counts = {"read": str(seen.read), "matched": str(seen.matched), "items": str(len(items))}
-    how.tell(call, receipt, package=seen.package, **counts)
-
-
-@handover.command(
-    "confirm",
-    help=N_(
-        "Confirm a handover: custody passes.\n\n"
-        "Both handlers and a supervisor of each side sign one draft: --with BUYER:buyer_handler "
-        "--with ACTOR:supervisor --with ACTOR:supervisor --draft FILE."
-    ),
-)
-@_HANDOVER
-@option("--effective-at", type=TIME, help=N_("When custody passes, if not now."))
-@act_options
-@pass_call
-def confirm(call: Call, *, handover: str, effective_at: str | None, how: How) -> None:
-    """Record `handover.confirmed`."""
-    from ledger.cli.ids import resolve
-    from ledger.custody import confirm_handover
-
-    with call.writing() as ledger:
-        proposals = confirm_handover(ledger, resolve(ledger, "handover", handover), effective_at)
-        if not proposals:
-            raise UsageError("the handover has no list yet; nothing was recorded",
-                             "muniment handover freeze HANDOVER RECORD...")  # fmt: skip
-        receipt = how.record(ledger, call.acting(ledger), proposals)
-    how.tell(call, receipt)
-
-
-@handover.command(
-    "cancel",
-    help=N_(
-        "Cancel a handover: nothing passes. Once it was received, both handlers sign (--with, "
-        "--draft)."
-    ),
-)
-@_HANDOVER
-@option("--reason", metavar="TEXT", help=N_("Why; sealed."))
-@act_options
-@pass_call
-def cancel(call: Call, *, handover: str, reason: str | None, how: How) -> None:
-    """Record `handover.cancelled`."""
-    from ledger.cli.ids import resolve
-    from ledger.custody import cancel_handover
-
-    checked_text(reason, "--reason")
-    with call.writing() as ledger:
-        proposal = cancel_handover(resolve(ledger, "handover", handover), reason)
-        receipt = how.record(ledger, call.acting(ledger), [proposal])
-    how.tell(call, receipt)
-
-
-# -- looking -----------------------------------------------------------------------------------
-
-KEYS: Final = (
-    "handover", "step", "mode", "from_party", "to_party", "seller_handler", "buyer_handler",
-    "first_day", "last_day", "list_version", "count", "root", "steps",
-)  # fmt: skip
-_COLUMNS: Final = (
-    Column("handover", N_("handover")),
-    Column("step", N_("step"), shown_step),
-    Column("mode", N_("kind of transfer"), coded("TransferMode")),
-    Column("count", N_("copies"), right=True),
-    Column("first_day", N_("from")),
-    Column("last_day", N_("to")),
-    Column("from_party", N_("seller")),
-    Column("to_party", N_("buyer")),
-)
-
-
-@handover.command("list", help=N_("List the handovers, cancelled ones included."))
-@as_of_option
-@format_option
-@pass_call
-def list_handovers(call: Call, *, as_of: str | None, style: str | None) -> None:
-    """Every handover, in order of its id."""
-    with call.reading() as ledger:
-        rows = _rows(ledger, entry_of(call, ledger, as_of))
-        print_rows(call, rows, _COLUMNS, style, KEYS)
-
-
-def _rows(ledger: Ledger, entry: int | None) -> Iterator[dict[str, Any]]:
-    """The handovers, read in portions."""
-    from ledger.facts import LedgerFacts
-    from projections.handovers import listed
-
-    after = None
-    with ledger.engine.connect() as connection:
-        facts = LedgerFacts(connection)
-        while found := listed(connection, limit=_AT_ONCE, after=after, entry=entry):
-            yield from (_row(facts, one) for one in found)
-            after = found[-1].handover
-
-
-def _row(facts: LedgerFacts, found: Handover) -> dict[str, Any]:
-    """A handover with its last step, and each step taken with its accepted time."""
-    row = {key: getattr(found, key) for key in KEYS if key != "steps"}
-    return {**row, "steps": {step: facts.accepted_at(at) for step, at in found.steps.items()}}
-
-
-@handover.command("show", help=N_("Show one handover: both sides, every step, every copy."))
-@_HANDOVER
-@as_of_option
-@pass_call
-def show(call: Call, *, handover: str, as_of: str | None) -> None:
-    """One handover as it stands now, or stood then."""
-    from ledger.cli.handover_shown import copies_listed, print_handover, steps_taken
-    from ledger.cli.ids import resolve
-    from ledger.cli.reading import Reader
-    from ledger.facts import LedgerFacts
-    from projections.handovers import one
-
-    with call.reading() as ledger:
-        named = resolve(ledger, "handover", handover)
-        entry = entry_of(call, ledger, as_of)
-        with ledger.engine.connect() as connection:
-            found = one(connection, named, entry=entry)
-            if found is None:
-                raise not_yet("handover")
-            row = _row(LedgerFacts(connection), found)
-            items = list(copies_listed(connection, named, found.list_version, entry))
-        steps = steps_taken(call, ledger, named, entry)
-        reader = Reader(call, ledger)
-        sides = ("from_party", "to_party", "seller_handler", "buyer_handler")
-        names = {row[side]: reader.name_of(row[side]) for side in sides}
-    print_handover(call, row, names, steps, items)
+    told: dict[str, str | int] = {} if digest is None else {"package": digest}
+    how.tell(call, receipt, **told, read=seen.read)

@@ -10,7 +10,7 @@ import msgspec
 
 from ledger.cli.asof import as_of_option, entry_of, not_yet
 from ledger.cli.call import Call
-from ledger.cli.command import argument, command, option, pass_call
+from ledger.cli.command import PATH, argument, command, option, pass_call
 from ledger.cli.labels import field_label, finding_label, topic_label
 from ledger.cli.language import N_, language
 from ledger.cli.output import (
@@ -28,13 +28,17 @@ from ledger.cli.output import (
 from ledger.cli.reading import Placed, Reader
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from domain.values import Event
     from ledger.application import Ledger
 
 KEYS: Final = (
     "position", "entry", "accepted", "at", "event", "type", "type_zh", "type_en", "actor",
-    "actor_name", "party", "role", "details", "sealed", "findings",
+    "actor_name", "party", "role", "details", "sealed", "findings", "origin", "proved",
 )  # fmt: skip
+"""`origin`: of the ledger that the event is in; `proved`: of an event of another ledger, the state
+of it, by entries and root, that the event was just proved to be in (`ledger.effects.following`)."""
 
 
 COLUMNS: Final = (
@@ -48,6 +52,11 @@ COLUMNS: Final = (
            lambda codes: several(finding_label(code, language()) for code in codes)),
 )  # fmt: skip
 
+AWAY: Final = (
+    Column("origin", N_("ledger")),
+    Column("proved", N_("proved"), lambda state: str(state["entries"]) if state else ""),
+)
+
 _ENVELOPE = frozenset({
     "type", "v", "stream", "version", "at", "by", "role", "engagement", "salt", "sealed",
 })  # fmt: skip
@@ -57,16 +66,25 @@ _ENVELOPE = frozenset({
     "history",
     N_(
         "The chain of custody of one record: every event about it and its copies, in order.\n\n"
-        "What is sealed is shown when the ledger's passphrase is given by a file or command."
+        "What is sealed is shown when the ledger's passphrase is given by a file or command. Of a "
+        "record that was taken over from another ledger the events of that ledger go first, each "
+        "proved against the state that was seen then, as far as its replica is here."
     ),
 )
 @argument("record", metavar="RECORD")
+@option(
+    "--replica", "replica", type=PATH, metavar="DIR",
+    help=N_("The replica of the ledger that the record came from, if it lies elsewhere now."),
+)  # fmt: skip
 @as_of_option
 @format_option
 @pass_call
-def history(call: Call, *, record: str, as_of: str | None, style: str | None) -> None:
-    """Print the events by position."""
+def history(
+    call: Call, *, record: str, replica: Path | None, as_of: str | None, style: str | None
+) -> None:
+    """Print the events by position; those of the ledger that the record came from go first."""
     from ledger.cli.ids import resolve
+    from ledger.cli.passport import before
     from projections.custody import streams_of
 
     with call.reading() as ledger:
@@ -77,7 +95,9 @@ def history(call: Call, *, record: str, as_of: str | None, style: str | None) ->
         rows = list(told(call, ledger, streams, entry=entry))
         if not rows:
             raise not_yet("record")
-        print_rows(call, rows, COLUMNS, style, KEYS)
+        rows = [*before(call, ledger, found, replica), *rows]
+        away = any(row["proved"] for row in rows)
+        print_rows(call, rows, (*COLUMNS, *AWAY) if away else COLUMNS, style, KEYS)
     if style in (None, "table") and not call.as_json:
         _print_sealed(rows)
 
@@ -112,7 +132,10 @@ def told(
         party = actor.party if isinstance(actor, ActorState) else None
         row = event_row(placed, accepted[placed.entry])
         name = reader.name_of(placed.event.by)
-        yield {**row, "actor_name": name, "who": name or placed.event.by, "party": party}
+        yield {
+            **row, "actor_name": name, "who": name or placed.event.by, "party": party,
+            "origin": ledger.origin, "proved": None,
+        }  # fmt: skip
 
 
 def event_row(placed: Placed, accepted: str) -> dict[str, Any]:

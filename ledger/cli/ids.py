@@ -26,6 +26,7 @@ _DIGITS = 32
 AGGREGATES = (
     "record", "holding", "actor", "party", "engagement", "policy", "grant", "backup", "hold",
     "handover", "destruction_case", "rights", "subject", "keycopy",
+    "notice",
 )  # fmt: skip
 """What has a table of its own to look an id up in."""
 _LISTINGS = {
@@ -34,6 +35,7 @@ _LISTINGS = {
     "destruction_case": "muniment destroy list",
     "subject": "muniment subject find",
     "keycopy": "muniment keystore copies",
+    "document": "muniment engagement show ENGAGEMENT",
 }
 
 
@@ -121,18 +123,22 @@ def _column(aggregate: str) -> sa.ColumnElement[bytes]:
     from ledger.schema import SUBJECT_TOKENS
     from projections import (
         access,
+        agreements,
         backups,
         certificates,
         handovers,
         holds,
         keycopies,
         media,
+        persons,
         tables,
     )
     from projections import rights as requests
 
     names = {
         "record": tables.inventory.c.record,
+        "notice": persons.notices.c.notice,
+        "document": agreements.attached_documents.c.document,
         "holding": tables.holdings.c.holding,
         "actor": tables.actors.c.actor,
         "party": tables.parties.c.party,

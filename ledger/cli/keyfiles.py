@@ -94,7 +94,7 @@ class NewKeys:
 
     def tell(self, call: Call) -> None:
         """Say which files are new and must be backed up."""
-        if call.quiet or call.as_json:
+        if call.quiet or call.as_json or not self.files:
             return
         click.echo(_("New key files, to be backed up:"), err=True)
         for file in self.files:

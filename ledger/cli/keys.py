@@ -18,6 +18,7 @@ from ledger.errors import UsageError
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from ledger.acting import Author
     from ledger.application import Ledger
 
 _NEW_PASSPHRASE = option(
@@ -142,37 +143,74 @@ def _rotate_ledger_key(call: Call, new_passphrase_file: str | None, how: How) ->
 @key.command(
     "enrol",
     help=N_(
-        "Enrol a new key: a first one, one more, or one after a lost one.\n\n"
-        "After a lost key two administrators must say so: --with ACTOR:administrator --draft FILE."
+        "Enrol new keys: a first one, one more, or one after a lost one.\n\n"
+        "After a lost key two administrators must say so: --with ACTOR:administrator --draft FILE. "
+        "On a replica the keys are made in its identity/ and never leave it; an administrator of "
+        "the ledger, named by --with, compares the public keys with you, signs and submits the "
+        "draft."
     ),
 )
 @_ACTOR
 @option(
     "--purpose",
+    "purposes",
     type=click.Choice(["act", "seal", "cosign"]),
-    default="act",
+    multiple=True,
+    default=("act",),
     show_default=True,
-    help=N_("What the key is for."),
+    help=N_("What the key is for; repeat for several keys in one act."),
 )
 @_NEW_PASSPHRASE
 @act_options
 @pass_call
 def enrol(
-    call: Call, *, whose: str | None, purpose: str, new_passphrase_file: str | None, how: How
+    call: Call,
+    *,
+    whose: str | None,
+    purposes: tuple[str, ...],
+    new_passphrase_file: str | None,
+    how: How,
 ) -> None:
-    """Record `actor.key_enrolled`."""
+    """Record `actor.key_enrolled` for each purpose."""
     from ledger.acts import enrol_key
     from ledger.cli.passphrases import new_passphrase
 
+    if len(set(purposes)) != len(purposes):
+        raise UsageError("a purpose is named twice; nothing was recorded")
     secret = new_passphrase(new_passphrase_file)
     with call.writing() as ledger:
-        acting = call.acting(ledger)
         actor = _whose(call, ledger, whose)
-        with NewKeys(ledger, actor, (purpose,), secret) as keys:
-            proposal = enrol_key(ledger, actor, keys.enrolments[0])
-            receipt = how.record(ledger, acting, [proposal], keys.possession)
-    how.tell(call, receipt, key=keys.enrolments[0].id)
+        author, how_signed = _enroller(call, ledger, actor, how)
+        with NewKeys(ledger, actor, purposes, secret) as keys:
+            proposals = [enrol_key(ledger, actor, key) for key in keys.enrolments]
+            receipt = how_signed.record(ledger, author, proposals, keys.possession)
+    ids = {f"{key.purpose}_key": key.id for key in keys.enrolments}
+    how.tell(call, receipt, **({"key": keys.enrolments[0].id} if len(ids) == 1 else ids))
     keys.tell(call)
+
+
+def _enroller(call: Call, ledger: Ledger, actor: str, how: How) -> tuple[Author, How]:
+    """In whose name keys are enrolled, and who else signs.
+
+    On a replica, where somebody without a key cannot sign, it is the first administrator named by
+    `--with`. Raises `UsageError` if there is none.
+    """
+    from ledger.acts import actor_state
+    from ledger.cli.ids import resolve
+    from ledger.drafts import author
+
+    if not ledger.folder.replica or actor_state(ledger, actor).active_key("act") is not None:
+        return call.acting(ledger), how
+    named = [text.rpartition(":") for text in how.cosigners]
+    first = next((i for i, (_a, _c, role) in enumerate(named) if role == "administrator"), None)
+    if first is None:
+        raise UsageError(
+            "a first key is enrolled by an administrator of the ledger; nothing was written",
+            "name who is to sign: --with ACTOR:administrator --draft FILE",
+        )
+    others = (*how.cosigners[:first], *how.cosigners[first + 1 :])
+    in_whose_name = author(ledger, resolve(ledger, "actor", named[first][0]))
+    return in_whose_name, how._replace(cosigners=others, in_role="administrator")
 
 
 @key.command("revoke", help=N_("Revoke a key: it signs nothing more, what it signed stays valid."))

@@ -169,7 +169,8 @@ def actor() -> None:
     help=N_(
         "Register an actor with new keys and roles.\n\n"
         "Makes a key for signing and one for sealing, writes them into identity/ under a new "
-        "passphrase, and enrols them. If the act is refused, the files are removed again."
+        "passphrase, and enrols them. If the act is refused, the files are removed again. With "
+        "--without-keys the actor makes the keys elsewhere, on a replica: muniment key enrol."
     ),
 )
 @option("--name", required=True, metavar="TEXT", help=N_("The actor's name; sealed."))
@@ -199,6 +200,11 @@ def actor() -> None:
     help=N_("A role to grant; repeat for several."),
 )
 @option(
+    "--without-keys",
+    is_flag=True,
+    help=N_("No keys yet: the actor of another party makes them on a replica."),
+)
+@option(
     "--new-passphrase-file",
     metavar="FILE",
     help=N_("File with the new keys' passphrase. Else MUNIMENT_NEW_PASSPHRASE_FILE."),
@@ -214,6 +220,7 @@ def register_actor(
     position: str | None,
     identity_proof: str | None,
     roles: tuple[str, ...],
+    without_keys: bool,
     new_passphrase_file: str | None,
     how: How,
 ) -> None:
@@ -230,12 +237,13 @@ def register_actor(
         position=checked_text(position, "--position"),
         identity_proof=checked_text(identity_proof, "--identity-proof"),
     )
-    secret = new_passphrase(new_passphrase_file)
+    purposes = () if without_keys else ("act", "seal")
+    secret = new_passphrase(new_passphrase_file) if purposes else b""
     with call.writing() as ledger:
         acting = call.acting(ledger)
         new = new_ids("actor")[0]
         for_party = _party_of(ledger, party)
-        with NewKeys(ledger, new, ("act", "seal"), secret) as keys:
+        with NewKeys(ledger, new, purposes, secret) as keys:
             proposals = propose(
                 new, for_party, keys.enrolments, roles, function=function, sealed=sealed
             )

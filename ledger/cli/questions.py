@@ -201,13 +201,16 @@ class _About(NamedTuple):
     mode: str
     copies: Sequence[str]
     ground: str
+    engagement: str | None
 
     def against(self, act: str, asked: Asking) -> list[Refusal]:
         """What stands in the way of one of `ACTS`."""
         if act == "archive":
             return asked.against_archive(self.record)
         if act == "handover":
-            return asked.against_handover(self.copies or asked.originals(self.record))
+            copies = self.copies or asked.originals(self.record)
+            found = asked.against_handover(copies)
+            return found + (asked.against_deal(copies, self.engagement) if self.engagement else [])
         if act == "destroy":
             copies = self.copies or asked.all_copies(self.record)
             return asked.against_destruction(copies, self.ground)
@@ -255,6 +258,10 @@ WHY_KEYS: Final = ("act", "rule", "code", "detail", "blocking", "sentence", "rem
     show_default=True,
     help=N_("Of a destruction: on which ground."),
 )
+@option(
+    "--engagement", metavar="DEAL",
+    help=N_("Of a handover: under which deal; its people and its gates are asked about, too."),
+)  # fmt: skip
 @format_option
 @pass_call
 def why(
@@ -266,6 +273,7 @@ def why(
     mode: str,
     copies: tuple[str, ...],
     ground: str,
+    engagement: str | None,
     style: str | None,
 ) -> None:
     """What stands in the way of each act, or of one."""
@@ -276,7 +284,8 @@ def why(
         found = resolve(ledger, "record", record)
         exact = [resolve(ledger, "holding", copy) for copy in copies]
         with asking(ledger, call.actor(ledger)) as asked:
-            about = _About(found, purpose, mode, exact, ground)
+            deal = resolve(ledger, "engagement", engagement) if engagement else None
+            about = _About(found, purpose, mode, exact, ground, deal)
             answers = {name: about.against(name, asked) for name in ([act] if act else ACTS)}
     if (style or ("json" if call.as_json else "table")) == "table":
         _print_answers(answers)

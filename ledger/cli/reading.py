@@ -23,7 +23,11 @@ _CHUNK = 400
 
 
 class Placed(NamedTuple):
-    """An event as it stands in the ledger; `sealed`: its fields if they could be opened."""
+    """An event as it stands in the ledger; `sealed`: its fields if they could be opened.
+
+    With what a handover list was made (the seed of its salts, counts for its lines) is not among
+    them: it is no text, and whoever sees a seed can try out what a line says.
+    """
 
     position: int
     entry: int
@@ -37,7 +41,8 @@ class Reader:
     def __init__(self, call: Call, ledger: Ledger) -> None:
         self._call = call
         self._ledger = ledger
-        self._opens = call.passphrases.unattended
+        # A replica has no keystore: there is nothing to open, and nobody need be told.
+        self._opens = call.passphrases.unattended and not ledger.folder.replica
         self._names: dict[str, str | None] = {}
         self._warned = False
 
@@ -87,9 +92,12 @@ class Reader:
         return [Placed(at, entry, e, self._open(e, data)) for at, entry, e, data in events]
 
     def _open(self, event: Event, ciphertext: bytes | None) -> Mapping[str, str] | None:
+        from domain.handover import HandoverListFrozen
         from ledger.sealing import open_sealed
 
-        if not event.sealed or ciphertext is None or not self.opens:
+        if not event.sealed or ciphertext is None or isinstance(event, HandoverListFrozen):
+            return None
+        if not self.opens:
             return None
         keystore = self._ledger.keystore
         if keystore.state(event.sealed.key) != "present":

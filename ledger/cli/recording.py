@@ -8,6 +8,8 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import click
+
 from ledger.cli.call import Call
 from ledger.cli.command import CODE, PATH, TIME, option
 from ledger.cli.language import N_, _
@@ -15,7 +17,7 @@ from ledger.cli.output import note, print_json, recorded
 from ledger.errors import UsageError
 
 if TYPE_CHECKING:
-    from ledger.acting import Acting
+    from ledger.acting import Author
     from ledger.application import Ledger
     from ledger.privatekey import PrivateKey
     from ledger.recorder import Receipt
@@ -35,21 +37,31 @@ class How(NamedTuple):
     def record(
         self,
         ledger: Ledger,
-        acting: Acting,
+        acting: Author,
         proposals: Sequence[Proposal],
         possession: Sequence[PrivateKey] = (),
+        *,
+        early: bool = True,
     ) -> Receipt | None:
-        """Record proposals as one commit, or write them into a draft that others must sign.
+        """Record proposals as one commit, or write them into a draft that others sign or submit.
 
-        None: only a draft was written. Raises `RefusedError`; then nothing was recorded.
+        None: only a draft was written. Raises `RefusedError`, also for a draft that would be
+        refused when everybody has signed it; then nothing was recorded. `early`: False where
+        something was recorded already of which the draft is the second part.
         """
+        from ledger.acting import Acting
+
         others = _others(ledger, self.cosigners, self.draft)
         if acting.actor in {actor for actor, _capacity in others}:
             raise UsageError("each person signs once, in one role; nothing was recorded")
         options = self._options(ledger)
         if self.draft is None:
+            assert isinstance(acting, Acting)  # only drafts are made in somebody else's name
             return ledger.act(acting, proposals, possession=possession, **options)
-        from ledger.drafts import make_draft, write_draft
+        from ledger.drafts import make_draft, refuse_early, refuse_texts, write_draft
+
+        if ledger.folder.replica:
+            refuse_texts(proposals)
 
         if os.path.lexists(self.draft):
             raise UsageError(
@@ -57,6 +69,8 @@ class How(NamedTuple):
             )
         events, ciphertexts = ledger.build(acting, proposals, fresh_keys=True, **options)
         draft = make_draft(ledger, acting, events, ciphertexts, others, possession=possession)
+        if early:
+            refuse_early(ledger, draft)
         write_draft(self.draft, draft)
         return None
 
@@ -77,6 +91,12 @@ class How(NamedTuple):
             recorded(call, receipt, **ids)
         elif call.as_json:
             print_json({**ids, "draft": str(self.draft), "recorded": False})
+        elif not self.cosigners:
+            note(
+                call,
+                _("A draft was written; nothing is recorded yet. Next: give it to whoever keeps "
+                  "the ledger, who runs muniment submit FILE."),
+            )  # fmt: skip
         else:
             note(
                 call,
@@ -107,7 +127,10 @@ def act_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "--draft",
         type=PATH,
         metavar="FILE",
-        help=N_("Write a draft for the others to sign; nothing is recorded yet."),
+        help=N_(
+            "Write a draft for the others to sign; nothing is recorded yet. On a replica every "
+            "act is a draft, alone or with others."
+        ),
     )
     @wraps(function)
     def with_how(
@@ -121,6 +144,7 @@ def act_options(function: Callable[..., Any]) -> Callable[..., Any]:
         **rest: Any,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         how = How(at, late_reason, in_role, engagement, cosigners, draft)
+        click.get_current_context().ensure_object(Call).drafting = draft is not None
         return function(*args, how=how, **rest)
 
     return with_how  # fmt: skip
@@ -129,11 +153,13 @@ def act_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def _others(ledger: Ledger, given: Sequence[str], draft: Path | None) -> list[tuple[str, str]]:
     """Pairs of actor id and capacity from `ACTOR:CAPACITY`.
 
-    Raises `UsageError` when one is malformed, or when only one of `--with` and `--draft` is given.
+    Raises `UsageError` when one is malformed, or when only one of `--with` and `--draft` is given:
+    a draft of one signer is for a replica, where nothing can be recorded.
     """
     from ledger.cli.ids import resolve
 
-    if bool(given) != (draft is not None):
+    alone = draft is not None and ledger.folder.replica
+    if bool(given) != (draft is not None) and not alone:
         raise UsageError("--with and --draft belong together; nothing was recorded")
     pairs = []
     for text in given:

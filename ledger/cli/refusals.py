@@ -14,6 +14,7 @@ from typing import Final
 
 from ledger.cli.language import N_, _
 from ledger.cli.refusals_cases import CASES
+from ledger.cli.refusals_deals import DEALS
 from ledger.cli.refusals_keeping import KEEPING
 
 _ROLES = N_("muniment role list ACTOR; an administrator: muniment role grant ACTOR ROLE")
@@ -214,8 +215,6 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         N_("An administrator's role is revoked by another administrator."),
         N_("muniment --as OTHER role revoke ACTOR administrator"),
     ),
-    "deals_not_supported": (N_("This version has the routine engagement only."), _AGAIN),
-    "routine_has_no_transfer_mode": (N_("Everyday custody has no transfer mode."), _AGAIN),
     # -- what a record needs
     "exemption_needs_reason": (
         N_("An exemption from notice needs its code, and a code an exemption."),
@@ -281,6 +280,7 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     "no_such_day": (N_("There is no such day."), _AGAIN),
     **CASES,
     **KEEPING,
+    **DEALS,
 }  # fmt: skip
 
 

@@ -19,11 +19,8 @@ CASES: Final[Mapping[str, tuple[str, str]]] = {
         N_("muniment --as OTHER access grant"),
     ),
     "grantee_of_another_party": (
-        N_(
-            "Access for another party's people needs the agreements of a deal, which this "
-            "version does not have yet."
-        ),
-        N_("hand over first, or grant to your own people"),
+        N_("Another party's people get access from the seller of a deal that is open to both."),
+        N_("muniment access grant --engagement ENGAGEMENT"),
     ),
     "grant_covers_nothing": (
         N_("A grant names records or categories."),
@@ -171,7 +168,7 @@ CASES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "handover_is_received": (
         N_("The handover has been received."),
-        N_("muniment handover confirm HANDOVER"),
+        N_("muniment handover inspect HANDOVER; then muniment handover confirm HANDOVER"),
     ),
     "handover_is_confirmed": (
         N_("The handover is confirmed and over."),
@@ -179,16 +176,12 @@ CASES: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "handover_is_cancelled": (N_("The handover was cancelled."), N_("muniment handover plan")),
     "receipt_did_not_match": (
-        N_("What was received is not what was on the list."),
-        N_("muniment handover cancel HANDOVER, by both handlers; then a new list"),
+        N_("What was received is not what was on the list, and nobody has said what."),
+        N_("muniment handover discrepancy raise HANDOVER ITEM..."),
     ),
-    "not_the_open_items": (
-        N_("The confirmation does not name the list as it stands."),
-        N_("muniment handover show HANDOVER"),
-    ),
-    "list_not_confirmed_whole": (N_("One commit confirms the whole list."), _VERIFY),
+    "list_not_confirmed_whole": (N_("One commit confirms all that was accepted."), _VERIFY),
     "another_recipient": (N_("Custody passes to the party that the plan names."), _VERIFY),
-    "handler_must_sign": (N_("Both handlers sign the confirmation."), _TOGETHER),
+    "handler_must_sign": (N_("Both handlers sign this."), _TOGETHER),
     "supervisor_must_sign": (N_("A supervisor of each side signs the confirmation."), _TOGETHER),
     "copy_holds_no_record": (N_("No record was collected in this copy."), N_("muniment collect")),
     "notice_missing": (

@@ -12,6 +12,7 @@ import click
 from ledger.cli.call import Call
 from ledger.cli.columns import printable
 from ledger.cli.command import PATH, argument, group, option, pass_call
+from ledger.cli.compare import compare
 from ledger.cli.init import KEYSTORE_MEDIUM, KEYSTORE_TITLE, checked_text
 from ledger.cli.language import N_, _
 from ledger.cli.output import coded, note, print_fields, print_json
@@ -29,9 +30,12 @@ INCOMPLETE = 4
 _LIMIT = 1 << 16
 
 
-@group("ledger", N_("The ledger by itself: copy, restore, complete, continue it."))
+@group("ledger", N_("The ledger by itself: copy, restore, complete, continue, compare it."))
 def ledger() -> None:
     """Nothing by itself."""
+
+
+ledger.add_command(compare)
 
 
 @ledger.command(

@@ -18,6 +18,7 @@ import click
 
 from ledger.cli.call import Call
 from ledger.cli.command import argument, group, option, pass_call
+from ledger.cli.declare import declare
 from ledger.cli.effects import CAUSES, INCOMPLETE
 from ledger.cli.language import N_, _, plural
 from ledger.cli.output import Column, format_option, note, print_rows
@@ -87,6 +88,9 @@ def searched(call: Call, ledger: Ledger, file: str | None) -> Search:
         )
         note(call, text.format(count=count))
     return found
+
+
+subject.add_command(declare)
 
 
 # -- index ------------------------------------------------------------------------------------

@@ -7,13 +7,15 @@ The steps, each of which names what it does not find:
 2. the document is of this ledger, or of the one whose key was given (`another_ledger`)
 3. an event issued a document of this number and kind (`number_not_issued`; offline: `no_receipt`,
    `proofs_do_not_hold`, `number_not_issued`)
-4. the twin is the one that was issued (`twin_differs`)
+4. the twin is the one that was issued (`twin_differs`), and says what the event that it closes
+   with says in clear; the lines of a list have the root that was signed (`says_otherwise`)
 5. the file begins with the pages that were issued (`view_differs`)
 6. behind them are the receipt and signatures, and nothing else (`appended`, `signature_broken`)
 7. with the ledger: the events still say what the twin says (`says_otherwise`), and the document
    stands (`superseded`, `withdrawn`); offline nobody can know whether it does. Where the ledger's
    part is sealed, and no passphrase was given, steps 1 to 6 decide, and the answer says so
-   (`not_compared_with_the_ledger`)
+   (`not_compared_with_the_ledger`). A handover list stands until it is replaced, but of a list
+   that was frozen anew the answer says that, too (`list_frozen_anew`)
 
 Verdicts: `genuine`; `superseded`; `forged` if anything was altered or made up; `unknown` if what
 was given does not suffice to tell. Pages are compared by the digest that the issuer signed: no
@@ -22,12 +24,14 @@ renderer is needed, so a document can still be checked when nobody can make its 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from domain.document import CertificateIssued, CertificateSuperseded, document_stream
+from domain.handover import HandoverState
 from ledger.documents.container import attach_receipt, attached, check_size, ends
+from ledger.documents.matching import contradicts
 from ledger.documents.receipt import FORMAT as RECEIPT
 from ledger.documents.receipt import check_receipt
 from ledger.documents.twin import FORMAT, parse
@@ -79,6 +83,7 @@ class _File(NamedTuple):
 
 class _Issue(NamedTuple):
     event: CertificateIssued
+    about: Sequence[Event]
     superseded: bool = False
     replaced_by: str | None = None
 
@@ -104,11 +109,13 @@ def _checked(data: bytes, issued: Any, ledger: Ledger | None) -> Checked:  # noq
         }  # fmt: skip
         known["twin"] = sha256(file.raw).hexdigest()
         issue: _Issue = issued(file)  # steps 2 and 3
-        _same_twin(file, known["twin"], issue.event)  # step 4
+        _same_twin(file, known["twin"], issue)  # step 4
         end = _pages(data, issue.event)  # step 5
         known["signatures"] = _behind(file, end, issue.event.number)  # step 6
         if ledger is not None and not _still_said(file, ledger, issue.event):  # step 7
             besides = ("not_compared_with_the_ledger",)
+        if ledger is not None and _frozen_anew(file, ledger, issue.event):
+            besides = (*besides, "list_frozen_anew")
     except _Wrong as wrong:
         return Checked(wrong.verdict, (wrong.reason,), **known)
     if issue.superseded:
@@ -148,6 +155,8 @@ def _issued_here(file: _File, ledger: Ledger) -> _Issue:
         raise _Wrong("unknown", "another_ledger")
     events = [row[2] for row in ledger.events_of(_stream(file))]
     issue = _issue_of(events, file)
+    about = [row[2] for row in ledger.events_of(issue.event.source.rpartition("/")[0])]
+    issue = issue._replace(about=_upto(about, issue.event))
     for event in events[1:]:
         if isinstance(event, CertificateSuperseded):
             new = event.replaced_by
@@ -170,7 +179,13 @@ def _issued_by(file: _File, key: VerifierKey) -> _Issue:
     issue = _issue_of([event] if event else [], file)
     if proven.accepted.get(issue.event.source) != issue.event.issued_at:
         raise _Wrong("forged", "proofs_do_not_hold")
-    return issue
+    return issue._replace(about=_upto(proven.events.values(), issue.event))
+
+
+def _upto(events: Iterable[Event], event: CertificateIssued) -> list[Event]:
+    """The events of the stream that a document is about, up to its source."""
+    stream, _, version = event.source.rpartition("/")
+    return [one for one in events if one.stream == stream and one.version <= int(version)]
 
 
 def _stream(file: _File) -> str:
@@ -184,7 +199,7 @@ def _issue_of(events: Sequence[Event], file: _File) -> _Issue:
     first = events[0] if events else None
     if not isinstance(first, CertificateIssued) or first.number != file.twin["number"]:
         raise _Wrong("forged", "number_not_issued")
-    return _Issue(first)
+    return _Issue(first, ())
 
 
 def _number_of(ledger: Ledger, document: str) -> str | None:
@@ -194,10 +209,23 @@ def _number_of(ledger: Ledger, document: str) -> str | None:
     return None
 
 
-def _same_twin(file: _File, digest: str, event: CertificateIssued) -> None:
+def _same_twin(file: _File, digest: str, issue: _Issue) -> None:
     """Step 4."""
+    event = issue.event
     if digest != event.twin or file.twin["kind"] != event.kind:
         raise _Wrong("forged", "twin_differs")
+    if contradicts(event.kind, file.twin.get("said"), issue.about):
+        raise _Wrong("forged", "says_otherwise")
+
+
+def _frozen_anew(file: _File, ledger: Ledger, event: CertificateIssued) -> bool:
+    """Whether the list of a handover is another one by now."""
+    state = ledger.state(event.source.rpartition("/")[0])
+    return (
+        event.kind == "handover_list"
+        and isinstance(state, HandoverState)
+        and state.list_version != file.twin["said"].get("list_version")
+    )
 
 
 def _pages(data: bytes, event: CertificateIssued) -> int:
@@ -231,12 +259,13 @@ def _still_said(file: _File, ledger: Ledger, event: CertificateIssued) -> bool:
 
     Only members that the twin has: a newer program may tell more, and in other words.
     """
-    from ledger.documents.issuing import said_of, source_of
+    from ledger.documents.saying import said_of
+    from ledger.documents.sources import source_of
 
     stream, _, version = event.source.rpartition("/")
     try:
         source = source_of(ledger, stream, int(version))
-        said = said_of(ledger, event.kind, event.source, source.entry)
+        said = said_of(ledger, event.kind, source)
     except KeyAccessError:
         return False  # part of it is sealed, and nobody has given the passphrase
     except MunimentError:

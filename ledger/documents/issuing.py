@@ -2,58 +2,56 @@
 
 The twin follows from the ledger as of the entry of the event that the document speaks of, from the
 number and the nonce, and from nothing else; the pages follow from the twin. So a document is not
-kept: whoever has the ledger and its keystore prints it again. `said` holds ids, codes, counts,
-digests and times; any other text that somebody typed in stays out (`_plain`), whoever makes it.
+kept: whoever has the ledger and its keystore prints it again. A document about a case that went on
+since is replaced by one that says how; one about a closed deal is issued under the routine
+engagement.
 """
 
 from __future__ import annotations
 
-import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from domain.backup import RestoreDrillPerformed
 from domain.document import (
+    ISSUERS,
     MAX_A_DAY,
+    OF_ONE_EVENT,
     CertificateIssued,
     CertificateSuperseded,
     document_stream,
     number_of,
 )
-from domain.privacy import looks_personal
 from ledger.documents.container import attach_receipt
+from ledger.documents.names import opened
 from ledger.documents.pages import TEMPLATE_VERSION, render
 from ledger.documents.receipt import make_receipt
+from ledger.documents.saying import beside, said_of
+from ledger.documents.sources import Source, events_of, find, source_of
 from ledger.documents.twin import FORMAT, canonical
 from ledger.documents.words import TITLES
-from ledger.errors import KeyAccessError, UsageError, VerificationError
-from ledger.evidence import decode_event
+from ledger.errors import UsageError
 from ledger.schema import CHECKPOINTS
-from ledger.signing import Proposal
+from ledger.signing import Proposal, now
 from ledger.tlog.checkpoint import Checkpoint
-from ledger.tlog.commit import Entry
 from ledger.tlog.note import Note
 from ledger.tree import StoredTree
-from projections import custody, documents, inventory
+from projections import documents
 from projections.documents import Document
-from projections.view import fetch, id_of, key_of, marked
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from domain.values import Event
     from ledger.acting import Acting
     from ledger.application import Ledger
     from ledger.recorder import Receipt
 
 LOCALE: Final = "zh_en"
-_TEXTS: Final = ("claim", "not_claimed")
-"""Members of `said` that are texts of the program, not of a person."""
-_SEALED: Final = ("scenario",)
-"""Members that a person typed in; they stay sealed, even where they look like codes."""
-_CODE: Final = re.compile(r"[A-Za-z0-9_.:/+=-]{1,128}")
+_GOES_ON: Final = ("handover_list", "handover_confirmation")
+"""Kinds about cases that may go on: a new version of the list, what the seller says it keeps."""
+_WENT_ON: Final = "依据事件已有后续 the case went on"
+"""Why a document about a case is replaced by one that says how it went on."""
 _UNMADE: Final = "issue it anew: muniment document issue KIND SUBJECT --anew"
 
 
@@ -68,19 +66,6 @@ class Printed(NamedTuple):
     data: bytes
     pages: int
     receipt: Receipt | None
-
-
-class _Source(NamedTuple):
-    """The event that a document closes with, its entry, and when that was accepted."""
-
-    stream: str
-    version: int
-    entry: int
-    accepted: str
-
-    @property
-    def event(self) -> str:
-        return f"{self.stream}/{self.version}"
 
 
 def issue(
@@ -98,21 +83,24 @@ def issue(
     reason for which the one that stands is replaced. The ledger's state is signed before and after.
     Raises `UsageError` for a case that has not come so far, `RefusedError` where a rule forbids it.
     """
-    source = _source(ledger, kind, subject)
+    source = find(ledger, kind, subject)
     with ledger.engine.connect() as connection:
         known = documents.about(connection, kind, source.stream)
         standing = [d for d in known if d.superseded_entry is None and _same(d, source)]
-    if standing and anew is None:
-        return reprint(ledger, standing[-1].number)
+    current = [d for d in standing if kind not in _GOES_ON or d.version == source.version]
+    if current and anew is None:
+        return reprint(ledger, current[-1].number)
+    anew = anew or _WENT_ON
     number = _next_number(ledger, kind, source.accepted)
     nonce = secrets.token_hex(32)
     head = Checkpoint.parse(Note.parse(ledger.sign_checkpoint()).text)
-    engagement = options.get("engagement") or ledger.routine()
+    options["engagement"] = options.get("engagement") or _engagement(ledger, source)
+    options["role"] = options.get("role") or _role(acting, kind, options["engagement"])
     fields = {
         "kind": kind, "number": number, "source": source.event, "issued_at": source.accepted,
         "checkpoint": head.size, "template_version": TEMPLATE_VERSION, "locale": LOCALE,
     }  # fmt: skip
-    twin = _twin(ledger, fields, source, (acting.actor, engagement, nonce))
+    twin = _twin(ledger, fields, source, (acting.actor, options["engagement"], nonce))
     pages = render(twin)
     fields |= {"twin": sha256(twin).hexdigest(), "pdf": sha256(pages).hexdigest()}
     stream = document_stream(number)
@@ -120,7 +108,7 @@ def issue(
     said += [
         Proposal(CertificateSuperseded, old.document, {"replaced_by": stream}, {"reason": anew})
         for old in standing
-        if anew
+        if _party(ledger, old.issuer) == acting.state.party
     ]
     receipt = ledger.act(acting, said, **options)
     ledger.sign_checkpoint()
@@ -136,6 +124,8 @@ def withdraw(
 ) -> Receipt:
     """作废: the document stands no more, and nothing replaces it."""
     row = _row(ledger, number)
+    options["engagement"] = options.get("engagement") or ledger.routine()
+    options["role"] = options.get("role") or _role(acting, row.kind, options["engagement"])
     said = [Proposal(CertificateSuperseded, row.document, {}, {"reason": reason})]
     return ledger.act(acting, said, **options)
 
@@ -167,128 +157,12 @@ _OF_THE_EVENT: Final = (
 )  # fmt: skip
 
 
-def said_of(ledger: Ledger, kind: str, source: str, entry: int) -> dict[str, Any]:
-    """What the events up to `source` say, as of its entry: the body of the twin."""
-    if kind == "restore_drill_report":
-        from ledger.effects.drilling import drill_report
-
-        return dict(_plain(drill_report(ledger, source)))
-    from ledger.effects.certifying import certificate
-
-    said = certificate(ledger, source.rpartition("/")[0], entry)
-    if said is None:
-        raise VerificationError("the case is not in its register", "muniment rebuild --check")
-    if kind == "destruction_list":
-        listed = [{**_listed(item), **_kept(ledger, item, entry)} for item in said["items"]]
-        said = {**{name: said[name] for name in _OF_A_LIST}, "items": listed}
-    return dict(_plain(said))
-
-
-_OF_A_LIST: Final = (
-    "case", "ground", "method", "technique", "root", "count", "appraisal", "proposed", "appraised",
-    "approved",
-)  # fmt: skip
-
-
-def _listed(item: Mapping[str, Any]) -> dict[str, Any]:
-    """What a list says of a copy; what became of it is not the list's."""
-    return {name: value for name, value in item.items() if name not in _OUTCOMES}
-
-
-_OUTCOMES: Final = ("outcome", "verified", "taken_off")
-
-
-def _kept(ledger: Ledger, item: Mapping[str, Any], entry: int) -> dict[str, Any]:
-    """What a list says besides of what is in a copy: category, and until when it is kept.
-
-    Of one record; of several only how many there are.
-    """
-    with ledger.engine.connect() as connection:
-        records = custody.records_of(connection, key_of(item["holding"]))
-        if len(records) != 1:
-            return {"records": len(records)}
-        record = id_of("record", records[0])
-        row = inventory.one(connection, record, entry=entry)
-    kept = {"category": row.category, "min_until": row.min_until} if row is not None else {}
-    return {"record": record, **kept}
-
-
-def _plain(value: Any, name: str = "") -> Any:  # noqa: ANN401  any JSON value
-    """A value without texts that somebody may have typed in, and without what is not there."""
-    if name in _TEXTS:
-        return value
-    if isinstance(value, dict):
-        kept = {key: _plain(part, key) for key, part in value.items() if key not in _SEALED}
-        return {key: part for key, part in kept.items() if part is not None}
-    if isinstance(value, list | tuple):
-        return [part for part in map(_plain, value) if part not in (None, {})]
-    if isinstance(value, str):
-        fits = _CODE.fullmatch(value) and not looks_personal(value)
-        return value if fits else None
-    return value
-
-
 # -- parts --------------------------------------------------------------------------------------
 
 
-def _source(ledger: Ledger, kind: str, subject: str) -> _Source:
-    """The event that a document about this closes with."""
-    if kind == "restore_drill_report":
-        return _drill(ledger, subject)
-    from ledger.effects.certifying import certificate
-
-    said = certificate(ledger, subject) or {}
-    if kind == "destruction_list":
-        steps = said.get("approved") or []
-        step = steps[-1] if steps else None
-    else:
-        step = said.get("certified")
-    if step is None:
-        msg = "the case has not come so far; there is nothing to issue"
-        raise UsageError(msg, "muniment destroy show CASE")
-    stream, _, version = step["event"].rpartition("/")
-    return source_of(ledger, stream, int(version))
-
-
-def _drill(ledger: Ledger, subject: str) -> _Source:
-    """A drill by the id of its event; by that of a backup, its last drill."""
-    backup, _, named = subject.partition("/")
-    found = [
-        event.version
-        for _, _, event, _ in (ledger.events_of(backup) if backup.startswith("backup-") else ())
-        if isinstance(event, RestoreDrillPerformed) and named in ("", str(event.version))
-    ]
-    if not found:
-        raise UsageError("there is no restore drill of this id", "muniment backup list")
-    return source_of(ledger, backup, found[-1])
-
-
-def source_of(ledger: Ledger, stream: str, version: int) -> _Source:
-    """Where an event stands. Raises `UsageError` if there is none."""
-    with ledger.engine.connect() as connection:
-        for _, entry, accepted, event, _ in _events(connection, stream, version):
-            if event.version == version:
-                return _Source(stream, version, entry, accepted)
-    raise UsageError("there is no such event", "muniment destroy list")
-
-
-def _events(
-    connection: Connection, stream: str, version: int
-) -> Iterator[tuple[int, int, str, Event, Entry]]:
-    """The events of a stream up to a version: position, entry, accepted, event, its entry."""
-    sql = (
-        "SELECT e.position, e.entry, e.state, c.data FROM events e JOIN commits c "
-        "ON c.entry = e.entry WHERE e.stream = {} ORDER BY e.version"
-    )
-    rows = fetch(connection, marked(connection, sql), (key_of(stream),))
-    for position, index, state, data in rows[:version]:
-        entry = Entry.parse(bytes(data))
-        yield position, index, entry.accepted, decode_event(bytes(state)), entry
-
-
-def _same(document: Document, source: _Source) -> bool:
-    """Whether a document is about the same: a whole case, or one drill."""
-    return document.kind != "restore_drill_report" or document.version == source.version
+def _same(document: Document, source: Source) -> bool:
+    """Whether a document is about the same: a whole case, or one drill or review."""
+    return document.kind not in OF_ONE_EVENT or document.version == source.version
 
 
 def _next_number(ledger: Ledger, kind: str, issued_at: str) -> str:
@@ -311,7 +185,7 @@ def _row(ledger: Ledger, number: str) -> Document:
 
 
 def _twin(
-    ledger: Ledger, fields: Mapping[str, Any], source: _Source, whose: tuple[str, str, str]
+    ledger: Ledger, fields: Mapping[str, Any], source: Source, whose: tuple[str, str, str]
 ) -> bytes:
     issuer, engagement, nonce = whose
     kind, size = fields["kind"], fields["checkpoint"]
@@ -331,39 +205,64 @@ def _twin(
         "source": {"stream": source.stream, "event": source.event},
         "checkpoint": {"size": size, "root": root.hex()},
         "signers": [
-            {"actor": actor, "keys": sorted(keys), "name": _name(ledger, actor)}
+            {"actor": actor, "keys": sorted(keys), **_named(ledger, kind, actor)}
             for actor, keys in sorted(signers.items())
         ],
-        "said": said_of(ledger, kind, source.event, source.entry),
+        **beside(ledger, kind, source), "said": said_of(ledger, kind, source),
     })  # fmt: skip
 
 
-def _signers(connection: Connection, origin: str, source: _Source) -> dict[str, set[str]]:
+def _signers(connection: Connection, origin: str, source: Source) -> dict[str, set[str]]:
     """Everybody who signed one of the events, or is named in it, with the keys used."""
     prefix = f"{origin}/a/"
     found: dict[str, set[str]] = {}
-    for _, _, _, event, entry in _events(connection, source.stream, source.version):
-        for signer in entry.commit.note.signers:
+    for placed in events_of(connection, source.stream, source.version):
+        for signer in placed.commit.note.signers:
             if signer.name.startswith(prefix):
                 actor = signer.name.removeprefix(prefix)
                 found.setdefault(actor, set()).add(signer.key_id.hex())
         for name in ("witnesses", "participants"):
-            for actor in getattr(event, name, ()):
+            for actor in getattr(placed.event, name, ()):
                 found.setdefault(actor, set())
     return found
 
 
-def _name(ledger: Ledger, actor: str) -> str | None:
-    """The sealed name with which an actor was registered, if it can be opened."""
-    try:
-        for position, _, event, _ in ledger.events_of(actor)[:1]:
-            return (ledger.unseal(position, event) or {}).get("name")
-    except KeyAccessError:
-        return None
-    return None
+def _named(ledger: Ledger, kind: str, actor: str) -> dict[str, str | None]:
+    """Who an actor is, as far as a document of this kind says so and it can be opened."""
+    if kind in _WITHOUT_NAMES:
+        return {}
+    known = opened(ledger, actor)
+    if kind in _WITH_POSITIONS:
+        return {"name": known.get("name"), "position": known.get("position")}
+    return {"name": known.get("name")}
 
 
-def _printed(ledger: Ledger, stream: str, number: str, source: _Source, pages: bytes) -> Printed:
+_WITHOUT_NAMES: Final = ("transfer_notice", "access_review")
+"""What strangers read, and what speaks of people who are not parties to it."""
+_WITH_POSITIONS: Final = ("handover_list", "handover_confirmation", "closing_report")
+
+
+def _party(ledger: Ledger, actor: str) -> str:
+    """Whom an actor acts for: nobody replaces what another party has issued."""
+    return getattr(ledger.state(actor), "party", "")
+
+
+def _engagement(ledger: Ledger, source: Source) -> str:
+    """Under which engagement a document is issued: that of what it is about, while it is open."""
+    with ledger.engine.connect() as connection:
+        first = next(iter(events_of(connection, source.stream, 1)))
+    state = ledger.state(first.event.engagement)
+    return first.event.engagement if getattr(state, "open", False) else ledger.routine()
+
+
+def _role(acting: Acting, kind: str, engagement: str) -> str | None:
+    """The first role held in which a document of this kind is issued; None: the rules will say."""
+    at = now()
+    held = [g.role for g in acting.state.roles if acting.state.holds(g.role, engagement, at)]
+    return next((role for role in held if role in ISSUERS[kind]), None)
+
+
+def _printed(ledger: Ledger, stream: str, number: str, source: Source, pages: bytes) -> Printed:
     """The pages with the proofs behind them, under the first checkpoint that covers the issue."""
     issued = source_of(ledger, stream, 1).entry
     note = _checkpoint_over(ledger, issued)

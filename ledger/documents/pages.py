@@ -10,12 +10,13 @@ pages, not by making them again.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ledger.documents.twin import parse, sm3
 from ledger.documents.view import view
@@ -24,7 +25,7 @@ from ledger.errors import DataError, UsageError
 if TYPE_CHECKING:
     import typst
 
-TEMPLATE_VERSION: Final = 1
+TEMPLATE_VERSION: Final = 2
 """Raised whenever the same twin would make other pages."""
 _HERE: Final = Path(__file__).parent
 _STANDARD: Final = "a-3b"
@@ -43,18 +44,27 @@ def render(twin: bytes) -> bytes:
         "view": json.dumps(view(said), ensure_ascii=False), "twin": twin.decode("utf-8"),
         "digest": json.dumps(digest), "qr": _qr(f"{said['number']} {digest['sha256']}"),
     }  # fmt: skip
-    issued = int(datetime.fromisoformat(said["issued_at"]).timestamp())
-    return _compile(inputs, issued)
+    return _compile("document", inputs, said["issued_at"])
 
 
-def _compile(inputs: dict[str, str], timestamp: int) -> bytes:
+def print_text(shown: Mapping[str, Any], at: str) -> bytes:
+    """The PDF of a text that is to be signed on paper (`ledger.documents.templates`).
+
+    `at`: the time that the file says it was made at. Errors as `render`.
+    """
+    return _compile("text", {"view": json.dumps(shown, ensure_ascii=False)}, at)
+
+
+def _compile(template: str, inputs: dict[str, str], at: str) -> bytes:
     _compiler(False)  # says what is missing
     from typst import TypstError
+
+    timestamp = int(datetime.fromisoformat(at).timestamp())
 
     for system_fonts in (False, True):
         try:
             made = _compiler(system_fonts).compile(
-                _template(), format="pdf", pdf_standards=_STANDARD, sys_inputs=inputs,
+                _template(template), format="pdf", pdf_standards=_STANDARD, sys_inputs=inputs,
                 timestamp=timestamp,
             )  # fmt: skip
         except TypstError as error:
@@ -81,8 +91,8 @@ def _compiler(system_fonts: bool) -> typst.Compiler:  # noqa: FBT001  which of t
 
 
 @cache
-def _template() -> bytes:
-    return (_HERE / "document.typ").read_bytes()
+def _template(name: str) -> bytes:
+    return b"".join((_HERE / f"{part}.typ").read_bytes() for part in ("layout", name))
 
 
 def _qr(text: str) -> str:

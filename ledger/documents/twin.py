@@ -14,7 +14,15 @@ most 16 levels and 64 MiB. Its members:
     source      {"event","stream"}: all events of the stream up to that one
     checkpoint  {"root","size"}: entries, and the RFC 6962 root in hex
     signers     for each actor {"actor","keys"} and, if it can be opened, {"name"}
-    said        what the events say: codes, ids, counts, times, texts in both languages
+    said        what the events say: codes, ids, counts, times, texts in both languages; the lines
+                of a handover list as `ledger.documents.handing` shows them
+
+and, in documents between parties, what is sealed in the ledger and stands in none of its events:
+
+    parties           for each firm {"party","side"} and, if they are known, {"identifier","name"}
+    engagement_title  of the deal         basis  what the adopted pack cites for its mode
+    texts             what people typed about place and way, by step
+    letter            the text of a notice: for each clause {"text","title"}, in both languages
 
 Its SHA-256 is in the event `document.certificate_issued`; the nonce is sealed there, so that a
 signer's name cannot be guessed from the digest.

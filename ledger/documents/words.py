@@ -16,6 +16,11 @@ TITLES: Final[Mapping[str, Words]] = {
     "destruction_list": ("销毁清册", "Destruction List"),
     "destruction_certificate": ("销毁证明", "Certificate of Destruction"),
     "restore_drill_report": ("恢复演练报告", "Restore-Drill Report"),
+    "handover_list": ("移交清单", "Handover List"),
+    "handover_confirmation": ("移交确认书", "Handover Confirmation"),
+    "transfer_notice": ("个人信息转移告知书", "Notice of a Transfer of Personal Information"),
+    "access_review": ("访问审查报告", "Access-Review Report"),
+    "closing_report": ("结项报告", "Closing Report"),
 }
 
 NON_CLAIMS: Final[tuple[Words, ...]] = (
@@ -81,6 +86,36 @@ BOXES: Final[Mapping[str, tuple[Words, ...]]] = {
         ("演练人", "Performed by"),
         ("复核人", "Reviewed by"),
         ("参加人", "Participant"),
+        ("出具人", "Issued by"),
+    ),
+    "handover_list": (
+        ("移交经办人（转让方）", "Handler of the seller"),
+        ("接收经办人（受让方）", "Handler of the buyer"),
+        ("监交人（转让方）", "Supervisor of the seller"),
+        ("监交人（受让方）", "Supervisor of the buyer"),
+    ),
+    "handover_confirmation": (
+        ("移交经办人（转让方）", "Handler of the seller"),
+        ("接收经办人（受让方）", "Handler of the buyer"),
+        ("监交人（转让方）", "Supervisor of the seller"),
+        ("监交人（受让方）", "Supervisor of the buyer"),
+    ),
+    "transfer_notice": (
+        ("个人信息处理者", "Processor"),
+        ("个人信息保护负责人", "Personal information officer"),
+        ("签收人（如适用）", "Received by, where signed for"),
+        ("监护人（如适用）", "Guardian, where needed"),
+    ),
+    "access_review": (
+        ("审查人", "Reviewed by"),
+        ("复核人", "Checked by"),
+        ("整改责任人", "Responsible for remedies"),
+        ("个人信息保护负责人", "Personal information officer"),
+    ),
+    "closing_report": (
+        ("转让方", "Seller"),
+        ("受让方", "Buyer"),
+        ("居间方", "Broker"),
         ("出具人", "Issued by"),
     ),
 }

@@ -100,7 +100,7 @@ def certificate(ledger: Ledger, case: str, entry: int | None = None) -> dict[str
     `keystore_medium`: what the party says that the keystore lies on, None if nobody has said so.
     `residual`: what remains, and why. Texts that are sealed are not among it: `texts`.
     `handed_out`: how many accesses, up to the certificate, gave out the content of a record on the
-    list, or an opening of it (`projections.contents.GIVING`). What became of it nobody can read
+    list, or an opening of it (`domain.access.GIVING`). What became of it nobody can read
     back; so `verdict` is judged without it, and `claim` says that it is not covered.
     """
     with ledger.engine.connect() as connection:

@@ -46,7 +46,7 @@ from ledger.signing import Proposal
 from ledger.sources import SourceFault
 from projections.access import grants_for
 
-DENYING: Final = frozenset({"I-03", "I-09", "I-11", "I-15", "I-33"})
+DENYING: Final = frozenset({"I-03", "I-09", "I-11", "I-13", "I-15", "I-33"})
 """The rules whose refusal of an access goes into the register."""
 EMERGENCY: Final = "break_glass"
 
@@ -131,7 +131,7 @@ def access(
         check_out(ledger, out)
     grant = _permitted(ledger, acting, state, candidates[0], asked, grant)
     content, passed_over = _read_first(ledger, state, candidates, holding)
-    with _target(out) as target:
+    with new_target(out) as target:
         fields = {**_fields(asked, content.place.holding, grant), **_outcome(asked)}
         fields |= given(intact=content.intact)
         sealed = texts(content=content.digest, ticket=asked.ticket, reason=asked.reason)
@@ -184,7 +184,8 @@ def _candidates(
     current = state.holdings[-1]
     with as_judged_now(ledger) as case:
         found = copies_of_record(case, state)
-    mine = [copy for copy in found if copy.there and copy.custodian == acting.state.party]
+    there = [copy for copy in found if copy.there]
+    mine = [copy for copy in there if copy.custodian == acting.state.party] or there
     ordered = sorted((copy.stream for copy in mine), key=lambda stream: (stream != current, stream))
     return ordered or [current]
 
@@ -394,7 +395,8 @@ class _Target:
 
 
 @contextmanager
-def _target(out: Path | BinaryIO) -> Iterator[_Target]:
+def new_target(out: Path | BinaryIO) -> Iterator[_Target]:
+    """Where content goes: a stream, or a new file that is there whole or not at all, by `keep`."""
     try:
         target = _Target(out)
     except OSError as error:

@@ -20,6 +20,10 @@ keystore, and no key. Left out are the erasable tables (`LEFT_OUT`): tokens by w
 content are recognised live in one place only (DESIGN 6), and rows go straight from database to
 database, so that they are never written into the copy at all.
 
+A copy of the kind `replica` is for another party (`replica`): it lacks the sealed ciphertexts, too,
+its first two lines say `<ledger origin>/replica` and `muniment-ledger-replica 1`, and its
+muniment.toml says `replica = true` and nothing of where the ledger's keys lie.
+
 >>> made = Manifest(
 ...     "example.com/ledger",
 ...     3,
@@ -47,7 +51,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Literal, NamedTuple, Self, get_args
 
 import sqlalchemy as sa
 
@@ -79,13 +83,18 @@ FILES: Final = (CHECKPOINT, DATABASE, MARKER, VKEY)
 LOG: Final = ("events", "commits", "tiles", "checkpoints", "packs", "sealed", "signers", "head")
 """The tables of the log that are copied, to the row; the projections come with them."""
 
+TEXTS: Final = "sealed"
+"""The table of sealed ciphertexts, which another party does not get."""
+
 LEFT_OUT: Final = frozenset({
     "tokens", "subject_tokens", "subject_places", "subject_coverage",
 })  # fmt: skip
 """The tables that live in one place only, so that erasing there is erasing."""
 
 UNFINISHED: Final = ".{}.unfinished"
-_FORMAT: Final = "muniment-ledger-copy 1"
+_FORMAT: Final = "muniment-ledger-{} 1"
+Kind = Literal["copy", "replica"]
+_KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _LIMIT: Final = 65_536
 _CHUNK: Final = 1 << 20
 _FILE: Final = re.compile(r"file ([0-9a-f]{64}) (0|[1-9][0-9]{0,18}) ([a-z./]+)")
@@ -110,11 +119,12 @@ class Manifest(NamedTuple):
     root: bytes
     made: str
     files: tuple[CopiedFile, ...]
+    kind: Kind = "copy"
 
     def format(self) -> bytes:
         """The text of copy.note, as the module says."""
         head = (
-            f"{self.origin}/copy\n{_FORMAT}\n"
+            f"{self.origin}/{self.kind}\n{_FORMAT.format(self.kind)}\n"
             f"checkpoint {self.entries} {encode_base64(self.root)}\nmade {self.made}\n"
         )
         files = "".join(f"file {one.digest} {one.size} {one.name}\n" for one in self.files)
@@ -127,16 +137,17 @@ class Manifest(NamedTuple):
             first, form, head, made, *files = text.decode("ascii").removesuffix("\n").split("\n")
         except ValueError:
             raise NoteError("the text is no list of a ledger's copy") from None
-        origin, copy, rest = first.rpartition("/copy")
+        origin, _slash, kind = first.rpartition("/")
         _, size, root, *more = [*head.split(" "), "", ""][:5]
         found = [_FILE.fullmatch(line) for line in files]
-        if rest or not copy or form != _FORMAT or any(more) or not all(found):
+        kinds = [known for known in _KINDS if known == kind and form == _FORMAT.format(known)]
+        if not kinds or any(more) or not all(found):
             raise NoteError("the text is no list of a ledger's copy")
         check_origin(origin)
         entries, tree = parse_decimal(size, "the copy's size"), parse_root(root, "the copy's root")
         check_head(entries, tree)
         listed = tuple(CopiedFile(f[3], int(f[2]), f[1]) for f in found if f)
-        read = cls(origin, entries, tree, made.removeprefix("made "), listed)
+        read = cls(origin, entries, tree, made.removeprefix("made "), listed, kinds[0])
         if read.format() != text or not _TIME.fullmatch(read.made):
             raise NoteError("the text is no list of a ledger's copy")
         return read
@@ -160,13 +171,15 @@ class CopyMade(NamedTuple):
         return sum(one.size for one in self.manifest.files)
 
 
-def copy_ledger(ledger: Ledger, target: Path, progress: Progress | None = None) -> CopyMade:
+def copy_ledger(
+    ledger: Ledger, target: Path, progress: Progress | None = None, *, kind: Kind = "copy"
+) -> CopyMade:
     """Copy a ledger that is open for writing into the folder `target`, new or empty.
 
-    Signs a checkpoint over the state copied, reads everything back from the disk and verifies it;
-    `target` is there whole, or not at all. Raises `UsageError` for a target that cannot be one,
-    `VerificationError` if the copy does not verify (then the ledger does not, either),
-    `KeyAccessError` without the ledger's key.
+    `kind`: a `replica` is without sealed texts, for another party. Signs a checkpoint over the
+    state copied, reads everything back from the disk and verifies it; `target` is there whole, or
+    not at all. Raises `UsageError` for a target that cannot be one, `VerificationError` if the copy
+    does not verify (then the ledger does not, either), `KeyAccessError` without the ledger's key.
     """
     if target.resolve().is_relative_to(ledger.folder.path.resolve()):
         raise UsageError(
@@ -177,15 +190,20 @@ def copy_ledger(ledger: Ledger, target: Path, progress: Progress | None = None) 
     with made_whole(target) as part:
         checkpoint = ledger.sign_checkpoint()
         (part / "trust").mkdir(mode=0o700)
-        _copy_database(ledger.folder.database, part / DATABASE)
-        for name in (MARKER, VKEY):
-            write_atomically(part / name, read_limited(ledger.folder.path / name, _LIMIT))
+        _copy_database(ledger.folder.database, part / DATABASE, kind)
+        write_atomically(part / VKEY, read_limited(ledger.folder.path / VKEY, _LIMIT))
+        if kind == "replica":
+            Folder(part).write_settings(ledger.origin, replica=True)
+        else:
+            write_atomically(part / MARKER, read_limited(ledger.folder.path / MARKER, _LIMIT))
         write_atomically(part / CHECKPOINT, checkpoint)
         head = Checkpoint.parse(Note.parse(checkpoint).text)
         files = tuple(file_in(part, name) for name in FILES)
-        manifest = Manifest(ledger.origin, head.size, head.root, made, files)
+        manifest = Manifest(ledger.origin, head.size, head.root, made, files, kind)
         write_atomically(part / NOTE, _signed(ledger, manifest))
         report = verify_folder(Folder(part), trust=ledger.folder.pinned_key(), progress=progress)
+        if kind == "replica":
+            report = report.without("sealed_missing")
         if report.verdict == "invalid" or {file_in(part, name) for name in FILES} != {*files}:
             raise VerificationError(
                 "the copy does not verify, so it was not kept", "muniment verify; muniment doctor"
@@ -193,8 +211,9 @@ def copy_ledger(ledger: Ledger, target: Path, progress: Progress | None = None) 
     return CopyMade(target, manifest, report.verdict)
 
 
-def _copy_database(source: Path, target: Path) -> None:
+def _copy_database(source: Path, target: Path, kind: Kind) -> None:
     """Every row of the tables that are copied, in one snapshot, into a new database."""
+    log = [name for name in LOG if kind == "copy" or name != TEXTS]
     engine = engine_for(target)
     place = str(source.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     try:
@@ -206,7 +225,7 @@ def _copy_database(source: Path, target: Path) -> None:
             make_tables(connection)
             connection.exec_driver_sql("ATTACH ? AS source", (f"file:{place}?mode=ro",))
             connection.exec_driver_sql("BEGIN")
-            for table in [*(METADATA.tables[name] for name in LOG), *PROJECTIONS.sorted_tables]:
+            for table in [*(METADATA.tables[name] for name in log), *PROJECTIONS.sorted_tables]:
                 _copy_rows(connection, table)
             connection.exec_driver_sql("COMMIT")
             connection.exec_driver_sql("DETACH source")
@@ -239,8 +258,8 @@ def _signed(ledger: Ledger, manifest: Manifest) -> bytes:
 # -- read again -------------------------------------------------------------------------------
 
 
-def read_manifest(copy: Path) -> tuple[bytes, Manifest]:
-    """The note of a copy and what it says, whoever signed it: see `check_signed`.
+def read_manifest(copy: Path, kind: Kind = "copy") -> tuple[bytes, Manifest]:
+    """The note of a copy of this kind and what it says, whoever signed it: see `check_signed`.
 
     Raises `UsageError` where there is no copy, `VerificationError` for a note that is none.
     """
@@ -260,6 +279,14 @@ def read_manifest(copy: Path) -> tuple[bytes, Manifest]:
             "take another copy",
             cause=error.message,
         ) from None
+    if manifest.kind != kind:
+        raise UsageError(
+            "that is a {found} of a ledger and not a {wanted}; nothing was changed",
+            "a copy with sealed texts is made by muniment ledger copy, one without them, for "
+            "another party, by muniment replica make",
+            found=manifest.kind,
+            wanted=kind,
+        )
     if tuple(one.name for one in manifest.files) != FILES:
         raise VerificationError("copy.note names other files than a copy has; nothing was changed")
     return note, manifest

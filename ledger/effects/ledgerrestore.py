@@ -147,7 +147,7 @@ def restore_ledger(
         if trust is not None:
             write_atomically(folder.trust / "ledger.vkey", f"{trust.format()}\n".encode("ascii"))
         vkey = folder.pinned_key()
-        verdict = _verified(folder, note, vkey, progress)
+        verdict = verified(folder, note, vkey, progress)
         write_atomically(folder.restored, manifest.checkpoint.format())
         with BehindLedger(folder, passphrases) as ledger:
             if ledger.head != manifest.checkpoint:
@@ -199,10 +199,10 @@ def _brought(source: Path, target: Path) -> None:
         ) from None
 
 
-def _verified(
+def verified(
     folder: Folder, note: bytes, trust: VerifierKey, progress: Callable[[int], None] | None
 ) -> Verdict:
-    """The verdict over everything in the folder; that a pin lies ahead is not the copy's fault.
+    """The verdict over a copy laid out in `folder`; that a pin lies ahead is not the copy's fault.
 
     The database is a stranger's until its log is verified with the trusted key and the ledger's
     own key is seen to have signed the list of the copy: before that it is only read.

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from hashlib import sha256
@@ -38,8 +38,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 from msgspec import UNSET
 
 from domain.holding import HoldingCreated, HoldingMoved
+from domain.values import Event
 from ledger import sources, stream
 from ledger.application import Ledger
+from ledger.effects.streams import Kept, Texts
 from ledger.errors import KeyAccessError, UsageError
 from ledger.sources import CHUNK, SourceFault, chunks, opened
 from ledger.vault import LOCATION, Vault
@@ -84,6 +86,19 @@ def place_of(ledger: Ledger, holding: str) -> Place:
         found = _sealed(ledger, holding)
     except KeyAccessError:
         raise SourceFault("key_not_here") from None
+    return _placed(ledger, holding, found)
+
+
+def place_among(ledger: Ledger, holding: str, kept: Iterable[Kept], texts: Texts) -> Place:
+    """As `place_of`, for a copy whose events are at hand."""
+    try:
+        found = _gathered((one.event, partial(texts.of, one)) for one in kept)
+    except KeyAccessError:
+        raise SourceFault("key_not_here") from None
+    return _placed(ledger, holding, found)
+
+
+def _placed(ledger: Ledger, holding: str, found: _Sealed) -> Place:
     sealed = found.created
     if sealed is None:
         raise SourceFault("erased")
@@ -129,14 +144,22 @@ class _Sealed(NamedTuple):
 
 
 def _sealed(ledger: Ledger, holding: str) -> _Sealed:
+    return _gathered(
+        (event, partial(ledger.unseal, position, event))
+        for position, _accepted, event, _raw in ledger.events_of(holding)
+    )
+
+
+def _gathered(events: Iterable[tuple[Event, Callable[[], Mapping[str, str] | None]]]) -> _Sealed:
+    """What a copy's events say of its place, each with what opens its texts."""
     found = _Sealed()
-    for position, _accepted, event, _raw in ledger.events_of(holding):
+    for event, unseal in events:
         if isinstance(event, HoldingCreated):
-            found = found._replace(created=ledger.unseal(position, event))
+            found = found._replace(created=unseal())
             if event.object is not UNSET and event.sealed:
                 found = found._replace(object=event.object, key=event.sealed.key)
         elif isinstance(event, HoldingMoved):
-            found = found._replace(moved=ledger.unseal(position, event) or {})
+            found = found._replace(moved=unseal() or {})
     return found
 
 

@@ -92,6 +92,21 @@ class Report(Struct, frozen=True):
     checkpoint: str | None
     findings: tuple[Finding, ...]
 
+    def without(self, code: str) -> Report:
+        """The report as it were if nothing of a code had been found: it is known and no fault."""
+        left = tuple(
+            finding
+            for finding in self.findings
+            if finding.code != code
+            and (finding.code, finding.cause) != ("more_findings", f"of {code}")
+        )
+        if len(left) == len(self.findings):
+            return self
+        codes = (finding.code for finding in left if finding.code != "more_findings")
+        ranks = (ORDER.index(VERDICTS.get(one, "invalid")) for one in codes)
+        verdict = ORDER[max(ranks, default=0)]
+        return Report(verdict, self.events, self.commits, self.checkpoint, left)
+
 
 class Findings:
     """Collects findings: each once, of one code at most `LIMIT`."""

@@ -18,7 +18,6 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from domain import TOPICS
-from domain.access import AccessReviewed
 from domain.actor import (
     ActorKeyCompromised,
     ActorKeyRevoked,
@@ -47,7 +46,8 @@ IDENTITY: Final = frozenset(
     kind
     for topic, kind in TOPICS.items()
     if topic.partition(".")[0] in {"ledger", "policy", "party", "actor", "engagement", "draft"}
-    and kind is not AccessReviewed  # stands on the register of accesses, which is not kept here
+    # What is said about an engagement later stands on registers that are not kept here.
+    and (kind is EngagementOpened or not topic.startswith("engagement."))
 )
 """The event classes that keys, roles and what they lean on follow from."""
 
@@ -157,10 +157,8 @@ class KeyHistory:
         state = self.states.get(stream)
         if isinstance(event, _BEGIN):
             state = None
-        elif type(state) is not (
-            LedgerState if isinstance(event, LedgerKeyRotated) else ActorState
-        ):  # its beginning is damaged, which was reported
-            state = _stub(event)
+        elif type(state) is not (LedgerState if _of_ledger(event) else ActorState):
+            state = _stub(event)  # its beginning is damaged, which was reported
         self.states[stream] = evolve(state, event, entry, accepted)
         self._found.clear()
         if isinstance(event, LedgerKeyRotated) and permitted:
@@ -240,7 +238,12 @@ def _public(state: KeyState) -> bytes | None:
         return None
 
 
+def _of_ledger(event: Event) -> bool:
+    """Whether an event is in the ledger's own stream: what it says there is counted, too."""
+    return event.stream.startswith("ledger-")
+
+
 def _stub(event: Event) -> State:
-    if isinstance(event, LedgerKeyRotated):
+    if _of_ledger(event):
         return LedgerState(event.stream, 0, "", "", {})
     return ActorState(event.stream, 0, "", "")

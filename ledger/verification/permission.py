@@ -15,19 +15,20 @@ from copy import deepcopy
 from hashlib import sha256
 from typing import Final
 
-from domain.commit import judge_commit
-from domain.judging import (
+from domain.answers import (
     Accesses,
     Contents,
+    CopiesOut,
+    Handed,
     Keys,
-    Refusal,
+    Listed,
+    Needs,
+    Passed,
+    Protection,
     Shredded,
-    Signer,
-    State,
-    Statement,
-    World,
-    refuse,
 )
+from domain.commit import judge_commit
+from domain.judging import Refusal, Signer, State, Statement, World, refuse
 from domain.ledger import LedgerInitialized, PolicyAdopted
 from domain.opening import opening_flaws
 from domain.policy import Policy, PolicyError, parse_policy
@@ -143,6 +144,22 @@ class Judge:
 
     # What no rule about identity asks for
 
+    def lacking(self, records: Sequence[str], needs: Needs) -> dict[str, frozenset[str]]:
+        """People in records are not followed here."""
+        raise NotImplementedError(records, needs)
+
+    def lacking_in(self, holding: str, needs: Needs) -> dict[str, int]:
+        """Nor those in copies."""
+        raise NotImplementedError(holding, needs)
+
+    def elsewhere(self, records: Sequence[str], party: str) -> frozenset[str]:
+        """Nor who keeps them."""
+        raise NotImplementedError(records, party)
+
+    def undeclared(self, subjects: Sequence[str], party: str) -> frozenset[str]:
+        """Nor who found whom."""
+        raise NotImplementedError(subjects, party)
+
     def contents(self, holding: str) -> Contents:
         """Copies are not followed here."""
         raise NotImplementedError(holding)
@@ -170,6 +187,40 @@ class Judge:
     def accesses(self, engagement: str, first: str, last: str) -> Accesses:
         """Nor who looked at what."""
         raise NotImplementedError(engagement, first, last)
+
+    def handovers_of(self, engagement: str) -> tuple[Handed, ...]:
+        """Nor what was handed over."""
+        raise NotImplementedError(engagement)
+
+    def protection(self, party: str) -> Protection:
+        """Nor how it is protected."""
+        raise NotImplementedError(party)
+
+    def keyholders(self, party: str) -> frozenset[str]:
+        """Nor who holds what."""
+        raise NotImplementedError(party)
+
+    def copies_out(self, engagement: str, party: str) -> CopiesOut:
+        """Nor what lies elsewhere."""
+        raise NotImplementedError(engagement, party)
+
+    def listed(
+        self, items: Sequence[str], party: str, since: int, besides: frozenset[str] = frozenset()
+    ) -> Listed:
+        """Nor what goes to others."""
+        raise NotImplementedError(items, party, since, besides)
+
+    def passed(self, record: str, besides: frozenset[str] = frozenset()) -> Passed | None:
+        """Nor what went."""
+        raise NotImplementedError(record, besides)
+
+    def lying_in(self, copies: Sequence[str], records: Sequence[str]) -> frozenset[str]:
+        """Nor what lies in what."""
+        raise NotImplementedError(copies, records)
+
+    def residual(self, handover: str, party: str) -> frozenset[str]:
+        """Nor what was left."""
+        raise NotImplementedError(handover, party)
 
 
 def opened_ledger(events: Sequence[Event | None]) -> str:

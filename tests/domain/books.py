@@ -12,25 +12,29 @@ from collections.abc import Iterable, Iterator, Sequence
 from msgspec import UNSET
 
 from domain.access import AccessDenied, RecordAccessed
+from domain.answers import (
+    Accesses,
+    Contents,
+    CopiesOut,
+    Handed,
+    Keys,
+    Listed,
+    Needs,
+    Passed,
+    Protection,
+    Shredded,
+)
 from domain.backup import BackupExpired
+from domain.copies import HoldingState
 from domain.destruction import DestructionExecuted
 from domain.hold import LegalHoldPlaced, LegalHoldReleased
 from domain.holding import HoldingCreated
-from domain.judging import (
-    Accesses,
-    Contents,
-    Keys,
-    Shredded,
-    State,
-    Statement,
-    World,
-    affect,
-    evolve,
-)
+from domain.judging import State, Statement, World, affect, evolve
 from domain.keycopy import KeyCopyDestroyed, KeyCopyRegistered
 from domain.ledger import DraftVoided
 from domain.record import RecordCollected, RecordCorrected, RetentionAssigned
 from domain.values import Event
+from tests.domain import deal_book, handing_book, outside_book, people_book
 
 
 def fold(states: dict[str, State], event: Event, entry: int, accepted: str) -> None:
@@ -69,11 +73,11 @@ class Ledger:
         return self.accepted[entry]
 
     def contents(self, holding: str) -> Contents:
-        inside = self._inside(holding)
+        inside = self.inside(holding)
         periods: dict[tuple[str, str], RetentionAssigned] = {}
         holds: dict[str, set[str]] = {}
         engagements = set()
-        for event in self._told():
+        for event in self.told():
             if isinstance(event, RetentionAssigned) and event.stream in inside:
                 periods[event.stream, event.trigger] = event
             elif isinstance(event, LegalHoldPlaced):
@@ -93,11 +97,11 @@ class Ledger:
         )
 
     def copies_of_contents(self, holding: str) -> frozenset[str]:
-        inside = self._inside(holding)
-        made = {e.stream: e for e in self._told() if isinstance(e, HoldingCreated)}
+        inside = self.inside(holding)
+        made = {e.stream: e for e in self.told() if isinstance(e, HoldingCreated)}
         lying = {
             e.holding
-            for e in self._told()
+            for e in self.told()
             if isinstance(e, RecordCollected | RecordCorrected) and e.stream in inside
         }
         lying |= {stream for stream, event in made.items() if event.record in inside}
@@ -108,8 +112,8 @@ class Ledger:
         return frozenset({holding} | lying | copied)
 
     def keys(self, holding: str) -> Keys:
-        inside = self._inside(holding)
-        sealed = [(e.stream, e.sealed.key) for e in self._told() if e.sealed is not UNSET]
+        inside = self.inside(holding)
+        sealed = [(e.stream, e.sealed.key) for e in self.told() if e.sealed is not UNSET]
         return Keys(
             frozenset(key for stream, key in sealed if stream == holding),
             frozenset(key for stream, key in sealed if stream in inside),
@@ -119,7 +123,7 @@ class Ledger:
     def keys_elsewhere(self, keys: frozenset[str], streams: frozenset[str]) -> frozenset[str]:
         return frozenset(
             e.sealed.key
-            for e in self._told()
+            for e in self.told()
             if e.sealed is not UNSET and e.sealed.key in keys and e.stream not in streams
         )
 
@@ -133,7 +137,7 @@ class Ledger:
         }
 
     def key_copies(self) -> frozenset[str]:
-        told = list(self._told())
+        told = list(self.told())
         over = {event.stream for event in told if isinstance(event, KeyCopyDestroyed)}
         return frozenset(e.stream for e in told if isinstance(e, KeyCopyRegistered)) - over
 
@@ -153,23 +157,67 @@ class Ledger:
             frozenset(event.by for event in found),
         )
 
-    def _told(self) -> Iterator[Event]:
+    def listed(
+        self, items: Sequence[str], party: str, since: int, besides: frozenset[str] = frozenset()
+    ) -> Listed:
+        return handing_book.listed(self, items, party, since, besides)
+
+    def passed(self, record: str, besides: frozenset[str] = frozenset()) -> Passed | None:
+        return handing_book.passed(self, record, besides)
+
+    def lying_in(self, copies: Sequence[str], records: Sequence[str]) -> frozenset[str]:
+        return frozenset(records) & {inside for copy in copies for inside in self.inside(copy)}
+
+    def residual(self, handover: str, party: str) -> frozenset[str]:
+        return handing_book.residual(self, handover, party)
+
+    def copies_out(self, engagement: str, party: str) -> CopiesOut:
+        return outside_book.copies_out(self, engagement, party)
+
+    def lacking(self, records: Sequence[str], needs: Needs) -> dict[str, frozenset[str]]:
+        return people_book.lacking(self.events, records, needs)
+
+    def lacking_in(self, holding: str, needs: Needs) -> dict[str, int]:
+        return people_book.lacking_in(self, holding, needs)
+
+    def elsewhere(self, records: Sequence[str], party: str) -> frozenset[str]:
+        kept = set()
+        for event in self.told():
+            if isinstance(event, RecordCollected):
+                holding = self.states[event.holding]
+                assert isinstance(holding, HoldingState)
+                kept |= {event.stream} if holding.custodian == party else set()
+        return frozenset(records) - kept
+
+    def undeclared(self, subjects: Sequence[str], party: str) -> frozenset[str]:
+        return frozenset(subjects) - people_book.found_by(self.events, self.states, party)
+
+    def told(self) -> Iterator[Event]:
         return (event for _, _, event in self.events)
 
-    def _inside(self, holding: str) -> set[str]:
+    def inside(self, holding: str) -> set[str]:
         """The records that were collected in a copy, corrected into it, or named by it.
 
         In a copy made of another one whole: those in that one.
         """
         inside = set()
-        for event in self._told():
+        for event in self.told():
             if isinstance(event, RecordCollected | RecordCorrected) and event.holding == holding:
                 inside.add(event.stream)
             if isinstance(event, HoldingCreated) and event.stream == holding and event.record:
                 inside.add(event.record)
             elif isinstance(event, HoldingCreated) and event.stream == holding and event.made_from:
-                inside |= self._inside(event.made_from)
+                inside |= self.inside(event.made_from)
         return inside
+
+    def handovers_of(self, engagement: str) -> tuple[Handed, ...]:
+        return deal_book.handovers_of(self.events, engagement)
+
+    def protection(self, party: str) -> Protection:
+        return deal_book.protection(self.events, self.states, party)
+
+    def keyholders(self, party: str) -> frozenset[str]:
+        return deal_book.keyholders(self.states, party)
 
     def record(self, world: World, statement: Statement, events: Sequence[Event]) -> None:
         """Write a permitted commit; the fold must be what judging left behind."""

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 from msgspec import UNSET
@@ -20,6 +21,9 @@ from domain.copies import HoldingState
 from domain.destruction import CaseState
 from domain.handover import HandoverState
 from domain.judging import State
+from domain.values import Event
+from tests.domain.deal_words import agree, assess, attach, open_deal, sign_nda
+from tests.domain.people_words import consent, deliver, find, issue
 from tests.domain.words import (
     OBJECT,
     appraise,
@@ -30,6 +34,7 @@ from tests.domain.words import (
     execute,
     freeze,
     grant_access,
+    inspect,
     make_backup,
     plan_handover,
     propose,
@@ -49,7 +54,10 @@ from tests.domain.worlds import (
     retain,
 )
 
-__all__ = ["Estate", "certify", "correct", "execute", "verify_destruction"]
+CUSTOMER = "subject-019390a1-7e30-7c3a-8d5e-00000000c057"
+"""Whose data stands in every record that is ready."""
+
+__all__ = ["CUSTOMER", "Estate", "certify", "correct", "execute", "verify_destruction"]
 
 
 class Estate(Firm):
@@ -67,10 +75,14 @@ class Estate(Firm):
     he: Person
     ma: Person
     lin: Person
+    deal: str
+    mode: str
+    notice: str
 
     @classmethod
-    def open(cls, keystore: str | None = "disk_internal") -> Self:
+    def open(cls, keystore: str | None = "disk_internal", mode: str = "merger") -> Self:
         firm = super().open()
+        firm.mode = mode
         if keystore is not None:
             firm.name_keystore(keystore)
         firm.chen = firm.hire("destruction_operator", function="it")
@@ -84,7 +96,70 @@ class Estate(Firm):
         firm.lin = firm.hire(
             "custodian", "archivist", "approver", "administrator", party=buyer, function="archives"
         )
+        firm.open_deal()
         return firm
+
+    # -- the deal
+
+    def open_deal(self) -> None:
+        """The firms merge (or `mode`), and all that comes before a list is signed."""
+        self.deal = self.new("engagement")
+        seller, buyer = self.party, self.he.party
+        said = open_deal(self.deal, seller, buyer, transfer_mode=self.mode)
+        self.does(self.wang, "administrator", said)
+        agreement, nda, pipia = (self.new("document") for _ in range(3))
+        self.under(self.qian, attach(agreement, "evidence_agreement"))
+        self.under(self.qian, attach(nda, "nda"))
+        self.under(self.qian, attach(pipia, "pipia"))
+        self.agree(agreement, (self.qian, "seller_handler"), *self.both_sides)
+        beside = [(self.he, "buyer_handler")]
+        self.under(self.qian, sign_nda(self.deal, nda, seller, buyer), beside=beside)
+        self.under(self.qian, assess(self.deal, pipia))
+        self.notice = self.new("notice")
+        kind = "art_22" if self.mode == "merger" else "art_23"
+        self.under(self.qian, issue(self.notice, buyer, kind=kind))
+
+    def under(self, who: Person, said: Said, **how: Any) -> None:
+        """A handler acts under the deal."""
+        role = "seller_handler" if who.party == self.party else "buyer_handler"
+        self.does(who, role, said, engagement=self.deal, **how)
+
+    def agree(self, document: str, *signers: tuple[Person, str]) -> None:
+        """Both handlers name whose keys sign in which roles."""
+        said = agree(self.deal, document, signers)
+        self.under(self.qian, said, beside=[(self.he, "buyer_handler")])
+
+    def another(self, role: Any, party: str | None = None) -> Person:
+        """Somebody else with a role, whose key is agreed on for it, too."""
+        person = self.hire(role, party=party)
+        document = self.new("document")
+        self.under(self.qian, attach(document, "evidence_agreement"))
+        handlers = [(self.qian, "seller_handler"), (self.he, "buyer_handler")]
+        self.agree(document, *handlers, (person, role))
+        return person
+
+    def ready(self, day: str = "2026-01-31", **fields: Any) -> str:
+        """As `Firm.ready`; it is about a customer who was told of the deal."""
+        record = super().ready(day, **fields)
+        self.introduce(record)
+        return record
+
+    def introduce(self, *records: str) -> None:
+        """Say that records are about the customer, who is told of the deal the first time."""
+        known = CUSTOMER in self.book.states
+        self.under(self.qian, find(CUSTOMER, *records))
+        if not known:
+            self.under(self.qian, deliver(self.notice, self.now, CUSTOMER))
+            if self.mode != "merger":
+                self.under(self.qian, consent(CUSTOMER, self.he.party, self.now))
+
+    def _events(
+        self, who: Person, role: Any, said: Sequence[Said], envelope: dict[str, Any]
+    ) -> list[Event]:
+        """What is said of a handover is said under the deal."""
+        if any(one.stream.startswith("handover-") for one in said):
+            envelope = {"engagement": self.deal, **envelope}
+        return super()._events(who, role, said, envelope)
 
     def name_keystore(self, medium: str) -> str:
         """What the keystore lies on."""
@@ -111,6 +186,7 @@ class Estate(Firm):
         self.does(self.wang, "archivist", *(classify(record) for record in records))
         kept = [retain(self.record(record), day=day) for record in records]
         self.does(self.wang, "archivist", *kept)
+        self.introduce(*records)
         return copy, records
 
     def scanned(self) -> tuple[str, str, str]:
@@ -169,7 +245,8 @@ class Estate(Firm):
 
     def planned(self) -> str:
         handover = self.new("handover")
-        self.does(self.qian, "seller_handler", plan_handover(handover, self.qian, self.he))
+        said = plan_handover(handover, self.qian, self.he, mode=self.mode)
+        self.does(self.qian, "seller_handler", said)
         return handover
 
     def frozen(self, *copies: str) -> str:
@@ -192,8 +269,14 @@ class Estate(Firm):
         """Everybody who signs a confirmation besides the seller's handler."""
         return [(self.he, "buyer_handler"), (self.wu, "supervisor"), (self.ma, "supervisor")]
 
-    def handed_over(self, *copies: str) -> str:
+    def inspected(self, *copies: str) -> str:
+        """Everything was found good."""
         handover = self.received(*copies)
+        self.does(self.he, "buyer_handler", inspect(handover, *copies))
+        return handover
+
+    def handed_over(self, *copies: str) -> str:
+        handover = self.inspected(*copies)
         said = confirm(handover, copies, self.he)
         self.does(self.qian, "seller_handler", said, beside=self.both_sides)
         return handover

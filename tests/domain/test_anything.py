@@ -17,11 +17,12 @@ import pytest
 from msgspec import UNSET, Struct, UnsetType
 
 from domain import TOPICS
+from domain.answers import Accesses, Contents, Keys
 from domain.commit import judge_commit
 from domain.copies import HoldingState
 from domain.destruction import CaseState, DestructionCertified, DisposalAppraised
 from domain.handover import HandoverState
-from domain.judging import RULE_CODES, Accesses, Contents, Keys, World
+from domain.judging import RULE_CODES, World
 from domain.listing import ListState, list_root
 from domain.values import Event, Form, Time, later, malformed
 from ledger.verification.keyhistory import IDENTITY

@@ -29,15 +29,18 @@ from tests.domain.words import (
     expire_backup,
     freeze,
     grant_access,
+    inspect,
     lift,
     make_backup,
     place_hold,
+    raise_discrepancy,
     receive,
     release,
     release_hold,
     restrict,
     review_access,
     revoke_grant,
+    settle,
     verify_backup,
 )
 from tests.domain.worlds import START, Person, create_holding, lose, move
@@ -270,15 +273,29 @@ class HandoverMachine(Rooms):
         self.lists: dict[str, list[list[str]]] = {}
         self.step: dict[str, str] = {}
         self.doubted: set[str] = set()
+        self.good: dict[str, set[str]] = {}
+        self.rejected: dict[str, set[str]] = {}
+        self.raised: dict[str, list[tuple[str, str]]] = {}
 
     @precondition(lambda self: len(self.step) < 2)
     @rule()
     def plan(self) -> None:
         handover = self.firm.planned()
-        self.step[handover], self.lists[handover] = "planned", []
+        self.begin(handover, "planned", [])
+
+    def begin(self, handover: str, step: str, versions: list[list[str]]) -> None:
+        self.step[handover], self.lists[handover] = step, versions
+        self.good[handover], self.rejected[handover] = set(), set()
+        self.raised[handover] = []
 
     def one(self, data: st.DataObject) -> str:
         return data.draw(st.sampled_from(sorted(self.step)))
+
+    def arrived(self, data: st.DataObject) -> str:
+        """One that was received, mostly; else any."""
+        received = sorted(h for h, step in self.step.items() if step == "received")
+        anyone = data.draw(st.sampled_from([False, False, False, True]))
+        return self.one(data) if anyone else data.draw(st.sampled_from(received))
 
     def items(self, data: st.DataObject, handover: str) -> list[str]:
         """The list that stands, mostly; else any."""
@@ -330,9 +347,12 @@ class HandoverMachine(Rooms):
             self.doubted |= {handover} if receives and not all_there else set()
 
     @precondition(lambda self: self.step)
-    @rule(data=st.data(), buyer=st.booleans(), together=st.booleans())
-    def cancel(self, data: st.DataObject, buyer: bool, together: bool) -> None:
+    @rule(data=st.data(), buyer=st.booleans(), together=st.booleans(),
+          meant=st.sampled_from([False, False, False, True]))  # fmt: skip
+    def cancel(self, data: st.DataObject, buyer: bool, together: bool, meant: bool) -> None:
         handover, firm = self.one(data), self.firm
+        if not meant:  # else nothing is left to confirm
+            return
         sides = [(firm.qian, "seller_handler"), (firm.he, "buyer_handler")]
         who, other = sides[buyer], sides[not buyer]
         if self.say(*who, cancel(handover), beside=[other] if together else []):
@@ -340,14 +360,61 @@ class HandoverMachine(Rooms):
             assert together or self.step[handover] != "received", "one side undid a receipt"
             self.step[handover] = "cancelled"
 
-    @precondition(lambda self: self.step)
-    @rule(data=st.data(), left_out=st.sampled_from([None, None, None, 0, 1, 2]),
-          parts=st.sampled_from(["whole", "whole", "first", "both", "and cancel"]))  # fmt: skip
-    def confirm(self, data: st.DataObject, left_out: int | None, parts: str) -> None:
-        handover = self.one(data)
+    @precondition(lambda self: "received" in self.step.values())
+    @rule(data=st.data(), found=st.sampled_from(["match", "match", "mismatch"]), sold=st.booleans())
+    def inspect(self, data: st.DataObject, found: str, sold: bool) -> None:
+        handover, firm = self.arrived(data), self.firm
         items = self.items(data, handover)
+        who = (firm.qian, "seller_handler") if sold else (firm.he, "buyer_handler")
+        if self.say(*who, inspect(handover, *items, digest=found)):
+            assert not sold, "the seller inspected"
+            assert self.step[handover] == "received"
+            assert set(items) <= set(self.lists[handover][-1]) - self.rejected[handover]
+            kept = self.good[handover] - set(items)
+            self.good[handover] = kept | set(items) if found == "match" else kept
+
+    @precondition(lambda self: "received" in self.step.values())
+    @rule(data=st.data(), alone=st.sampled_from([False, False, True]),
+          how=st.sampled_from(["", "", "explained", "reserved", "item_rejected", "item_rejected",
+                               "delivered_later"]))  # fmt: skip
+    def quarrel(self, data: st.DataObject, how: str, alone: bool) -> None:
+        """A discrepancy is raised, or (`how`) one that is open is settled, by one side or both."""
+        handover, firm = self.arrived(data), self.firm
+        raised = self.raised[handover]
+        open_ = [n for n, (_, settled) in enumerate(raised, 1) if not settled]
+        if not how:
+            item = data.draw(st.sampled_from(self.items(data, handover)))
+            said = raise_discrepancy(handover, len(raised) + 1, item)
+            if self.say(firm.he, "buyer_handler", said):
+                assert item in self.lists[handover][-1]
+                raised.append((item, ""))
+        elif open_:
+            beside = [] if alone else [(firm.he, "buyer_handler")]
+            said = settle(handover, open_[0], how)
+            if self.say(firm.qian, "seller_handler", said, beside=beside):
+                assert not alone, "one side settled a discrepancy"
+                item = raised[open_[0] - 1][0]
+                raised[open_[0] - 1] = (item, how)
+                if item not in self.rejected[handover]:
+                    self.good[handover] -= {item}
+                    if how == "item_rejected":
+                        self.rejected[handover].add(item)
+                    elif how != "delivered_later":
+                        self.good[handover].add(item)
+
+    @precondition(lambda self: "received" in self.step.values())
+    @rule(data=st.data(), left_out=st.sampled_from([None, None, None, None, None, 0, 1, 2]),
+          parts=st.sampled_from(["whole", "whole", "whole", "first", "both",
+                                 "and cancel"]))  # fmt: skip
+    def confirm(self, data: st.DataObject, left_out: int | None, parts: str) -> None:
+        handover = self.arrived(data)
+        listed, raised = self.items(data, handover), self.raised[handover]
+        rejected = self.rejected[handover]
+        items = [item for item in listed if item not in rejected] or listed
         beside = [b for n, b in enumerate(self.firm.both_sides) if n != left_out]
-        whole = confirm(handover, items, self.firm.he)
+        reserved = [n for n, (_, settled) in enumerate(raised, 1) if settled == "reserved"]
+        whole = confirm(handover, items, self.firm.he, listed, rejected=len(rejected),
+                        reservations=reserved)  # fmt: skip
         first, rest = whole.but(items=items[:1]), whole.but(items=items[1:] or items)
         said = {
             "whole": [whole], "first": [first], "both": [first, rest],
@@ -355,11 +422,14 @@ class HandoverMachine(Rooms):
         }[parts]  # fmt: skip
         if self.say(self.firm.qian, "seller_handler", *said, beside=beside):
             assert parts == "whole" or (parts == "first" and len(items) == 1)
-            assert handover not in self.doubted, "what did not match was confirmed"
+            assert raised or handover not in self.doubted, "what did not match was confirmed"
+            assert all(settled for _, settled in raised), "a discrepancy was open"
+            assert set(items) <= self.good[handover], "what nobody found good was confirmed"
+            assert not set(items) & rejected
             assert not set(items) & self.gone, "what is not there was confirmed"
             assert left_out is None, "somebody did not sign"
             assert self.step[handover] == "received"
-            assert items == self.lists[handover][-1]
+            assert set(items) | rejected == set(self.lists[handover][-1])
             self.step[handover] = "confirmed"
             self.keeper.update(dict.fromkeys(items, self.firm.he.party))
 
@@ -377,16 +447,21 @@ class HandoverMachine(Rooms):
             self.gone.add(item)
 
     @precondition(lambda self: len(self.step) < 4)
-    @rule(how_many=st.integers(1, 3), step=st.sampled_from(["list_frozen", "released", "received"]))
+    @rule(how_many=st.integers(1, 3), step=st.sampled_from(["list_frozen", "released", "received",
+                                                           "inspected", "inspected"]))  # fmt: skip
     def straight_way(self, how_many: int, step: str) -> None:
         """What random acts find too rarely."""
         bound = self.bound("") | self.gone
         own = [f for f in self.files if f not in bound and self.keeper[f] == self.firm.party]
         if own:
             firm, free = self.firm, own[:how_many]
-            ways = {"list_frozen": firm.frozen, "released": firm.released}
+            ways = {"list_frozen": firm.frozen, "released": firm.released,
+                    "inspected": firm.inspected}  # fmt: skip
             handover = ways.get(step, firm.received)(*free)
-            self.step[handover], self.lists[handover] = step, [free]
+            self.begin(handover, step, [free])
+            if step == "inspected":
+                self.step[handover] = "received"
+                self.good[handover] |= set(free)
 
     @invariant()
     def custody_is_what_was_confirmed(self) -> None:

@@ -149,13 +149,22 @@ def test_storing_and_protecting_only_is_cited_where_the_law_says_so(policy: Poli
     assert cited == [("pipl", "47(2)", "V"), ("ndsmr", "24", "V")]
 
 
-def test_the_pack_that_older_ledgers_adopted_is_read_to_the_byte(policy: Policy) -> None:
-    """Version 1.0.0 as it was published: what packs have learned since is optional."""
-    published = (VECTORS / "policies" / "cn-default-2026-1.0.0.toml").read_bytes()
+@pytest.mark.parametrize(
+    ("version", "digest"),
+    [
+        ("1.0.0", "ee7b3363837a59c51c102a73abc1505b9c3e8f049d474ad63ddd7ac72423d639"),
+        ("1.1.0", "e78a1edbe547ccd897a5d324ec265abf2b60426db9ac1ce671eca5093b998a9a"),
+    ],
+)
+def test_the_packs_that_older_ledgers_adopted_are_read_to_the_byte(
+    policy: Policy, version: str, digest: str
+) -> None:
+    """As they were published: what packs have learned since is optional."""
+    published = (VECTORS / "policies" / f"cn-default-2026-{version}.toml").read_bytes()
     older = parse_policy(published)
-    assert older.digest == "ee7b3363837a59c51c102a73abc1505b9c3e8f049d474ad63ddd7ac72423d639"
-    assert (older.header.id, older.header.version) == ("cn-default-2026", "1.0.0")
-    assert policy.header.version == "1.1.0"
+    assert older.digest == digest
+    assert (older.header.id, older.header.version) == ("cn-default-2026", version)
+    assert policy.header.version == "1.2.0"
     assert older.retention == policy.retention
 
 

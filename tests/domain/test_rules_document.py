@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from msgspec import UNSET
 
+from domain.codes import DocumentKind
 from domain.document import (
+    ISSUERS,
+    PREFIXES,
     CertificateIssued,
     CertificateSuperseded,
     DocumentState,
+    IssuedKind,
     document_stream,
     number_of,
 )
 from domain.values import later
+from tests.domain.deal_words import close, dispose
 from tests.domain.estates import Estate, certify
-from tests.domain.worlds import SEALED, Said
+from tests.domain.words import freeze, review_access
+from tests.domain.worlds import SEALED, START, Person, Said
 
 
 @pytest.fixture
@@ -142,6 +148,94 @@ def test_nobody_issues_what_another_party_did(estate: Estate) -> None:
     document = issued(estate, source)
     said = supersede(document, sealed=SEALED)
     assert estate.judge(estate.lin, "archivist", said) == ["not_the_actors_party"]
+
+
+# -- what is issued about a deal --------------------------------------------------------------
+
+
+def judged(
+    estate: Estate, kind: str, source: str, who: Person | None = None, role: Any = "seller_handler"
+) -> list[str]:
+    """What somebody hears, Qian if nobody is named, who issues the first document of a kind."""
+    return estate.judge(who or estate.qian, role, issue(estate, source, kind=kind))
+
+
+def last(estate: Estate, stream: str) -> str:
+    """The last event of a stream."""
+    return f"{stream}/{estate.state(stream).version}"
+
+
+def test_every_kind_of_document_has_a_prefix_of_its_own() -> None:
+    assert set(PREFIXES) == set(get_args(IssuedKind)) == set(ISSUERS)
+    assert len(set(PREFIXES.values())) == len(PREFIXES)
+    assert set(get_args(IssuedKind)) <= set(get_args(DocumentKind))
+
+
+def test_a_handover_list_is_frozen_whole_and_a_confirmation_confirmed(estate: Estate) -> None:
+    copy = estate.holding_of(estate.ready())
+    planned = estate.planned()
+    assert judged(estate, "handover_list", last(estate, planned)) == ["list_not_whole"]
+    estate.does(estate.qian, "seller_handler", freeze(planned, [copy]))
+    frozen = last(estate, planned)
+    assert judged(estate, "handover_list", frozen) == []
+    assert judged(estate, "handover_list", f"{planned}/9") == ["unknown_source"]
+    assert judged(estate, "handover_confirmation", frozen) == ["handover_not_confirmed"]
+    assert judged(estate, "handover_list", f"{estate.deal}/1") == ["unknown_source"]
+    done = estate.handed_over(estate.holding_of(estate.ready()))
+    assert judged(estate, "handover_confirmation", last(estate, done)) == []
+
+
+def test_both_sides_and_nobody_else_issue_what_was_handed_over(estate: Estate) -> None:
+    source = last(estate, estate.handed_over(estate.holding_of(estate.ready())))
+    stranger = estate.hire("seller_handler", party=estate.another_firm())
+    for who, role in ((estate.qian, "seller_handler"), (estate.he, "buyer_handler"),
+                      (estate.ma, "supervisor"), (estate.wang, "archivist")):  # fmt: skip
+        assert judged(estate, "handover_confirmation", source, who, role) == []
+    assert judged(estate, "handover_confirmation", source, stranger) == ["not_the_actors_party"]
+
+
+def test_a_role_issues_its_own_kinds_only(estate: Estate) -> None:
+    """Whoever hands over does not certify a destruction, nor withdraws its certificate."""
+    source = certified(estate)
+    assert judged(estate, "destruction_certificate", source) == ["role_does_not_permit"]
+    document = issued(estate, source)
+    said = supersede(document, sealed=SEALED)
+    assert estate.judge(estate.qian, "seller_handler", said) == ["role_does_not_permit"]
+    assert judged(estate, "closing_report", source, estate.sun, "security_officer") == [
+        "role_does_not_permit", "unknown_source"
+    ]  # fmt: skip
+
+
+def test_a_notice_is_the_one_that_was_issued(estate: Estate) -> None:
+    estate.ready()  # its subject is told: the notice goes on with a delivery
+    assert estate.state(estate.notice).version > 1
+    assert judged(estate, "transfer_notice", f"{estate.notice}/1") == []
+    assert judged(estate, "transfer_notice", f"{estate.notice}/2") == ["not_the_notice"]
+    assert judged(estate, "transfer_notice", f"{estate.deal}/1") == ["unknown_source"]
+    theirs = judged(estate, "transfer_notice", f"{estate.notice}/1", estate.lin, "custodian")
+    assert theirs == ["not_the_actors_party"]
+
+
+def test_an_access_review_is_of_accesses_that_were_reviewed(estate: Estate) -> None:
+    sun = (estate.sun, "security_officer")
+    assert judged(estate, "access_review", f"{estate.deal}/1", *sun) == ["nothing_was_reviewed"]
+    said = review_access(estate.deal, START, estate.now, 0, 0, 0)
+    estate.does(estate.sun, "security_officer", said, engagement=estate.deal)
+    assert judged(estate, "access_review", last(estate, estate.deal), *sun) == []
+    assert judged(estate, "access_review", f"{estate.deal}/1", *sun) == ["nothing_was_reviewed"]
+    stranger = estate.hire("external_auditor", party=estate.another_firm())
+    assert judged(
+        estate, "access_review", last(estate, estate.deal), stranger, "external_auditor"
+    ) == ["not_the_actors_party"]  # fmt: skip
+
+
+def test_a_closing_report_is_of_a_deal_that_is_closed(estate: Estate) -> None:
+    assert judged(estate, "closing_report", last(estate, estate.deal)) == ["engagement_is_open"]
+    gone = dispose(estate.deal, estate.he.party, estate.now, how="none_kept", count=0)
+    estate.does(estate.he, "buyer_handler", gone, engagement=estate.deal)
+    said = close(estate.deal, "failed")
+    estate.does(estate.qian, "seller_handler", said, engagement=estate.deal)
+    assert judged(estate, "closing_report", last(estate, estate.deal)) == []
 
 
 # -- what stands ------------------------------------------------------------------------------

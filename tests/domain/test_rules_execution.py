@@ -161,7 +161,8 @@ def test_a_copy_in_a_case_stays_where_its_keeper_is(estate: Estate, copy: str) -
     estate.proposed(copy)
     said = move(copy, custodian=estate.lin.party)
     beside = [(estate.lin, "custodian")]
-    assert estate.judge(estate.wang, "custodian", said, beside=beside) == ["copy_is_in_a_case"]
+    how = {"beside": beside, "engagement": estate.deal}
+    assert estate.judge(estate.wang, "custodian", said, **how) == ["copy_is_in_a_case"]
     assert estate.judge(estate.wang, "custodian", move(copy)) == []
     fresh = collect(estate.new("record"), copy)
     assert estate.judge(estate.wang, "collector", fresh) == ["copy_is_in_a_case"]

@@ -278,8 +278,8 @@ def test_what_is_on_hold_does_not_leave_by_being_returned(estate: Estate) -> Non
     record = estate.ready()
     held(estate, record)
     said = give_back(estate.holding_of(record), estate.lin.party)
-    beside = [(estate.lin, "custodian")]
-    assert estate.judge(estate.wang, "custodian", said, beside=beside) == ["hold_in_force"]
+    how = {"beside": [(estate.lin, "custodian")], "engagement": estate.deal}
+    assert estate.judge(estate.wang, "custodian", said, **how) == ["hold_in_force"]
 
 
 def test_a_hold_follows_a_copy_to_the_buyer(estate: Estate) -> None:

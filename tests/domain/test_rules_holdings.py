@@ -8,6 +8,7 @@ import pytest
 from msgspec import UNSET
 
 from domain.values import later
+from tests.domain.deal_words import Dealing
 from tests.domain.worlds import Firm, Person, create_holding, give_back, lose, move
 
 
@@ -17,9 +18,17 @@ def firm() -> Firm:
 
 
 @pytest.fixture
-def buyer(firm: Firm) -> Person:
+def deal(firm: Firm) -> Dealing:
+    """The deal under which copies go to the buyer, in confidence."""
+    deal = Dealing.of(firm)
+    deal.confidential()
+    return deal
+
+
+@pytest.fixture
+def buyer(firm: Firm, deal: Dealing) -> Person:
     """Somebody who keeps copies for the buyer."""
-    return firm.hire("custodian", "examiner", party=firm.another_firm())
+    return firm.hire("custodian", "examiner", party=deal.buyer)
 
 
 def creating(firm: Firm, **fields: Any) -> list[str]:
@@ -73,13 +82,15 @@ def test_a_copy_is_made_from_a_copy_that_is_there(firm: Firm) -> None:
     assert creating(firm, record=record, made_from=origin) == ["holding_is_lost"]
 
 
-def test_nobody_copies_from_another_party_behind_its_back(firm: Firm, buyer: Person) -> None:
+def test_nobody_copies_from_another_party_behind_its_back(
+    firm: Firm, deal: Dealing, buyer: Person
+) -> None:
     record = firm.ready()
     said = create_holding(
         firm.new("holding"), buyer.party, record=record, made_from=firm.holding_of(record)
     )
-    assert firm.judge(buyer, "custodian", said) == ["source_custodian_must_sign"]
-    firm.does(buyer, "custodian", said, beside=[(firm.wang, "custodian")])
+    assert deal.judge(buyer, "custodian", said) == ["source_custodian_must_sign"]
+    deal.does(buyer, "custodian", said, beside=[(firm.wang, "custodian")])
 
 
 def test_nothing_moves_that_is_not_there(firm: Firm) -> None:
@@ -88,15 +99,17 @@ def test_nothing_moves_that_is_not_there(firm: Firm) -> None:
         assert firm.judge(firm.wang, "custodian", said) == ["unknown_holding"]
 
 
-def test_nothing_happens_to_a_copy_after_it_was_returned(firm: Firm, buyer: Person) -> None:
+def test_nothing_happens_to_a_copy_after_it_was_returned(
+    firm: Firm, deal: Dealing, buyer: Person
+) -> None:
     """I-03: what is not here any more is not moved, lost, returned or collected from."""
     copy = firm.holding()
     beside = [(buyer, "custodian")]
-    firm.does(firm.wang, "custodian", give_back(copy, buyer.party), beside=beside)
+    deal.does(firm.wang, "custodian", give_back(copy, buyer.party), beside=beside)
     for said in (move(copy), lose(copy)):
         assert firm.judge(firm.wang, "custodian", said) == ["holding_is_returned"]
     again = give_back(copy, buyer.party)
-    assert firm.judge(firm.wang, "custodian", again, beside=beside) == ["holding_is_returned"]
+    assert deal.judge(firm.wang, "custodian", again, beside=beside) == ["holding_is_returned"]
 
 
 def test_a_lost_copy_is_not_lost_twice(firm: Firm) -> None:
@@ -127,37 +140,40 @@ def test_what_is_recorded_of_a_copy_has_happened(firm: Firm) -> None:
         assert firm.judge(firm.wang, "custodian", said) == ["not_yet_happened"]
 
 
-def test_a_new_custodian_signs_for_what_it_gets(firm: Firm, buyer: Person) -> None:
+def test_a_new_custodian_signs_for_what_it_gets(firm: Firm, deal: Dealing, buyer: Person) -> None:
     copy = firm.holding()
     said = move(copy, custodian=buyer.party)
-    assert firm.judge(firm.wang, "custodian", said) == ["receiving_custodian_must_sign"]
-    assert firm.judge(firm.wang, "custodian", said, beside=[(firm.li, "reviewer")]) == [
+    assert deal.judge(firm.wang, "custodian", said) == ["receiving_custodian_must_sign"]
+    assert deal.judge(firm.wang, "custodian", said, beside=[(firm.li, "reviewer")]) == [
         "receiving_custodian_must_sign"
     ]
-    firm.does(firm.wang, "custodian", said, beside=[(buyer, "custodian")])
+    deal.does(firm.wang, "custodian", said, beside=[(buyer, "custodian")])
     assert firm.judge(firm.wang, "custodian", move(copy)) == ["not_the_actors_party"]
     assert firm.judge(buyer, "custodian", move(copy)) == []
 
 
-def test_not_everybody_of_a_party_signs_for_copies(firm: Firm, buyer: Person) -> None:
+def test_not_everybody_of_a_party_signs_for_copies(
+    firm: Firm, deal: Dealing, buyer: Person
+) -> None:
     """The buyer's forensic examiner looks at copies; custody is taken by those who keep them."""
     copy = firm.holding()
     said = move(copy, custodian=buyer.party)
-    assert firm.judge(firm.wang, "custodian", said, beside=[(buyer, "examiner")]) == [
+    assert deal.judge(firm.wang, "custodian", said, beside=[(buyer, "examiner")]) == [
         "receiving_custodian_must_sign"
     ]
 
 
 def test_a_custodian_is_a_registered_party(firm: Firm) -> None:
     said = move(firm.holding(), custodian=firm.new("party"))
-    assert firm.judge(firm.wang, "custodian", said) == ["unknown_party"]
+    heard = firm.judge(firm.wang, "custodian", said)
+    assert heard == ["unknown_party", "given_without_a_deal"]
 
 
-def test_whoever_gets_a_copy_back_signs_for_it(firm: Firm, buyer: Person) -> None:
+def test_whoever_gets_a_copy_back_signs_for_it(firm: Firm, deal: Dealing, buyer: Person) -> None:
     copy = firm.holding()
     said = give_back(copy, buyer.party)
-    assert firm.judge(firm.wang, "custodian", said) == ["receiving_party_must_sign"]
-    firm.does(firm.wang, "custodian", said, beside=[(buyer, "custodian")])
+    assert deal.judge(firm.wang, "custodian", said) == ["receiving_party_must_sign"]
+    deal.does(firm.wang, "custodian", said, beside=[(buyer, "custodian")])
 
 
 def test_a_copy_is_not_returned_to_whoever_has_it(firm: Firm) -> None:

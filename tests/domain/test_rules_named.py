@@ -11,11 +11,12 @@ from typing import Any, get_args
 import msgspec
 
 from domain import TOPICS
+from domain.agreements import AgreedKey
 from domain.codes import HoldingState
 from domain.commit import _CODE_FIELDS, _TIME_FIELDS
 from domain.copies import HoldingState as Holding
 from domain.destruction import Executed, Verified
-from domain.handover import Step
+from domain.handover import Excluded, Step
 from domain.judging import RULE_CODES, rules_for
 from domain.keys import KeyCondition
 from domain.ledger import Former
@@ -23,9 +24,12 @@ from domain.values import Code, Key, Origin, SealedRef, Time, Version
 
 ROOT = Path(__file__).parent.parent.parent
 MODULES = (
-    "access", "actor", "anonymization", "backup", "backup_rules", "commit", "copies", "destruction",
-    "digitization", "disposal", "document", "engagement", "guards", "handover", "hold", "holding",
-    "keycopy", "ledger", "listing", "medium", "opening", "party", "record", "restriction", "rights",
+    "access", "actor", "agreements", "anonymization", "attached", "backup", "backup_rules",
+    "clearing", "closing", "commit", "confirmation", "copies", "crossing", "destruction",
+    "digitization", "disposal", "document", "engagement", "gates", "guards", "handover",
+    "handover_rules", "hold", "holding", "inspection", "keycopy", "ledger", "listing", "medium",
+    "notice", "opening", "party", "record", "replica", "residual", "restriction", "rights",
+    "subject", "training",
 )  # fmt: skip
 _CONDITIONS: dict[str, set[str]] = {
     "key_": set(get_args(KeyCondition)) - {"active"},
@@ -143,7 +147,7 @@ def test_every_string_of_an_event_has_a_form_or_is_one_of_few() -> None:
         return typing.get_origin(hint) is not typing.Literal and any(map(loose, get_args(hint)))
 
     kinds: list[type[msgspec.Struct]] = [
-        *TOPICS.values(), Key, SealedRef, Former, Executed, Verified,
+        *TOPICS.values(), Key, SealedRef, Former, Executed, Verified, AgreedKey, Excluded,
     ]  # fmt: skip
     assert [
         (kind.__name__, name)

@@ -160,18 +160,6 @@ def test_the_policy_stays(firm: Firm) -> None:
     assert firm.judge(firm.wang, "administrator", again) == ["policy_change_not_supported"]
 
 
-def test_deals_come_later(firm: Firm) -> None:
-    deal = Said(EngagementOpened, firm.new("engagement"), {"kind": "deal"})
-    assert firm.judge(firm.wang, "administrator", deal) == ["deals_not_supported"]
-    again = Said(EngagementOpened, firm.routine, {"kind": "deal"})
-    assert "already_opened" in firm.judge(firm.wang, "administrator", again)
-
-
-def test_everyday_custody_transfers_nothing(founder: Firm) -> None:
-    said = with_other(founder.opening(), EngagementOpened, transfer_mode="asset_transfer")
-    assert opens(founder, said) == ["routine_has_no_transfer_mode"]
-
-
 # -- the ledger's key -------------------------------------------------------------------------
 
 

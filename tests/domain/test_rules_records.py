@@ -8,6 +8,7 @@ import pytest
 from msgspec import UNSET
 
 from domain.record import RecordState
+from tests.domain.deal_words import Dealing
 from tests.domain.worlds import (
     Firm,
     Said,
@@ -209,9 +210,10 @@ def test_nothing_is_done_with_a_record_that_is_over(firm: Firm) -> None:
         (firm.wang, "archivist", reclassify(state)), (firm.wang, "custodian", copies),
     ]  # fmt: skip
     assert [firm.judge(*act) for act in acts] == [[]] * len(acts)
-    buyer = firm.hire("custodian", party=firm.another_firm())
-    returned = give_back(firm.holding_of(record), buyer.party)
-    firm.does(firm.wang, "custodian", returned, beside=[(buyer, "custodian")])
+    deal = Dealing.of(firm)
+    deal.confidential()
+    returned = give_back(firm.holding_of(record), deal.buyer)
+    deal.does(firm.wang, "custodian", returned, beside=[(deal.sun, "custodian")])
     for act in acts:
         assert "record_is_over" in firm.judge(*act)
 

@@ -133,7 +133,7 @@ def test_what_expired_was_lost_or_returned_is_left_out_of_a_drill(estate: Estate
     estate.does(estate.wang, "custodian", lose(lost))
     beside = [(estate.lin, "custodian")]
     returned = give_back(originals[2], estate.lin.party)
-    estate.does(estate.wang, "custodian", returned, beside=beside)
+    estate.does(estate.wang, "custodian", returned, beside=beside, engagement=estate.deal)
     assert drilling(estate, backup, 1, left_out=3) == []
     estate.does(estate.wang, "custodian", lose(originals[3]))
     assert drilling(estate, backup, 1, left_out=3) == [], "what was lost is what backups are for"

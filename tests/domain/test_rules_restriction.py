@@ -105,16 +105,16 @@ def test_a_restricted_record_is_still_backed_up(estate: Estate) -> None:
 def test_a_restricted_record_goes_to_nobody_on_any_way(estate: Estate) -> None:
     record = estate.ready()
     copy, party = estate.holding_of(record), estate.lin.party
-    beside = [(estate.lin, "custodian")]
-    handover = estate.planned()
+    beside, wang = [(estate.lin, "custodian")], [(estate.wang, "custodian")]
+    handover, under = estate.planned(), {"engagement": estate.deal}
     moved = move(copy, custodian=party)
     copied = create_holding(estate.new("holding"), party, record=record, made_from=copy)
 
     def ways(estate: Estate) -> list[list[str]]:
         return [
             estate.judge(estate.qian, "seller_handler", freeze(handover, [copy])),
-            estate.judge(estate.wang, "custodian", moved, beside=beside),
-            estate.judge(estate.lin, "custodian", copied, beside=[(estate.wang, "custodian")]),
+            estate.judge(estate.wang, "custodian", moved, beside=beside, **under),
+            estate.judge(estate.lin, "custodian", copied, beside=wang, **under),
         ]
 
     assert ways(estate) == [[], [], []]
@@ -358,7 +358,8 @@ def test_a_copy_that_the_seller_let_the_buyer_make_gives_the_buyer_a_say(estate:
     record, copy = estate.ready(), estate.new("holding")
     origin = estate.holding_of(record)
     theirs = create_holding(copy, estate.lin.party, record=record, made_from=origin)
-    estate.does(estate.lin, "custodian", theirs, beside=[(estate.wang, "custodian")])
+    beside = [(estate.wang, "custodian")]
+    estate.does(estate.lin, "custodian", theirs, beside=beside, engagement=estate.deal)
     assert estate.judge(estate.lin, "custodian", restrict(record)) == []
 
 
@@ -378,7 +379,8 @@ def test_a_record_whose_only_copy_is_lost_still_belongs_to_somebody(estate: Esta
 def test_a_returned_record_is_over_for_everybody(estate: Estate) -> None:
     record = estate.ready()
     returned = give_back(estate.holding_of(record), estate.lin.party)
-    estate.does(estate.wang, "custodian", returned, beside=[(estate.lin, "custodian")])
+    beside = [(estate.lin, "custodian")]
+    estate.does(estate.wang, "custodian", returned, beside=beside, engagement=estate.deal)
     assert estate.judge(estate.zhao, "dpo", restrict(record)) == ["record_is_over"]
 
 
@@ -386,7 +388,7 @@ def a_backup_of(estate: Estate, copy: str, who: Person) -> list[str]:
     new = estate.new("holding")
     made = create_holding(new, who.party, made_from=copy, medium="disk_external", **OBJECT)
     said = (made, make_backup(estate.new("backup"), [new]))
-    return estate.judge(who, "custodian", *said)
+    return estate.judge(who, "custodian", *said, engagement=estate.deal)
 
 
 def test_the_buyer_does_not_back_up_what_the_seller_keeps(estate: Estate) -> None:

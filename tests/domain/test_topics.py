@@ -8,8 +8,10 @@ from pathlib import Path
 import msgspec
 
 from domain import TOPICS
+from domain.agreements import AgreedKey
 from domain.codes import ENUMERATIONS
 from domain.destruction import Executed, Verified
+from domain.handover import Excluded
 from domain.ledger import Former
 from domain.values import Event, Key, SealedRef
 
@@ -67,7 +69,7 @@ def schemas() -> list[str]:
         fields = schema(TOPICS[topic], topic)
         # `stream` stands in the envelope, and its kind in the topic.
         lines += [line for line in fields if line.split(" ")[1].rstrip(":?") not in own]
-    parts = (Key, SealedRef, Former, Executed, Verified)
+    parts = (Key, SealedRef, Former, Executed, Verified, AgreedKey, Excluded)
     return [*lines, *(line for part in parts for line in schema(part, part.__name__))]
 
 
@@ -76,7 +78,9 @@ def test_every_structure_that_an_event_is_made_of_is_listed() -> None:
     for kind in TOPICS.values():
         for line in schema(kind, ""):
             made_of.update(re.findall(r"\b[A-Z]\w+", line))
-    assert made_of - set(ENUMERATIONS) == {"Key", "SealedRef", "Former", "Executed", "Verified"}
+    assert made_of - set(ENUMERATIONS) == {
+        "Key", "SealedRef", "Former", "Executed", "Verified", "AgreedKey", "Excluded",
+    }  # fmt: skip
 
 
 def test_topics_are_frozen() -> None:
@@ -88,7 +92,8 @@ def test_a_topic_is_its_aggregate_and_what_happened() -> None:
     for topic, kind in TOPICS.items():
         aggregate, _, happened = topic.partition(".")
         assert aggregate
-        assert happened.endswith(("ed", "lost", "frozen", "stored_offsite")), "an event is a past"
+        past = ("ed", "lost", "found", "frozen", "withdrawn", "stored_offsite")
+        assert happened.endswith(past), "an event is a past"
         assert kind.__struct_config__.tag == topic
 
 

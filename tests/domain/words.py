@@ -45,9 +45,16 @@ from domain.handover import (
     HandoverReleased,
 )
 from domain.hold import LegalHoldPlaced, LegalHoldReleased
+from domain.inspection import (
+    HandoverDeemedAccepted,
+    HandoverDiscrepancyRaised,
+    HandoverDiscrepancyResolved,
+    HandoverInspected,
+)
 from domain.keycopy import KeyCopyCleared, KeyCopyDestroyed, KeyCopyRegistered
 from domain.listing import list_root
 from domain.record import RecordState
+from domain.residual import HandoverResidualDeclared
 from domain.restriction import ProcessingRestricted, PurposeEnded, RestrictionLifted
 from domain.rights import (
     RequesterIdentityVerified,
@@ -184,12 +191,17 @@ def digitize(record: str, paper: str, digital: str, **fields: Any) -> Said:
 
 # -- handovers ----------------------------------------------------------------------------------
 
+LINES = "4" * 64
+"""The root of the lines of every list that is told of here."""
+PACKAGE = "5" * 64
+"""The digest of every package."""
+
 
 def plan_handover(handover: str, seller: Person, buyer: Person, **fields: Any) -> Said:
     form = {
-        "mode": "asset_transfer", "from_party": seller.party, "to_party": buyer.party,
-        "seller_handler": seller.actor, "buyer_handler": buyer.actor,
-        "first_day": "2026-12-01", "last_day": "2026-12-31",
+        "mode": "merger", "from_party": seller.party, "to_party": buyer.party,
+        "seller_handler": seller.actor, "buyer_handler": buyer.actor, "first_day": "2026-12-01",
+        "last_day": "2026-12-31", "inspection_days": 15,
     }  # fmt: skip
     return Said(HandoverPlanned, handover, {**form, **fields})
 
@@ -197,28 +209,70 @@ def plan_handover(handover: str, seller: Person, buyer: Person, **fields: Any) -
 def freeze(
     handover: str, items: Sequence[str], whole: Sequence[str] | None = None, **fields: Any
 ) -> Said:
-    form = {"list_version": 1, **listed(items, whole)}
+    """The first part of a list brings the seed of its lines, sealed."""
+    form = {"list_version": 1, "lines": LINES, **listed(items, whole)}
+    if list(items) == list(whole or items)[: len(items)]:
+        form["sealed"] = SEALED
     return Said(HandoverListFrozen, handover, {**form, **fields})
 
 
+def packed(items: Sequence[str]) -> dict[str, str]:
+    """What goes in a package, if anything does."""
+    return {"package": PACKAGE} if any(item.startswith("record-") for item in items) else {}
+
+
 def release(handover: str, items: Sequence[str], **fields: Any) -> Said:
-    form = {"root": list_root(items), "released_at": START}
+    form = {"root": list_root(items), "lines": LINES, **packed(items)}
     return Said(HandoverReleased, handover, {**form, **fields})
 
 
 def receive(handover: str, items: Sequence[str], **fields: Any) -> Said:
     form = {
-        "root": list_root(items), "received_at": START, "read": len(items), "matched": len(items),
+        "root": list_root(items), "lines": LINES, "read": len(items), "matched": len(items),
+        **packed(items),
     }  # fmt: skip
     return Said(HandoverReceived, handover, {**form, **fields})
 
 
-def confirm(handover: str, items: Sequence[str], buyer: Person, **fields: Any) -> Said:
+def inspect(handover: str, *items: str, **fields: Any) -> Said:
+    """Looked at, and found as it should be."""
+    form = {"items": list(items), "digest": "match", "readable": "yes"}
+    return Said(HandoverInspected, handover, {**form, **fields})
+
+
+def raise_discrepancy(handover: str, number: int, *items: str, **fields: Any) -> Said:
+    form = {"number": number, "kind": "hash_mismatch", "items": list(items)}
+    return Said(HandoverDiscrepancyRaised, handover, {**form, **fields})
+
+
+def settle(handover: str, number: int, resolution: str = "explained") -> Said:
+    form = {"number": number, "resolution": resolution}
+    return Said(HandoverDiscrepancyResolved, handover, form)
+
+
+def deem(handover: str, deadline: str) -> Said:
+    return Said(HandoverDeemedAccepted, handover, {"deadline": deadline})
+
+
+def confirm(
+    handover: str,
+    items: Sequence[str],
+    buyer: Person,
+    whole: Sequence[str] | None = None,
+    **fields: Any,
+) -> Said:
+    """`items` of the list `whole` pass."""
+    named = list(whole or items)
     form = {
-        "items": list(items), "root": list_root(items), "to_party": buyer.party,
-        "effective_at": START,
+        "items": list(items), "root": list_root(named), "lines": LINES, "to_party": buyer.party,
+        "rejected": 0,
     }  # fmt: skip
     return Said(HandoverConfirmed, handover, {**form, **fields})
+
+
+def declare_residual(handover: str, *copies: str, **fields: Any) -> Said:
+    form = {"items": list(copies), "basis": "retention_duty", "retain_until": "2036-12-31"}
+    return Said(HandoverResidualDeclared, handover, {**form, **fields})
 
 
 def cancel(handover: str) -> Said:

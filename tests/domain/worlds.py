@@ -96,6 +96,9 @@ class Person:
         return person
 
 
+DONE = {"started_at", "ended_at", "released_at", "received_at", "effective_at"}
+
+
 class Firm:
     """The firm, its ledger and its people: Wang runs it, Li and Zhao review and approve."""
 
@@ -237,7 +240,7 @@ class Firm:
                 "stream": one.stream, "version": known + 1, "at": self.now, "by": who.actor,
                 "role": role, "engagement": self.routine, "salt": SALT, **one.fields, **envelope,
             }  # fmt: skip
-            for name in {"started_at", "ended_at"} & set(one.kind.__struct_fields__):
+            for name in DONE & set(one.kind.__struct_fields__):
                 fields.setdefault(name, self.now)  # done just now, if nothing else is said
             events.append(one.kind(**fields))
         return events

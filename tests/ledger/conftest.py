@@ -10,6 +10,7 @@ from tests.ledger.copying import copying, disk, sources  # noqa: F401  as below
 from tests.ledger.desk import Desk, cheap_keys
 from tests.ledger.granting import clerk, handing, record  # noqa: F401  as below
 from tests.ledger.ledgers import Firm
+from tests.ledger.sales import sale  # noqa: F401  as below
 from tests.ledger.storing import store, store_server_fixture  # noqa: F401  as below
 from tests.ledger.tampering import (  # noqa: F401  fixtures are found by their names
     busy,

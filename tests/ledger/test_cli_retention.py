@@ -75,6 +75,7 @@ def test_due_says_what_why_says(deal: Deal) -> None:
     free, held, given = (ripe(deal, f"{name}.txt") for name in "甲乙丙")
     both, young = ripe(deal, "丁.txt"), ripe(deal, "戊.txt", "2026-01-31")
     placed(deal, held)
+    deal.introduce(given)
     deal.frozen(given)
     placed(deal, both)
     deal.frozen(deal.ready("己.txt", day=LONG_AGO))
@@ -116,6 +117,7 @@ def test_due_names_what_must_be_gone_by_a_day_a_month_or_before_a_day(deal: Deal
 
 def test_a_record_in_a_case_is_due_and_blocked_by_the_case(deal: Deal) -> None:
     record = ripe(deal, "旧.txt")
+    deal.introduce(record)
     handover = deal.frozen(record)
     assert row_of(deal, record)["blocked"][0]["blocking"] == [handover]
 
@@ -226,8 +228,8 @@ def test_what_is_gone_is_no_conflict(deal: Deal) -> None:
     deal.did("classify", record, "--category", "accounting", "--level", "general_2",
              "--sensitivity", "business_secret")  # fmt: skip
     assert len(found(deal)) == 1
-    deal.jointly("holding", "return", deal.original(record), "--to", deal.buyer,
-                 author=deal.founder, others=[(deal.lin, "custodian")])  # fmt: skip
+    deal.jointly("holding", "return", deal.original(record), "--to", deal.buyer, "--engagement",
+                 deal.deal, author=deal.founder, others=[(deal.lin, "custodian")])  # fmt: skip
     assert found(deal) == []
 
 
@@ -238,7 +240,7 @@ def test_rules_show_their_law_their_mark_and_that_no_counsel_signed(deal: Deal) 
     rows = {row["id"]: row for row in deal.json("retention", "rules")}
     assert len(rows) == 37
     assert {row["signed_off_by_counsel"] for row in rows.values()} == {False}
-    assert {row["pack_version"] for row in rows.values()} == {"1.1.0"}
+    assert {row["pack_version"] for row in rows.values()} == {"1.2.0"}
     books = rows["accounting-books"]["citations"]
     assert [(c["statute"], c["article"], c["evidence"]) for c in books] == [
         ("order-79", "annex", "S")

@@ -147,6 +147,7 @@ def test_the_report_tells_everything_in_both_languages(deal: Deal, record: str) 
              str(deal.home / "out.txt"), "--as", deal.zhou)  # fmt: skip
     deal.run("access", "record", record, "--purpose", "marketing", "--out",
              str(deal.home / "no.txt"), "--as", deal.zhou)  # fmt: skip
+    deal.introduce(record)
     handover = deal.released(record)
     other = deal.collect("乙.txt", "没有电话")
     deal.did("subject", "index", record)
@@ -179,6 +180,7 @@ def test_the_buyer_is_among_those_who_had_it_after_a_handover(deal: Deal) -> Non
     deal.classify(record)
     deal.did("retention", "assign", record, "--trigger", "contract_ended", "--date", "2026-01-31")
     deal.did("subject", "index", record)
+    deal.introduce(record)
     deal.handed_over(record)
     (row,) = deal.json("subject", "report", "--identifier-file", slip(deal))["records"]
     assert set(row["custody"]) == {deal.seller, deal.buyer}

@@ -7,7 +7,7 @@ from pathlib import Path
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.effects.backup import Failed
-from ledger.effects.packages import reread
+from ledger.effects.inspecting import reread
 from tests.ledger.copying import Copying, copies_in, gather, plain
 from tests.ledger.damaging import damage_key_of
 

@@ -104,10 +104,10 @@ def test_an_issuer_who_says_what_the_events_do_not(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A changed program signs a lie; number, digests and proofs are all in order."""
-    from ledger.documents import issuing
+    from ledger.documents import issuing, saying
 
     case = certified(site, tmp_path / "合同")
-    real = issuing.said_of
+    real = saying.said_of
     with monkeypatch.context() as patch:
         patch.setattr(issuing, "said_of", lambda *a: {**real(*a), "remaining_count": 7})
         data = issue(site.ledger, site.wang, "destruction_certificate", case).data

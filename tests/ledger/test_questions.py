@@ -5,20 +5,21 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from domain.handover import HandoverState
 from domain.hold import HoldState
 from domain.judging import Refusal
-from ledger import acts, custody
+from ledger import acts, custody, handovers
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.drafts import add_signature, make_draft, submit
 from ledger.errors import RefusedError
 from ledger.questions import asking
-from ledger.signing import Proposal, now
-from tests.ledger.deals import LONG_AGO, accessing
+from ledger.signing import Proposal, new_ids, now
+from tests.ledger.deals import LONG_AGO, accessing, introduce, merge
 from tests.ledger.ledgers import Firm, add_person, buyer, collect_files
 
 
@@ -37,14 +38,21 @@ class Trade:
         self.zhou = add_person(ledger, self.wang, firm.founded.party, ("collector",))
         found = collect_files(ledger, self.wang, folder, 4)
         self.records = [one.record for one in found]
+        self.deal, notice = merge(ledger, self.wang, self.qian, self.he, [])
+        introduce(ledger, self.qian, self.deal, new_ids("subject")[0], self.records, notice)
         self.handovers: list[str] = []
         self.holds: list[str] = []
         self.grants: list[str] = []
 
+    def under(self, proposals: Sequence[Proposal]) -> dict[str, Any]:
+        """A handover belongs to the deal, everything else to everyday custody."""
+        of_deal = proposals[0].stream.startswith("handover-")
+        return {"engagement": self.deal} if of_deal else {}
+
     def said(self, who: Acting, proposals: Sequence[Proposal]) -> list[tuple[str, str]]:
         """The rules and details with which an act would be refused now; empty if it would not."""
         try:
-            custody.check_permitted(self.ledger, who, proposals)
+            custody.check_permitted(self.ledger, who, proposals, **self.under(proposals))
         except RefusedError as error:
             return [(r.rule, r.detail) for r in error.refusals if isinstance(r, Refusal)]
         return []
@@ -52,7 +60,7 @@ class Trade:
     def tries(self, who: Acting, *proposals: Proposal) -> None:
         """Do it, if it is permitted."""
         if not self.said(who, proposals):
-            self.ledger.act(who, list(proposals))
+            self.ledger.act(who, list(proposals), **self.under(proposals))
 
     def together(self, who: Acting, other: Acting, proposals: Sequence[Proposal]) -> None:
         events, texts = self.ledger.build(who, proposals, fresh_keys=True)
@@ -128,24 +136,27 @@ class Trade:
 
     def plan(self) -> str:
         fields = {
-            "mode": "merger", "from_party": self.wang.state.party, "to_party": self.buyer,
-            "seller_handler": self.qian.actor, "buyer_handler": self.he.actor,
-            "first_day": "2026-01-01", "last_day": "2026-12-31",
+            "from_party": self.wang.state.party, "seller_handler": self.qian.actor,
+            "buyer_handler": self.he.actor, "first_day": "2026-01-01", "last_day": "2026-12-31",
+            "inspection_days": 15,
         }  # fmt: skip
-        proposal = custody.plan_handover(fields, None)
-        self.ledger.act(self.qian, [proposal])
+        proposal = handovers.plan_handover(self.ledger, self.deal, fields)
+        self.ledger.act(self.qian, [proposal], engagement=self.deal)
         return proposal.stream
+
+    def frozen(self, handover: str, copy: str) -> list[Proposal]:
+        state = custody.case_state(self.ledger, HandoverState, handover)
+        return handovers.freeze_list(state, [copy], lines="0" * 64, seed="0" * 64)
 
     def freezes(self, record: str) -> None:
         handover = self.plan()
         self.handovers.append(handover)
-        items = custody.freeze_list(self.ledger, handover, [self.copy(record)])
-        self.tries(self.qian, *items)
+        self.tries(self.qian, *self.frozen(handover, self.copy(record)))
 
     def cancels(self, _: str) -> None:
         for handover in self.handovers:
             if custody.case_state(self.ledger, HandoverState, handover).step == "list_frozen":
-                self.tries(self.qian, custody.cancel_handover(handover, None))
+                self.tries(self.qian, handovers.cancel_handover(handover, None))
 
     # -- what is asked
 
@@ -170,7 +181,7 @@ class Trade:
                 destroy, self.said(self.wang, custody.propose_destruction(copies, *means)),
             ),
             "handover": (
-                handover, self.said(self.qian, custody.freeze_list(self.ledger, plan, [copy])),
+                handover, self.said(self.qian, self.frozen(plan, copy)),
             ),
         }  # fmt: skip
         for name, (asked_for, said) in act.items():

@@ -43,6 +43,7 @@ from tests.domain.words import (
     close_request,
     confirm,
     decide,
+    declare_residual,
     deny,
     destroy_key_copy,
     digitize,
@@ -54,11 +55,13 @@ from tests.domain.words import (
     fulfil,
     grant_access,
     identify,
+    inspect,
     lift,
     make_backup,
     place_hold,
     plan_handover,
     propose,
+    raise_discrepancy,
     receive,
     receive_request,
     register_key_copy,
@@ -69,17 +72,18 @@ from tests.domain.words import (
     restrict,
     review_access,
     revoke_grant,
+    settle,
     store_offsite,
     take_off,
     verify_backup,
     verify_destruction,
 )
 from tests.domain.worlds import SEALED, START, Said, classify, collect, create_holding
+from tests.projections.dealwork import DealWalk
 from tests.projections.histories import History
-from tests.projections.walks import RecordWalk
 
 
-class CaseWalk(RecordWalk):
+class CaseWalk(DealWalk):
     """Everything that a record may go through."""
 
     def __init__(self, draw: random.Random) -> None:
@@ -87,7 +91,8 @@ class CaseWalk(RecordWalk):
         self.acts += [
             self.restrict, self.end_purpose, self.anonymize, self.anonymize, self.digitize,
             self.grant, self.grant, self.revoke, *[self.access] * 4, self.review_access,
-            self.hold, self.hold, *[self.backup] * 3, *[self.copy_keys] * 3, *[self.hand_over] * 12,
+            self.hold, self.hold, *[self.backup] * 3, *[self.copy_keys] * 3, *[self.hand_over] * 14,
+            self.declare,
             *[self.ask] * 3, *[self.destroy] * 14, *[self.issue] * 3,
         ]  # fmt: skip
 
@@ -189,7 +194,7 @@ class CaseWalk(RecordWalk):
             return
 
     def review_access(self) -> None:
-        (routine,) = self.all(EngagementState)
+        (routine,) = [e for e in self.all(EngagementState) if e.kind == "routine"]
         first, last = routine.reviewed_until or START, self.history.accepted
         found = self.history.book.accesses(routine.stream, first, last)
         counts = found.allowed, found.denied, found.break_glass
@@ -336,32 +341,36 @@ class CaseWalk(RecordWalk):
         """Plan one, or take the next step of one that is under way."""
         under_way = [h for h in self.all(HandoverState) if h.running or h.step == "planned"]
         if not under_way or self.draw.random() < 0.1:
-            said = plan_handover(
-                self.history.new("handover"), self.qian, self.he, mode="asset_or_store_transfer"
-            )
-            self.tries(self.qian, "seller_handler", said)
+            said = plan_handover(self.history.new("handover"), self.qian, self.he)
+            self._selling(said)
             return
         handover = self.draw.choice(under_way)
         if self.draw.random() < 0.05:
-            self.tries(self.qian, "seller_handler", cancel(handover.stream))
+            self._selling(cancel(handover.stream))
         elif handover.step == "planned" or (
             handover.step == "list_frozen" and self.draw.random() < 0.3
         ):
             self._freeze(handover)
         elif handover.step == "list_frozen":
-            said = release(handover.stream, list(handover.items))
-            self.tries(self.qian, "seller_handler", said)
+            self._selling(release(handover.stream, list(handover.items)))
         elif handover.step == "released":
-            self.tries(self.he, "buyer_handler", receive(handover.stream, list(handover.items)))
+            self._buying(receive(handover.stream, list(handover.items)))
         else:
-            self._confirm(handover)
+            self._settle(handover)
+
+    def _selling(self, said: Said) -> bool:
+        return self.tries(self.qian, "seller_handler", said, engagement=self.deal)
+
+    def _buying(self, said: Said) -> bool:
+        return self.tries(self.he, "buyer_handler", said, engagement=self.deal)
 
     def _freeze(self, handover: HandoverState) -> None:
         copies = [c for c in self.some_copies(most=12) if self._is_ready(c, handover)][:4]
+        some_records = self.some(RecordState, self.draw.randrange(3))
+        items = [*copies, *some_records] if self.draw.random() < 0.5 else copies
         version, some = handover.list_version + 1, self.draw.randrange(1, 3)
-        for part in filter(None, (copies[:some], copies[some:])):
-            said = freeze(handover.stream, part, copies, list_version=version)
-            if not self.tries(self.qian, "seller_handler", said):
+        for part in filter(None, (items[:some], items[some:])):
+            if not self._selling(freeze(handover.stream, part, items, list_version=version)):
                 return
             self._perhaps_later()
 
@@ -370,12 +379,38 @@ class CaseWalk(RecordWalk):
         against = against_transfer(self.case, [copy])
         return all(refusal.blocking == (handover.stream,) for refusal in against)
 
-    def _confirm(self, handover: HandoverState) -> None:
-        whole = list(handover.items)
-        still = [item for item, state in handover.items.items() if state != "confirmed"]
-        some = still[: self.draw.randrange(1, len(still) + 1)]
-        said = confirm(handover.stream, whole, self.he).but(items=some)
-        self.tries(self.qian, "seller_handler", said)
+    def _settle(self, handover: HandoverState) -> None:
+        """Look at what came, quarrel about it, and confirm what was found good."""
+        stream, unseen = handover.stream, [i for i, said in handover.items.items() if not said]
+        faulty = [item for item, said in handover.items.items() if said == "faulty"]
+        open_ = handover.open_discrepancies
+        if unseen and not handover.deemed:
+            digest = self.draw.choice(["match", "match", "match", "mismatch"])
+            self._buying(inspect(stream, *unseen[: self.draw.randrange(1, 4)], digest=digest))
+        elif open_:
+            resolution = self.draw.choice(["item_rejected", "accepted_as_is", "reserved"])
+            self._selling(settle(stream, open_[0], resolution))
+        elif faulty:
+            number = len(handover.discrepancies) + 1
+            self._buying(raise_discrepancy(stream, number, faulty[0]))
+        elif whole := handover.to_confirm:
+            some = whole[: self.draw.randrange(1, len(whole) + 1)]
+            self._confirm(handover, some)
+
+    def _confirm(self, handover: HandoverState, items: list[str]) -> None:
+        said = confirm(
+            handover.stream, items, self.he, list(handover.items), rejected=handover.rejected,
+            reservations=handover.reservations,
+        )  # fmt: skip
+        self._selling(said)
+
+    def declare(self) -> None:
+        """Declare what is left of a confirmed one, before or after what was not kept is gone."""
+        done = [h for h in self.all(HandoverState) if h.step in ("confirmed", "residual_declared")]
+        if done:
+            handover = self.draw.choice(done)
+            left = self.history.book.residual(handover.stream, self.history.party)
+            self._selling(declare_residual(handover.stream, *sorted(left)[:3]))
 
     # -- destruction
 

@@ -41,7 +41,7 @@ from projections import project as projected
 from projections.comparison import digest
 from projections.view import Recorded
 from tests.domain.books import Ledger, fold
-from tests.domain.worlds import Said
+from tests.domain.worlds import DONE, Said
 
 START = "2026-11-21T09:00:00.000Z"
 SALT = "AAAAAAAAAAAAAAAAAAAAAA"
@@ -126,7 +126,7 @@ class History:
 
     def event(self, topic: type[Event], stream: str, /, **fields: Any) -> Event:
         """What would be the stream's next event; what takes time was done just now."""
-        for name in {"started_at", "ended_at"} & set(topic.__struct_fields__):
+        for name in DONE & set(topic.__struct_fields__):
             fields.setdefault(name, self.accepted)
         return topic(
             stream=stream,
@@ -134,7 +134,7 @@ class History:
             at=self.accepted,
             by=fields.pop("by", self.admin),
             role=fields.pop("role", "administrator"),
-            engagement=self.routine,
+            engagement=fields.pop("engagement", self.routine),
             salt=SALT,
             **fields,
         )

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from domain.answers import Contents
 from domain.copies import HoldingState
 from domain.guards import against_destruction, against_transfer
-from domain.judging import Case, Contents
+from domain.judging import Case
 from domain.record import RecordState
 from projections.contents import contents
 from projections.custody import copies_of_contents

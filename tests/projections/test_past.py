@@ -15,8 +15,11 @@ from sqlalchemy.dialects import postgresql
 from projections import (
     METADATA,
     access,
+    agreements,
+    arrivals,
     backups,
     certificates,
+    deals,
     handovers,
     holds,
     keycopies,
@@ -87,7 +90,7 @@ def answers(connection: sa.Connection, about: list[str], entry: int | None) -> d
 
 _REGISTERS: tuple[Any, ...] = (
     holds.listed, handovers.listed, certificates.listed, backups.listed, access.granted,
-    access.listed, access.reviewed, rights.listed, keycopies.listed, media.listed,
+    access.listed, access.reviewed, rights.listed, keycopies.listed, media.listed, deals.listed,
 )  # fmt: skip
 _ABOUT: dict[str, tuple[Any, ...]] = {
     "record": (
@@ -101,16 +104,26 @@ _ABOUT: dict[str, tuple[Any, ...]] = {
     "hold": (holds.one, partial(holds.covered, limit=99)),
     "handover": (
         handovers.one,
-        lambda c, it, entry: handovers.items(c, it, 1, limit=99, entry=entry),
-        lambda c, it, entry: handovers.items(c, it, 2, limit=99, entry=entry),
+        lambda c, it, entry: arrivals.items(c, it, 1, limit=99, entry=entry),
+        lambda c, it, entry: arrivals.items(c, it, 2, limit=99, entry=entry),
+        lambda c, it, entry: arrivals.tally(c, it, 1, entry=entry),
+        lambda c, it, entry: handovers.left_out(c, it, 1, entry=entry),
+        arrivals.discrepancies,
+        partial(arrivals.declared, limit=99),
     ),
     "destruction_case": (
         certificates.one, partial(certificates.items, limit=99), keycopies.covering,
     ),
+    "engagement": (
+        deals.one, deals.disposals_of, deals.tracking_of, deals.rekeyed_of,
+        agreements.documents_of, agreements.agreed, agreements.ndas_of, agreements.pipias_of,
+    ),
+    "document": (agreements.document,),
     "keycopy": (keycopies.one, media.medium_of),
     "medium": (media.one,),
     "backup": (backups.one, partial(backups.copies, limit=99), keycopies.covering),
     "actor": (
+        agreements.trainings_of,
         lambda c, actor, entry: access.granted(c, actor=actor, limit=99, entry=entry),
         lambda c, actor, entry: access.listed(c, actor=actor, limit=99, entry=entry),
     ),

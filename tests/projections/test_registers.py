@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from itertools import product
 from typing import Any
 
 import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from domain.access import AccessDenied, AccessReviewed, GrantState, RecordAccessed
 from domain.backup import BackupState
@@ -16,12 +19,15 @@ from domain.destruction import CaseState
 from domain.handover import HandoverState
 from domain.hold import HoldState
 from domain.judging import State
+from domain.party import PartyState
 from domain.record import RecordState
 from projections import (
     access,
+    arrivals,
     backups,
     certificates,
     custody,
+    delivered,
     handovers,
     holds,
     inventory,
@@ -169,15 +175,71 @@ def test_the_handovers_stand_where_the_rules_see_them(seed: int) -> None:
             assert (handover.step, handover.list_version) == (state.step, state.list_version)
             assert (handover.count, handover.root or "") == (state.count, state.root)
             version = handover.list_version
-            items = handovers.items(connection, name, version, limit=ALL)
-            assert {
-                item.holding: "" if item.confirmed_entry is None else "confirmed" for item in items
-            } == state.items
+            items = arrivals.items(connection, name, version, limit=ALL)
+            told = [(item.item, item.outcome) for item in items]
+            assert told == list(state.items.items()), "in the order of the list"
+            assert arrivals.tally(connection, name, version) == Counter(state.items.values())
             assert handover.confirmed == list(state.items.values()).count("confirmed")
+            assert (handover.records, handover.lines or "") == (state.records, state.lines)
+            raised = arrivals.discrepancies(connection, name)
+            assert {r.number: (r.kind, set(r.items), r.resolution or "") for r in raised} == {
+                number: (one.kind, set(one.items), one.resolution)
+                for number, one in state.discrepancies.items()
+            }
+            kept = arrivals.declared(connection, name, limit=ALL)
+            assert {one.holding for one in kept} == state.declared
             for earlier in range(1, version):
-                replaced = handovers.items(connection, name, earlier, limit=ALL)
+                replaced = arrivals.items(connection, name, earlier, limit=ALL)
                 assert replaced, "a list is kept when another one takes its place"
-                assert {item.confirmed_entry for item in replaced} == {None}
+                assert {item.outcome for item in replaced} == {""}
+
+
+@given(SEEDS)
+@settings(max_examples=25)
+def test_what_goes_to_others_stands_as_the_rules_are_told(seed: int) -> None:
+    """Records on the way: what the tables answer is what reading all events answers."""
+    history = random_walk(seed, 200)
+    book, party = history.book, history.party
+    records, copies = sorted(states(history, RecordState)), sorted(states(history, HoldingState))
+    parties = sorted(states(history, PartyState))
+    with project(empty_tables(), history.recorded, 13, 1, 1, 9) as connection:
+        for since in (0, history.entry // 2, history.entry):
+            found = delivered.listed(connection, [*records, history.new("record")], party, since)
+            plain = book.listed([*records, found.unknown[-1]], party, since)
+            assert found.unknown == plain.unknown
+            assert set(found.not_kept) == set(plain.not_kept)
+            assert set(found.claimed) == set(plain.claimed)
+            assert set(found.corrected) == set(plain.corrected)
+            assert set(found.passed) == set(plain.passed)
+            assert {record for _, record in found.examples} <= set(records)
+        for side, besides in product(parties, (frozenset[str](), frozenset({"merger"}))):
+            for items in (records, copies, [*records, *copies]):
+                found = delivered.listed(connection, items, side, 0, besides)
+                plain = book.listed(items, side, 0, besides)
+                assert set(found.not_kept) == set(plain.not_kept)
+                assert set(found.claimed) == set(plain.claimed)
+                assert set(found.passed) == set(plain.passed)
+        for start in range(3):
+            some = copies[start::3]
+            assert delivered.lying_in(connection, some, records) == book.lying_in(some, records)
+        for record in records:
+            passed, told = delivered.passed(connection, record), book.passed(record)
+            assert (passed and passed[:4]) == (told and astuple(told)[:4])
+        for name in states(history, HandoverState):
+            assert delivered.residual(connection, name, party) == book.residual(name, party)
+
+
+def test_one_of_each_kind_stands_for_all_that_are_listed() -> None:
+    """Records that differ in anything that a rule asks for are not judged by one example."""
+    history = History().open()
+    alike, other, raw = (history.collect()[0] for _ in range(3))
+    again = history.collect()[0]
+    for record in (alike, again):
+        history.classify(record)
+    history.classify(other, sensitivity="non_personal")
+    with project(empty_tables(), history.recorded) as connection:
+        found = delivered.listed(connection, [alike, again, other, raw], history.party, 0)
+    assert sorted(record for _, record in found.examples) == sorted([alike, other, raw])
 
 
 @given(SEEDS)
@@ -253,8 +315,9 @@ def test_every_mention_is_known(seed: int) -> None:
     rows = set()
     for position, entry, _, event in history.recorded:
         for other in event.mentions:
-            expected.setdefault(other, []).append(event.stream)
             rows.add((key_of(other), position, entry, event.stream))
+        for other in (*event.mentions, *event.names):
+            expected.setdefault(other, []).append(event.stream)
     with project(empty_tables(), history.recorded, 9, 2) as connection:
         for other, streams in expected.items():
             assert mentioning(connection, [other]) == list(dict.fromkeys(streams))

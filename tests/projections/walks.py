@@ -87,15 +87,23 @@ class Walker:
             (self.qian, "seller_handler"), (self.he, "buyer_handler"), (self.wu, "supervisor"),
             (self.ma, "supervisor"),
         ]  # fmt: skip
-        everybody = (Signer("", "", capacity, who.actor) for who, capacity in signers)
+        everybody = (
+            Signer("", who.key.id if who.keys else "", capacity, who.actor)
+            for who, capacity in signers
+        )
         return standing(self.history, *everybody)
+
+    def case_for(self, _: Said) -> Case:
+        """The ledger as it stands, signed by whoever signs such a thing."""
+        return self.case
 
     def tries(self, who: Person, role: str, *said: Said, **envelope: Any) -> bool:
         """Record what somebody says, as far as the rules permit it; whether all of it."""
         for one in said:
             told = {"by": who.actor, "role": role, **one.fields, **envelope}
             event = self.history.event(one.kind, one.stream, **told)
-            if any(refusal for judge in rules_for(one.kind) for refusal in judge(self.case, event)):
+            case = self.case_for(one)
+            if any(refusal for judge in rules_for(one.kind) for refusal in judge(case, event)):
                 return False
             self.history.record(event)
         return True

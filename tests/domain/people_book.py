@@ -1,0 +1,169 @@
+"""People in records, read off a plain list of events: what `domain.judging.Source` is asked.
+
+Written without the tables and the queries of `projections.clearance`, so that both can be compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from domain.actor import ActorState
+from domain.answers import Needs
+from domain.holding import HoldingCreated
+from domain.judging import State
+from domain.notice import NoticeDelivered, NoticeIssued
+from domain.record import RecordClassified, RecordCollected, RecordCorrected, RecordReclassified
+from domain.subject import ConsentGranted, ConsentWithdrawn, SubjectFound, SubjectSuppressed
+from domain.values import Event
+
+if TYPE_CHECKING:
+    from tests.domain.books import Ledger
+
+Told = Sequence[tuple[int, str, Event]]
+
+
+def found_by(told: Told, states: Mapping[str, State], party: str) -> frozenset[str]:
+    """The people whom somebody of a party found in a record."""
+    found = set()
+    for _, _, event in told:
+        if isinstance(event, SubjectFound):
+            finder = states[event.by]
+            assert isinstance(finder, ActorState)
+            found |= {event.stream} if finder.party == party else set()
+    return frozenset(found)
+
+
+def lacking(told: Told, records: Sequence[str], needs: Needs) -> dict[str, frozenset[str]]:
+    """The records that may not go, with the reasons."""
+    events = [event for _, _, event in told]
+    found = {record: frozenset(_reasons(events, record, needs)) for record in records}
+    return {record: reasons for record, reasons in found.items() if reasons}
+
+
+def lacking_in(book: Ledger, holding: str, needs: Needs) -> dict[str, int]:
+    """How many records in a copy may not go, by reason: by the contents that the copy has."""
+    events = list(book.told())
+    here = _copied(events).get(holding, {})
+    found = Counter[str]()
+    for record in book.inside(holding):
+        found.update(set(_reasons(events, record, needs, here.get(record, 0))))
+    return dict(found)
+
+
+def _copied(events: Sequence[Event]) -> dict[str, dict[str, int]]:
+    """By copy and record, which event's content lies there; where none says so, the first."""
+    lying: dict[str, dict[str, int]] = {}
+    for index, event in enumerate(events):
+        if isinstance(event, RecordCollected | RecordCorrected):
+            lying.setdefault(event.holding, {})[event.stream] = index
+        elif isinstance(event, HoldingCreated) and event.made_from is not UNSET:
+            lying[event.stream] = dict(lying.get(event.made_from, {}))
+    return lying
+
+
+def _reasons(
+    events: Sequence[Event], record: str, needs: Needs, since: int | None = None
+) -> Iterator[str]:
+    contents = [
+        index
+        for index, event in enumerate(events)
+        if isinstance(event, RecordCollected | RecordCorrected) and event.stream == record
+    ]
+    axes = [
+        event
+        for event in events
+        if isinstance(event, RecordClassified | RecordReclassified) and event.stream == record
+    ]
+    if not contents:
+        return
+    if needs.marketing and axes and axes[-1].relationship == "opted_out":
+        yield "opted_out"
+    if axes and axes[-1].sensitivity == "anonymized":
+        return
+    inside = {
+        event.stream
+        for event in events[contents[-1] if since is None else since :]
+        if isinstance(event, SubjectFound) and record in event.records
+    }
+    if axes and axes[-1].sensitivity == "non_personal" and not inside:
+        return
+    if not inside:
+        yield "subjects_unknown"
+    collected = events[contents[0]]
+    assert isinstance(collected, RecordCollected)
+    categories = axes[-1].categories if axes else [collected.category]
+    sensitivity = axes[-1].sensitivity if axes else ""
+    for subject in inside:
+        yield from _of_person(events, subject, list(categories), sensitivity, needs)
+
+
+def _covered(categories: Sequence[str], scope: Sequence[str]) -> bool:
+    return not scope or all(
+        any(one == wide or one.startswith(wide + ".") for wide in scope) for one in categories
+    )
+
+
+def _of_person(
+    events: Sequence[Event], subject: str, categories: list[str], sensitivity: str, needs: Needs
+) -> Iterator[str]:
+    own = [event for event in events if event.stream == subject]
+    gone = [
+        event.withdrawn_at
+        for event in own
+        if isinstance(event, ConsentWithdrawn) and event.recipient == needs.recipient
+    ]
+    given = {
+        event.kind
+        for event in own
+        if isinstance(event, ConsentGranted)
+        and event.recipient == needs.recipient
+        and _covered(categories, event.categories)
+        and (event.until is UNSET or event.until >= needs.day)
+        and all(event.given_at > withdrawn for withdrawn in gone)
+    }
+    minor = any(isinstance(event, SubjectFound) and event.minor for event in own)
+    child = minor or sensitivity == "minor_pi"
+    exempt = needs.exempt is not None and _covered(categories, needs.exempt)
+    missing = set()
+    if child and needs.guardian:
+        missing |= set() if "guardian" in given else {"no_guardian_consent"}
+    elif not exempt:
+        if needs.consent and "separate_provision" not in given:
+            missing.add("no_consent")
+        delicate = child or sensitivity in ("sensitive_pi", "minor_pi")
+        if needs.sensitive and delicate and not given & set(needs.sensitive):
+            missing.add("no_sensitive_consent")
+    yield from {"consent_withdrawn"} if missing and gone else missing
+    if needs.notice != "none" and not _told(events, subject, needs):
+        yield "not_notified"
+    if needs.marketing:
+        for event in own:
+            if isinstance(event, ConsentWithdrawn):
+                yield "suppressed"
+            if isinstance(event, SubjectSuppressed):
+                yield "opted_out" if event.reason == "opted_out" else "suppressed"
+
+
+def _told(events: Sequence[Event], subject: str, needs: Needs) -> bool:
+    enough = ("art_22", "art_23") if needs.notice == "art_22" else ("art_23",)
+    notices = {
+        event.stream
+        for event in events
+        if isinstance(event, NoticeIssued)
+        and event.kind in enough
+        and event.engagement == needs.engagement
+        and event.recipient == needs.recipient
+    }
+    last: dict[tuple[str, str], str] = {}
+    for event in events:
+        if (
+            isinstance(event, NoticeDelivered)
+            and event.stream in notices
+            and subject in event.subjects
+        ):
+            last[event.stream, event.channel] = event.status
+    return any(status != "bounced" for status in last.values())
