@@ -26,7 +26,7 @@ GATES: Final[Mapping[str, str]] = {
     "notices": N_("notices, consents, exemptions"),
     "backup": N_("backup, off-site copy, drill"),
     "list_frozen": N_("list frozen"),
-    "released": N_("released"),
+    "released": N_("given away"),
     "received": N_("received"),
     "inspected": N_("inspected"),
     "discrepancies": N_("discrepancies settled"),

@@ -21,9 +21,17 @@ def main(path: str, operator: str, case: str) -> None:
     try:
         with Ledger(Folder(Path(path)), passphrase, writing=True) as ledger:
             execute(ledger, ledger.acting(operator), case, Terms())
-            print("executed", flush=True)
+            say("executed")
     except MunimentError as error:
-        print("refused", error, flush=True)
+        say(f"refused {error}")
+
+
+def say(line: str) -> None:
+    """The one write that is no part of the act: struck, it is written again."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        sys.stdout.flush()  # what was buffered and not written is still there
 
 
 if __name__ == "__main__":
