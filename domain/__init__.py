@@ -15,10 +15,12 @@ from domain import (
     access,
     actor,
     agreements,
+    anchor,
     anonymization,
     attached,
     backup,
     backup_rules,
+    bundle,
     closing,
     confirmation,
     destruction,
@@ -55,6 +57,7 @@ _MODULES = (
     attached, agreements, closing, training,
     replica,
     subject, notice,
+    anchor, bundle,
 )  # fmt: skip
 
 TOPICS: Mapping[str, type[Event]] = {

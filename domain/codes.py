@@ -59,6 +59,8 @@ from domain.codes_deal import (
     TrainingTopic,
     TransferPath,
 )
+from domain.codes_evidence import TABLES as _EVIDENCE
+from domain.codes_evidence import BundleScope, EvidenceRecipient, RedactionReason
 from domain.codes_handover import TABLES as _HANDOVER
 from domain.codes_handover import (
     DigestCheck,
@@ -136,6 +138,7 @@ __all__ = [
     "AnonymizationTechnique",
     "BackupKind",
     "BackupMedium",
+    "BundleScope",
     "BusinessArea",
     "CertificateVerdict",
     "CheckResult",
@@ -160,6 +163,7 @@ __all__ = [
     "DocumentKind",
     "EngagementOutcome",
     "Enumeration",
+    "EvidenceRecipient",
     "ExclusionReason",
     "ExemptionBasis",
     "HoldReason",
@@ -187,6 +191,7 @@ __all__ = [
     "PurposeEnd",
     "RecordCategory",
     "RecordState",
+    "RedactionReason",
     "Relationship",
     "ReplicaComparison",
     "RequestChannel",
@@ -241,7 +246,9 @@ class Enumeration(Struct, frozen=True):
         return tuple(value.code for value in self.values)
 
 
-_TABLES: Final = {**_RECORD, **_PEOPLE, **_CUSTODY, **_DEAL, **_HANDOVER, **_NOTICE, **_TRANSFER}
+_TABLES: Final = {
+    **_RECORD, **_PEOPLE, **_CUSTODY, **_DEAL, **_EVIDENCE, **_HANDOVER, **_NOTICE, **_TRANSFER,
+}  # fmt: skip
 
 ENUMERATIONS: Final[Mapping[str, Enumeration]] = MappingProxyType(
     {

@@ -140,6 +140,7 @@ DocumentKind = Literal[
     "authority_letter",
     "policy",
     "closing_report",
+    "foreign_approval",
 ]
 
 TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
@@ -377,6 +378,7 @@ TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
             ("authority_letter", "授权委托书", "Power of attorney"),
             ("policy", "制度", "Policy"),
             ("closing_report", "结项报告", "Closing report"),
+            ("foreign_approval", "主管机关准予向境外提供的批准", "Approval to provide abroad"),
         ),
     ),
 }

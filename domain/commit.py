@@ -42,7 +42,7 @@ _TIME_FIELDS = (
     "deadline",
     "given_at", "withdrawn_at", "delivered_at",
     "disposed_at",
-    "done_at",
+    "done_at", "gen_time",
 )  # fmt: skip
 _STREAM_FIELDS = (
     "party",
@@ -282,7 +282,8 @@ def _times(case: Case, event: Event) -> Iterator[Refusal]:
     try:
         moment(event.at)
         for name in _fields(type(event), _TIME_FIELDS):
-            moment(getattr(event, name))
+            if (time := getattr(event, name)) is not UNSET:
+                moment(time)
     except ValueError:
         yield refuse("I-04", "not_a_time", event.id)
         return

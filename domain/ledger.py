@@ -128,7 +128,8 @@ class DraftVoided(Event, frozen=True, kw_only=True, tag="draft.voided"):
 class LedgerState(State):
     """What the ledger's own stream says: origin, owner, keys by key id.
 
-    `imports`: who said it, by the event that took something over from another ledger.
+    `imports`: who said it, by the event that took something over from another ledger; `indexed`:
+    the size that the latest index covers; `anchored`: the tokens that time-stamped a state.
     """
 
     origin: str
@@ -136,6 +137,8 @@ class LedgerState(State):
     keys: dict[str, KeyState]
     initialized_entry: int = 0
     imports: dict[str, str] = field(default_factory=dict)
+    indexed: int = 0
+    anchored: set[str] = field(default_factory=set)
 
 
 class PolicyState(State):

@@ -29,11 +29,14 @@ class PartyState(State):
     kind: str
     party_role: str
     registered_by: str
+    jurisdiction: str
 
 
 @evolves(PartyRegistered)
 def _registered(_: None, event: PartyRegistered, __: int, ___: str) -> PartyState:
-    return PartyState(event.stream, event.version, event.kind, event.party_role, event.by)
+    return PartyState(
+        event.stream, event.version, event.kind, event.party_role, event.by, event.jurisdiction
+    )
 
 
 @rule(PartyRegistered)

@@ -75,7 +75,7 @@ def rebuild_into(log: Connection, target: Connection, size: int = BATCH) -> int:
     return int(last)
 
 
-LAYOUT: Final = 6
+LAYOUT: Final = 7
 """The number of the projections' tables: raised with every change of them; 0 is before it was."""
 
 

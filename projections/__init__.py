@@ -22,6 +22,7 @@ from projections.agreements import Agreements
 from projections.anonymity import Anonymity
 from projections.arrivals import Arrivals
 from projections.backups import Backups
+from projections.bundles import Bundles
 from projections.certificates import Certificates
 from projections.columns import METADATA
 from projections.custody import TURNS, Custody
@@ -47,7 +48,7 @@ VIEWS: Final[tuple[View, ...]] = (
     Backups(), Certificates(), KeyCopies(), Media(),
     Documents(), Rights(), Persons(),
     Deals(), Agreements(),
-    Outside(),
+    Outside(), Bundles(),
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from typing import Final
 from ledger.cli.language import N_, _
 from ledger.cli.refusals_cases import CASES
 from ledger.cli.refusals_deals import DEALS
+from ledger.cli.refusals_evidence import EVIDENCE
 from ledger.cli.refusals_keeping import KEEPING
 
 _ROLES = N_("muniment role list ACTOR; an administrator: muniment role grant ACTOR ROLE")
@@ -281,6 +282,7 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     **CASES,
     **KEEPING,
     **DEALS,
+    **EVIDENCE,
 }  # fmt: skip
 
 

@@ -68,6 +68,8 @@ class Client:
     def text(self, pattern: str) -> str:
         if prefixes := re.match(r"\(\?:([a-z|]+)\)-", pattern):
             return self.stream(self.draw.choice(prefixes[1].split("|")))
+        if pattern.startswith("[a-z_]{3,24}-[0-9a-f]{8}") and pattern.endswith("{12}"):
+            return self.draw.choice([*self.estate.book.states, self.estate.new("record")])
         if prefix := re.match(r"([a-z_]+)-\[0-9a-f\]\{8\}", pattern):
             return self.stream(prefix[1])
         if pattern.endswith("/[1-9][0-9]{0,15}"):
@@ -81,7 +83,7 @@ class Client:
             "-(0[1-9]|1": "2027-01-31", "[A-Za-z0-9_-]{42}": "A" * 43, "[0-9a-f]{32}": "0" * 32,
             "[0-9a-f]{8}": "0" * 8, "[0-9A-Za-z.+-]{0,31}": "1", "[a-z0-9.-]+(/": "a/b",
             "[A-Z]{2}-": "XH-20261121-0001", "a-z0-9_.-]{0,63}": "no_grant",
-            "{2,4000}": "AAAA", "[AQgw]": SALT,
+            "{2,4000}": "AAAA", "[0-2](": "1.2.3", "[AQgw]": SALT,
         }  # fmt: skip
         return next(text for part, text in fixed.items() if part in pattern)
 

@@ -421,7 +421,8 @@ class HandoverMachine(Rooms):
             "and cancel": [first, cancel(handover)],
         }[parts]  # fmt: skip
         if self.say(self.firm.qian, "seller_handler", *said, beside=beside):
-            assert parts == "whole" or (parts == "first" and len(items) == 1)
+            several = {"whole": True, "first": len(items) == 1, "both": len(items) > 1}
+            assert several.get(parts), "part of a list was confirmed, or one part twice"
             assert raised or handover not in self.doubted, "what did not match was confirmed"
             assert all(settled for _, settled in raised), "a discrepancy was open"
             assert set(items) <= self.good[handover], "what nobody found good was confirmed"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 
 from domain.actor import ActorKeyEnrolled, ActorState
+from domain.bundle import BundleState
 from domain.engagement import EngagementState
 from domain.judging import Case, Signer
 from domain.record import RecordState
@@ -27,6 +28,7 @@ from tests.domain.deal_words import (
     train,
 )
 from tests.domain.estates import CUSTOMER
+from tests.domain.evidence_words import approve, export, request
 from tests.domain.people_words import (
     consent,
     deliver,
@@ -36,7 +38,7 @@ from tests.domain.people_words import (
     suppress,
     withdraw,
 )
-from tests.domain.worlds import SEALED, Person, Said
+from tests.domain.worlds import SEALED, START, Person, Said
 from tests.projections.walks import RecordWalk, standing
 
 KINDS = ("evidence_agreement", "nda", "pipia", "legal_opinion")
@@ -64,7 +66,7 @@ class DealWalk(RecordWalk):
         self.acts += [
             *[self.agree_to_it] * 2, self.exempt, self.open_deal, *[self.attach] * 2, self.agree,
             self.sign, self.end, self.assess, self.train, self.dispose, self.track,
-            *[self.rekey] * 2, self.close,
+            *[self.rekey] * 2, self.close, *[self.ask_for_evidence] * 2, self.hand_evidence_out,
         ]  # fmt: skip
 
     def case_for(self, said: Said) -> Case:
@@ -238,3 +240,27 @@ class DealWalk(RecordWalk):
         if deal is not None and deal.stream != self.deal:
             outcome = self.draw.choice(["completed", "failed", "cancelled"])
             self._says(deal.stream, close(deal.stream, outcome))
+
+    # -- evidence that is handed out
+
+    def ask_for_evidence(self) -> None:
+        """Of a record or a span, with or without something in clear."""
+        bundle, record = self.history.new("bundle"), self.one(RecordState)
+        if record is None or self.draw.random() < 0.2:
+            said = request(bundle, kind="period", begins=START, ends=self.history.accepted)
+        else:
+            said = request(bundle, record.stream)
+        self.tries(self.wang, "custodian", said.but(opened=self.draw.randrange(2)),
+                   purpose="dispute")  # fmt: skip
+
+    def hand_evidence_out(self) -> None:
+        """Approved by another first, more often than not."""
+        asked = self.one(BundleState)
+        if asked is None:
+            return
+        if self.draw.random() < 0.7:
+            self.tries(self.zhao, "approver", approve(asked.stream, asked.selection))
+        kind, object_, begins, ends = asked.scope
+        scope = {"kind": kind, "object": object_, "begins": begins, "ends": ends}
+        told = {name: value for name, value in scope.items() if value}
+        self.tries(self.wang, "custodian", export(asked.stream, asked.selection, **told))
