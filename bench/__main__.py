@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from bench import classification, growth, handover, ours, papers, peers, vault
+from bench import classification, evidence, growth, handover, ours, page, papers, peers, vault
 from bench.measuring import (
     FULL,
     HERE,
@@ -259,8 +259,9 @@ def main() -> None:
         "P2": (bulk,),
         "P3 P9 P11": (reading,),
         "P4": (growth.incremental,),
-        "P6": (growth.evidence,),
-        "P7": (growth.offline,),
+        "P5": (evidence.proving,),
+        "P6": (evidence.exporting,),
+        "P7": (evidence.offline, page.shown),
         "P10": (growth.growing,),
         "P12": (starting,),
         "P12 VAULT": (vault.contents, vault.many),

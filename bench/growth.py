@@ -1,4 +1,4 @@
-"""What may grow with a ledger and what may not: P4, P6, P7 and P10.
+"""What may grow with a ledger and what may not: P4 and P10 (what is proved: `bench.evidence`).
 
 Two ledgers are compared, a young and a grown one, made the same way: the rows of a customer table,
 996 a commit, and for every 200 events an act in a commit of its own. 28 of these acts make up a
@@ -9,10 +9,7 @@ cost what users' key files cost to open. Random choices follow one seed.
 
 from __future__ import annotations
 
-import os
 import random
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -24,20 +21,16 @@ from typing import Final, NamedTuple
 from bench import ours
 from bench.alone import alone, can_tell
 from bench.asking import asked
-from bench.measuring import HERE, WORK, Result, Run, Size, folder, interleaved, result, skipped
+from bench.measuring import WORK, Result, Run, Size, folder, interleaved, result, skipped
 from domain.access import AccessDenied
 from ledger import acts, custody
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.bundle import export_record
 from ledger.collecting import Collected, Terms, collect
 from ledger.folder import Folder
 from ledger.inspection import inspect
 from ledger.keyfile import STANDARD_COST, Argon2Cost
-from ledger.offline.bag import write_zip
-from ledger.offline.check import verify_path
 from ledger.signing import Proposal, new_ids, now
-from ledger.tlog import ed25519
 from ledger.verification.stored import StoredSource, connect, verify_folder
 from ledger.verify import verify
 
@@ -171,7 +164,7 @@ class _Acts:
 
 
 @cache
-def _ledgers(size: Size) -> tuple[Grown, Grown, float]:
+def ledgers(size: Size) -> tuple[Grown, Grown, float]:
     """The young and the grown ledger of this run, and the memory in MB that growing took."""
     ours.keep_pins_here()
     young, grown = WORK / "young", WORK / "grown"
@@ -186,7 +179,7 @@ def _ledgers(size: Size) -> tuple[Grown, Grown, float]:
 
 def incremental(size: Size) -> Iterator[Result]:
     """P4: `verify --since`, against full verification of a ledger of only what is new."""
-    grown = _ledgers(size)[1]
+    grown = ledgers(size)[1]
     pinned = grown.checkpoint()
     with folder("new") as path:
         with grown.writing() as (ledger, acting):
@@ -232,130 +225,12 @@ def _whole_log(ledger: Folder) -> float:
     return seconds
 
 
-# -- P6 ---------------------------------------------------------------------------------------
-
-
-def evidence(size: Size) -> Iterator[Result]:
-    """P6: the evidence of one record, from the grown and from the young ledger."""
-    young, grown, _ = _ledgers(size)
-    of, plain = f"evidence of {LONG} events from {size.grown:,}", f"from {size.young:,}"
-    for measure, unsigned in ((f"{of}, state signed before", False), (f"{of}, signed first", True)):
-        runs: dict[str, Run] = {
-            "grown": partial(_exported, grown, grown.long, unsigned=unsigned),
-            "young": partial(_exported, young, young.long, unsigned=unsigned),
-        }
-        took = interleaved(runs, 2 * size.rounds + 1)
-        yield result(
-            "P6", measure, took["grown"], "s", peer=(plain, took["young"]), most=1, most_ratio=1.2
-        )
-    bytes_of = {name: _bundled(grown, name) for name in (grown.long, grown.short)}
-    each = (bytes_of[grown.long] - bytes_of[grown.short]) / (LONG - SHORT)
-    yield result("P6", "one proved event more in a bundle", each, "bytes", most=4000)
-    yield result("P6", f"the whole bundle of {LONG} events", bytes_of[grown.long], "bytes")
-
-
-def _exported(grown: Grown, record: str, *, unsigned: bool) -> float:
-    """Seconds of `muniment evidence export`; `unsigned`: of a state just reached."""
-    if unsigned:
-        with grown.writing() as (ledger, acting):
-            ledger.act(acting, [acts.void_draft(os.urandom(16).hex())])
-    else:
-        grown.checkpoint()
-    with folder("export") as path:
-        return _muniment(*_export(grown, record, path / "evidence.zip"))
-
-
-def _export(grown: Grown, record: str, out: Path) -> tuple[str | Path, ...]:
-    return ("-L", grown.path, "--passphrase-file", _passphrase_file(), "evidence", "export",
-            "--record", record, "--out", out)  # fmt: skip
-
-
-def _bundled(grown: Grown, record: str) -> int:
-    with folder("export") as path:
-        _muniment(*_export(grown, record, path / "evidence.zip"))
-        return (path / "evidence.zip").stat().st_size
-
-
-def _passphrase_file() -> Path:
-    path = WORK / "passphrase"
-    path.write_bytes(ours.passphrase(""))
-    path.chmod(0o600)
-    return path
-
-
-def _muniment(*arguments: str | Path) -> float:
-    """Seconds of a call of the command line, from the start of the program to its end."""
-    code = "from ledger.cli import main; main()"
-    return _seconds([sys.executable, "-c", code, *arguments])
-
-
-def _seconds(command: list[str | Path]) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=HERE.parent)
-    return time.perf_counter() - start
-
-
-# -- P7 ---------------------------------------------------------------------------------------
-
-
-def offline(size: Size) -> Iterator[Result]:
-    """P7: bundles of 30 and of 10 events, verified without a ledger."""
-    with folder("offline") as path:
-        grown = grow(path, size.young, ours.CHEAP)
-        trust = grown.folder.pinned_key().format()
-        vkey = path / "ledger.vkey"
-        vkey.write_text(trust + "\n", encoding="ascii")
-        long, short = (_bundle(grown, record, path) for record in (grown.long, grown.short))
-        runs: dict[str, Run] = {
-            "long": partial(_checked, long, trust),
-            "short": partial(_checked, short, trust),
-            "process": partial(_muniment, "evidence", "verify", long, "--trust", vkey),
-            "pyz": partial(_seconds, _pyz(long, path, vkey)),
-        }
-        took = interleaved(runs, 3 * size.rounds)
-    each = (took["long"] - took["short"]) / (LONG - SHORT)
-    yield result("P7", "one proved event more, in process", 1000 * each, "ms", most=0.6)
-    measure = f"a bundle of {LONG} events, in process, each"
-    yield result("P7", measure, 1000 * took["long"] / LONG, "ms", most=0.6)
-    measure = f"muniment evidence verify, {LONG} events"
-    yield result("P7", measure, took["process"], "s", most=0.35)
-    yield result("P7", f"python verify.pyz alone, {LONG} events", took["pyz"], "s")
-
-
-def _bundle(grown: Grown, record: str, path: Path) -> Path:
-    with grown.writing() as (ledger, acting):
-        name = new_ids("bundle")[0]
-        bundle = export_record(ledger, acting, record, bundle_id=name, exported_at=now())
-    if bundle.own != (LONG if record == grown.long else SHORT):
-        raise SystemExit(f"the measured record has {bundle.own} events")
-    file = path / f"{name}.zip"
-    file.write_bytes(write_zip(bundle.files, top=name))
-    (path / "verify.pyz").write_bytes(bundle.files["verify/verify.pyz"])
-    return file
-
-
-def _pyz(bundle: Path, path: Path, vkey: Path) -> list[str | Path]:
-    return [sys.executable, "-I", "-S", path / "verify.pyz", bundle, "--trust", vkey]
-
-
-def _checked(bundle: Path, trust: str) -> float:
-    """Seconds of reading and checking a bundle, the least of five."""
-    best = float("inf")
-    for _ in range(5):
-        start = time.perf_counter()
-        report = verify_path(bundle, trust, ed25519.verify)
-        best = min(best, time.perf_counter() - start)
-        if report.verdict != "valid":
-            raise SystemExit("the measured bundle does not verify")
-    return best
-
-
 # -- P10 --------------------------------------------------------------------------------------
 
 
 def growing(size: Size) -> Iterator[Result]:
     """P10: appending, verifying and asking, young and grown; memory of the grown."""
-    young, grown, appending = _ledgers(size)
+    young, grown, appending = ledgers(size)
     yield from asked(grown.folder, size.questions, size.grown, grown.long, SEED)
     plain = f"from {size.young:,}"
     runs: dict[str, Run] = {
@@ -386,18 +261,13 @@ def _memory(size: Size, grown: Grown, appending: float) -> Iterator[Result]:
     if not can_tell():
         yield skipped("P10", "peak memory", "this system does not tell", "<= 200 MB")
         return
-    yield _held(f"growing to {size.grown:,}", appending)
-    ledger = ("-L", grown.path)
-    with folder("export") as path:
-        for name, arguments in {
-            "verify": (*ledger, "verify"),
-            "rebuild": (*ledger, "rebuild"),
-            "evidence export": _export(grown, grown.long, path / "evidence.zip"),
-        }.items():
-            yield _held(f"muniment {name}", alone("muniment", *arguments)[1])
+    yield held(f"growing to {size.grown:,}", appending)
+    for name in ("verify", "rebuild"):
+        yield held(f"muniment {name}", alone("muniment", "-L", grown.path, name)[1])
 
 
-def _held(what: str, megabytes: float) -> Result:
+def held(what: str, megabytes: float) -> Result:
+    """P10: the most memory that something held."""
     return result("P10", f"most memory held: {what}", megabytes, _MEGABYTES, most=200)
 
 

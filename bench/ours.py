@@ -173,7 +173,10 @@ def stored(path: Path) -> dict[str, float]:
     }
 
 
-_LOG = {"events", "commits", "tiles", "head", "signers", "sqlite_schema", "checkpoints", "packs"}
+_LOG = {
+    "events", "commits", "tiles", "head", "signers", "sqlite_schema", "checkpoints", "packs",
+    "anchors",
+}  # fmt: skip
 _PAGES = (
     "SELECT coalesce(m.tbl_name, d.name), sum(d.pgsize) FROM dbstat d "
     "LEFT JOIN sqlite_master m ON m.name = d.name GROUP BY 1"

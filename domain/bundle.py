@@ -4,14 +4,16 @@ A bundle has a stream of its own. A request fixes its scope and what is shown in
 repeats the scope, so that the bundle, in which that event lies, can be held against it. Ids, codes
 and digests go as they are. Opened fields and attached contents are somebody's data: they go only
 if another person has agreed (I-32), and each is an access to its record as well (I-15). To a
-recipient outside the mainland nothing goes without the authority's approval (I-25; PIPL 41,
-DSL 36).
+recipient outside the mainland nothing goes without an authority's approval, attached to the same
+engagement (I-25). The law asks for that where a foreign court or authority is to get it (PIPL 41,
+DSL 36), and for other things of other recipients (PIPL 38 to 40), which are not judged here: the
+rule is the stricter one for all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from msgspec import UNSET, UnsetType
 
@@ -36,6 +38,8 @@ EXPORTERS: frozenset[str] = frozenset({
     "internal_auditor", "external_auditor", "supervisor",
 })  # fmt: skip
 """Who may ask for evidence and export it."""
+NOTHING: Final = "d8c5416d5cb05ae5f8e53f8864bc0ac17828ba5c77665ad2fc882077cb081835"
+"""The selection that opens, attaches and withholds nothing (`ledger.bundle.order`)."""
 APPROVERS: frozenset[str] = frozenset({"dpo", "approver", "counsel", "administrator"})
 """Who may agree that something is shown in clear."""
 
@@ -149,6 +153,8 @@ def scope_is_one(case: Case, event: BundleRequested) -> Iterator[Refusal]:
             yield refuse("I-32", "scope_does_not_fit", event.stream)
         elif (event.begins or "") >= (event.ends or ""):
             yield refuse("I-04", "ended_before_started", event.stream)
+        elif (event.ends or "") > case.statement.accepted:
+            yield refuse("I-04", "period_not_over", event.stream)
     elif event.object is UNSET or any(spans) or not event.object.startswith(f"{event.kind}-"):
         yield refuse("I-32", "scope_does_not_fit", event.stream)
     elif case.world.state(event.object, State) is None:
@@ -160,6 +166,9 @@ def minimised(case: Case, event: BundleRequested) -> Iterator[Refusal]:
     """Evidence is asked for with a purpose, for somebody (I-32; PIPL 6)."""
     if event.purpose is UNSET:
         yield refuse("I-32", "export_without_purpose", event.stream)
+    nothing = not (event.opened or event.attached or event.withheld)
+    if nothing != (event.selection == NOTHING):
+        yield refuse("I-32", "selection_does_not_fit", event.stream)
     if event.recipient_party is not UNSET and not isinstance(
         case.world.state(event.recipient_party, PartyState), PartyState
     ):
@@ -184,6 +193,8 @@ def _abroad(
         yield refuse("I-25", "foreign_recipient_needs_approval", event.stream)
     elif not document.stands(case.statement.accepted[:10]):
         yield refuse("I-25", "foreign_approval_not_in_force", approval)
+    elif document.engagement != event.engagement:
+        yield refuse("I-25", "foreign_approval_of_another_matter", approval)
 
 
 @rule(BundleApproved)
@@ -195,6 +206,8 @@ def approved_by_another(case: Case, event: BundleApproved) -> Iterator[Refusal]:
         return
     if state.exported:
         yield refuse("I-06", "already_exported", event.stream)
+    elif state.approved:
+        yield refuse("I-06", "already_approved", event.stream)
     if event.selection != state.selection:
         yield refuse("I-32", "another_selection", event.stream)
     if event.by == state.by:

@@ -442,10 +442,10 @@ class Ledger(Application[UUID]):
     # -- checkpoints -------------------------------------------------------------------------
 
     def last_checkpoint(self) -> bytes | None:
-        """The newest signed checkpoint stored."""
+        """The newest signed checkpoint stored; of one state, that with the most cosignatures."""
         with self.engine.connect() as connection:
             return connection.execute(
-                sa.select(CHECKPOINTS.c.note).order_by(CHECKPOINTS.c.id.desc()).limit(1)
+                sa.select(CHECKPOINTS.c.note).order_by(sa.text("size DESC, id DESC")).limit(1)
             ).scalar()
 
     def sign_checkpoint(self) -> bytes:

@@ -9,7 +9,10 @@
                     (put together from a copy; goes when what was missing is back), continued (the
                     new origin under which a ledger that lost entries goes on elsewhere), replica
                     (the signed note of the copy of another's ledger that lies here, read-only),
-                    replicas/ (where replicas of other ledgers lie: `ledger.effects.replica`)
+                    replicas/ (where replicas of other ledgers lie: `ledger.effects.replica`),
+                    tsa.pem (authorities trusted for time), timestamps/ (requests that wait for a
+                    reply: `ledger.timestamps`), policy and cosigners (who must cosign, and who
+                    ever had to: `ledger.cosigning`)
     ledger.lock     held by the one process that writes
 
 A second pin lies outside the folder, in the user's state folder under the hash of entry 0, so
@@ -32,6 +35,7 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from ledger.errors import NoLedgerError, NoteError, UsageError, VerificationError
+from ledger.offline import x509
 from ledger.schema import EARLIER, FORMAT
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import VerifierKey
@@ -93,9 +97,15 @@ class Folder:
                 file=MARKER,
                 kind=type(error).__name__,
             ) from error
-        if settings.get("format") not in (FORMAT, *EARLIER):
-            msg = "the ledger's folder has a format that this Muniment does not know ({known!r})"
-            raise NoLedgerError(msg, "install the Muniment version that wrote it", known=FORMAT)
+        written = settings.get("format")
+        if written not in (FORMAT, *EARLIER):
+            raise NoLedgerError(
+                "the ledger's folder has format {written}, which this Muniment does not know: it "
+                "knows those up to {known}",
+                "install the Muniment version that wrote it",
+                written=repr(written)[:32],
+                known=FORMAT,
+            )
         return settings
 
     def write_settings(self, origin: str, *, replica: bool = False) -> None:
@@ -133,6 +143,26 @@ class Folder:
             msg = "trust/ledger.vkey is missing or is no verifier key"
             raise NoLedgerError(msg, "restore it from a backup or from another party") from error
 
+    @property
+    def tsa_file(self) -> Path:
+        """The certificates (PEM) of the time-stamping authorities that this folder trusts."""
+        return self.trust / "tsa.pem"
+
+    def tsa_roots(self) -> tuple[bytes, ...]:
+        """The certificates (DER) of those authorities; none where nobody pinned one.
+
+        Raises `VerificationError` for a file that is there but cannot be read.
+        """
+        if not self.tsa_file.exists():
+            return ()
+        try:
+            return x509.parse_roots(read_limited(self.tsa_file, 1 << 20))
+        except (OSError, ValueError) as error:
+            raise VerificationError(
+                "trust/tsa.pem is there but holds no certificates that can be read",
+                "remove it, and name the authorities again: muniment timestamp trust FILE",
+            ) from error
+
     def pins(self, entry_zero: bytes) -> list[Checkpoint]:
         """The states that this ledger is known to have had: here and outside.
 
@@ -168,17 +198,23 @@ class Folder:
         """
         return self.taken.exists() or self.settings().get("replica") is True
 
-    def admit(self, *, writing: bool) -> None:
+    def admit(self, *, writing: bool, drafts: bool = False) -> None:
         """Refuse a format that is not known (as `settings`), and to write a replica.
 
-        Raises `UsageError`.
+        `drafts`: what is asked for could be made as a draft. Raises `UsageError`.
         """
         self.settings()
-        if writing and self.replica:
+        if writing and self.replica and drafts:
             raise UsageError(
                 "this is a replica of another's ledger: it is read, and never written. Nothing "
                 "was recorded",
                 "make a draft with --draft FILE, and give it to whoever keeps the ledger",
+            )
+        if writing and self.replica:
+            raise UsageError(
+                "this is a replica of another's ledger: it is read, and never written. Nothing "
+                "was recorded",
+                "only whoever keeps the ledger can do this: ask there",
             )
 
     @property

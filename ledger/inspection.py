@@ -8,9 +8,10 @@ and 2). With `since` only the log is looked at, and of it only what is new.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import sqlalchemy as sa
+from msgspec import structs
 
 from ledger import rebuild
 from ledger.errors import MunimentError
@@ -27,10 +28,11 @@ def inspect(
     since: bytes | None = None,
     trust: VerifierKey | None = None,
     *,
+    tsa_roots: Sequence[bytes] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Verify a ledger's folder; arguments and errors as of `verify_folder`."""
-    report = verify_folder(folder, since=since, trust=trust, progress=progress)
+    report = verify_folder(folder, since=since, trust=trust, tsa_roots=tsa_roots, progress=progress)
     if folder.replica and not folder.keystore.exists():  # another's ledger comes without its texts
         report = report.without("sealed_missing")
     if since is not None:
@@ -39,7 +41,7 @@ def inspect(
     if not found:
         return report
     findings = (*report.findings, *found)
-    return Report("invalid", report.events, report.commits, report.checkpoint, findings)
+    return structs.replace(report, verdict="invalid", findings=findings)
 
 
 def _settings(folder: Folder, report: Report) -> Iterator[Finding]:

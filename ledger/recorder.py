@@ -8,7 +8,8 @@ One commit is one transaction and one flush (DESIGN 3, 5):
 2. the note is not one that was recorded before (then its old positions are the answer);
 3. the commit is genuine (`ledger.evidence`) and `seen` is a state of this tree;
 4. the commit is permitted (`domain.commit.judge_commit`);
-5. events, commit, sealed payloads, tokens and packs are inserted; the first three are re-read;
+5. events, commit, sealed payloads, tokens, packs and time-stamps are inserted; the first three
+   are re-read;
 6. projections are brought up to date;
 7. the head advances by compare-and-swap: two writers can never both extend one head;
 8. COMMIT. Only then is the act acknowledged.
@@ -25,6 +26,7 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
+from domain.anchor import LedgerTimestampAnchored
 from domain.commit import judge_commit
 from domain.judging import Signer, State, Statement, World
 from domain.keycopy import shredded_by
@@ -34,9 +36,12 @@ from ledger.errors import ConflictError, MunimentError, RefusedError, Verificati
 from ledger.eventlog import ADD_EVENT, EventRecorder, adding
 from ledger.evidence import check_events, check_signers, decode_event
 from ledger.facts import LedgerFacts
-from ledger.schema import COMMITS, PACKS, SEALED, TOKENS, transaction
+from ledger.offline import token
+from ledger.schema import ANCHORS, COMMITS, PACKS, SEALED, TOKENS, transaction
+from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.commit import CommitNote, Entry, SignedCommit
 from ledger.tlog.merkle import leaf_hash
+from ledger.tlog.note import Note
 from ledger.tree import Head, StoredTree
 from projections import project
 from projections.view import Prepared, Recorded, execute, fetch, key_of, marked
@@ -47,6 +52,7 @@ if TYPE_CHECKING:
 
 _ADD_COMMIT, _ADD_SEALED = adding(COMMITS), adding(SEALED)
 _ADD_PACK = adding(PACKS)
+_ADD_ANCHOR = Prepared(("size", "note", "reply"), lambda insert: insert(ANCHORS))
 _ADD_TOKEN = Prepared(
     ("token", "stream"),
     lambda insert: (added := insert(TOKENS)).on_conflict_do_update(
@@ -61,7 +67,8 @@ class Submission(NamedTuple):
     `states`: the events' bytes; `ciphertexts`: sealed payloads by index of the event; `tokens`:
     (16-byte token, 16-byte stream) pairs for the erasable table; `packs`: the bytes of packs
     that the events adopt; `erased`: positions of events whose sealed payloads go, because these
-    events say that their data keys were shredded.
+    events say that their data keys were shredded; `anchors`: stamped checkpoint notes, each with
+    the authority's reply, that the events record.
     """
 
     signed: SignedCommit
@@ -70,12 +77,14 @@ class Submission(NamedTuple):
     tokens: Sequence[tuple[bytes, bytes]] = ()
     packs: Sequence[bytes] = ()
     erased: Sequence[int] = ()
+    anchors: Sequence[tuple[bytes, bytes]] = ()
 
 
 class Readmission(NamedTuple):
     """An entry that this ledger had and lost, with the bytes it had then.
 
     `gone`: indexes of events whose sealed payloads were erased since, so that nobody has them.
+    `anchors`: those of its time-stamps that whoever had the entry still has.
     """
 
     entry: bytes
@@ -83,6 +92,7 @@ class Readmission(NamedTuple):
     ciphertexts: Mapping[int, bytes] = {}
     packs: Sequence[bytes] = ()
     gone: frozenset[int] = frozenset()
+    anchors: Sequence[tuple[bytes, bytes]] = ()
 
 
 class Receipt(NamedTuple):
@@ -199,7 +209,9 @@ class CustodyRecorder(EventRecorder):
         if entry.accepted < self.refresh().accepted:
             msg = "an entry was accepted before the one that precedes it; nothing was recorded"
             raise VerificationError(msg, "muniment verify, where it came from")
-        submission = Submission(entry.commit, lost.states, lost.ciphertexts, packs=lost.packs)
+        submission = Submission(
+            entry.commit, lost.states, lost.ciphertexts, packs=lost.packs, anchors=lost.anchors
+        )
         if self._record(submission, entry.accepted, lost.gone).repeated:
             msg = "the ledger has this entry at another place; nothing was recorded"
             raise VerificationError(msg, "compare the two ledgers: one of them is not the original")
@@ -273,6 +285,7 @@ class CustodyRecorder(EventRecorder):
         accepted = then or self._clock(head.accepted)
         statement = self._statement(note, head, accepted, submission)
         events, leaves = self._check(submission, statement, gone)  # steps 3 and 4
+        self._check_anchors(submission, events, again=then is not None)
         entry = Entry(accepted, submission.signed).format()
         first = head.events + 1
         self._insert_all(submission, (events, leaves), entry, head, statement)  # step 5
@@ -346,6 +359,23 @@ class CustodyRecorder(EventRecorder):
         self.facts.keep(world)
         return events, leaves
 
+    def _check_anchors(
+        self, submission: Submission, events: Iterable[Event], *, again: bool
+    ) -> None:
+        """The time-stamps that come along are those that the events record, of states of this tree.
+
+        `again`: of an entry that is recorded again, whose time-stamps may be lost.
+        """
+        stamped = [event for event in events if isinstance(event, LedgerTimestampAnchored)]
+        brought = {_stamp(note, reply) for note, reply in submission.anchors}
+        named = {_recorded_stamp(event) for event in stamped}
+        if brought != named and not (again and brought < named):
+            msg = "a time-stamp is missing or is not one that the events record"
+            raise RefusedError(msg, "muniment timestamp add")
+        if any(self.tree.root_at(event.size).hex() != event.root for event in stamped):
+            msg = "the time-stamp is over a state that this ledger never had; nothing was recorded"
+            raise RefusedError(msg, "compare the two ledgers: one of them is not the original")
+
     def _insert_all(
         self,
         submission: Submission,
@@ -372,6 +402,8 @@ class CustodyRecorder(EventRecorder):
         _ADD_SEALED.run(connection, sealed)
         _ADD_TOKEN.run(connection, submission.tokens)
         _ADD_PACK.run(connection, [(sha256(data).digest(), data) for data in submission.packs])
+        anchors = [(_size_of(note), note, reply) for note, reply in submission.anchors]
+        _ADD_ANCHOR.run(connection, anchors)
         self._erase(submission, events)
         self.facts.signed(statement)
         self._reread(first, submission, entry, head.entries)
@@ -415,6 +447,30 @@ def _unwritable(error: sa.exc.DBAPIError) -> MunimentError:
     """What a full or broken disk is told as: the driver's cause, never the values."""
     msg = "the database cannot be written ({orig}); nothing was recorded"
     return MunimentError(msg, "free some space, or look at the disk", orig=error.orig)
+
+
+def _size_of(note: bytes) -> int:
+    return Checkpoint.parse(Note.parse(note).text).size
+
+
+def _recorded_stamp(event: LedgerTimestampAnchored) -> tuple[object, ...]:
+    return (event.size, event.root, event.imprint, event.token, event.gen_time, event.policy)
+
+
+def _stamp(note: bytes, reply: bytes) -> tuple[object, ...]:
+    """What the event about a time-stamp has to say; whose the token is, is not asked here."""
+    try:
+        checkpoint = Checkpoint.parse(Note.parse(note).text)
+        said = token.read_info(reply)
+    except ValueError:
+        raise RefusedError("the time-stamp is not as it is written") from None
+    imprint = sha256(note).digest()
+    if said.imprint != imprint:
+        raise RefusedError("the time-stamp is over something else")
+    return (
+        checkpoint.size, checkpoint.root.hex(), imprint.hex(), sha256(reply).hexdigest(),
+        f"{said.gen_time[:-1]}.000Z", said.policy,
+    )  # fmt: skip
 
 
 def _check_packs(submission: Submission, events: Iterable[Event]) -> None:

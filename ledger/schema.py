@@ -1,9 +1,10 @@
 """The tables of the log, the writer's lock, and how a database is opened.
 
-`events`, `commits`, `tiles`, `checkpoints` and `packs` only ever grow: triggers refuse UPDATE
-and DELETE, and the tree over `commits` shows whoever takes the triggers away. `sealed`, `tokens`
-and the three `subject_` tables (`ledger.subjects`) can be erased. `head` is one row that advances
-by compare-and-swap; everything in it can be derived. `signers` is the last entry of each holder,
+`events`, `commits`, `tiles`, `checkpoints`, `packs` and `anchors` (a stamped checkpoint note and
+the reply of the time-stamping authority) only ever grow: triggers refuse UPDATE and DELETE, and the
+tree over `commits` shows whoever takes the triggers away. `sealed`, `tokens` and the three
+`subject_` tables (`ledger.subjects`) can be erased. `head` is one row that advances by
+compare-and-swap; everything in it can be derived. `signers` is the last entry of each holder,
 derived from `commits`. `commits.leaves` holds the leaf hashes of a commit of several events, so
 that a changed event is located and a proof costs no re-hashing; it is checked against the signed
 root.
@@ -31,9 +32,9 @@ from ledger.errors import LockedError, MunimentError, NewerFormatError, NoLedger
 from projections import METADATA as PROJECTIONS
 from projections.view import execute
 
-FORMAT = "0002"
+FORMAT = "0003"
 """The migration that this version of Muniment reads and writes."""
-EARLIER = ("0001",)
+EARLIER = ("0001", "0002")
 """The migrations that it brings up to date when it opens a ledger for writing."""
 
 METADATA = sa.MetaData()
@@ -84,6 +85,15 @@ PACKS = sa.Table(
     METADATA,
     sa.Column("digest", sa.LargeBinary(32), primary_key=True),
     sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+ANCHORS = sa.Table(
+    "anchors",
+    METADATA,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("note", sa.LargeBinary, nullable=False),
+    sa.Column("reply", sa.LargeBinary, nullable=False),
 )
 
 SEALED = sa.Table(
@@ -142,7 +152,7 @@ HEAD = sa.Table(
     sa.Column("accepted", sa.Text, nullable=False),
 )
 
-APPEND_ONLY = ("events", "commits", "tiles", "checkpoints", "packs")
+APPEND_ONLY = ("events", "commits", "tiles", "checkpoints", "packs", "anchors")
 
 
 def trigger_names() -> set[str]:
@@ -151,6 +161,8 @@ def trigger_names() -> set[str]:
 
 
 OBJECTS: Mapping[str, str] = {
+    "anchors": "38b92feedb51451e8aabfb4cd1445af4",
+    "anchors_by_size": "1c7cfd5b87b5096161649569729bd549",
     "checkpoints": "419cabbba5409a6024f1cbd0f0d28ba3",
     "commits": "5afd90369c5ed830af84f4feb720c7e1",
     "events": "c8671b393712670f924712ffbcca76df",
@@ -165,6 +177,8 @@ OBJECTS: Mapping[str, str] = {
     "subject_tokens_by_subject": "c180476d5faed8ac926e9e0d125207e5",
     "tiles": "38cfa1b4cf2173fbf2466331c37bdca6",
     "tokens": "ee2c8a49fb89dc520067cff15c76974a",
+    "anchors_no_delete": "05b9f9a02f12708321f0548f3a278ac9",
+    "anchors_no_update": "a4e8aee7d578aa16f29ddccf8ad4b051",
     "checkpoints_no_delete": "7bd594094c8cbba24a87be9e04400db5",
     "checkpoints_no_update": "9cce5d1f6921cf03537077da4011a8b7",
     "commits_no_delete": "f3a2291028c3ef1e23bc6d193e51ed50",

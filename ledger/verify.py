@@ -24,13 +24,18 @@ is the ledger key that the reader trusts; nothing is trusted on first use.
        3g  `seen` is a state that this tree had
        3h  its hash is the one that the tiles keep
     4  every checkpoint and pin at the size reached: signed by the ledger's key in force, and of
-       this tree
+       this tree; what cosigners signed on it is what known ones signed
     5  no row is left over, no tile is missing or too many
     6  the head says where the last entry left the ledger; no pin lies beyond it
     7  policies are the ones adopted; `signers` names everybody's last entry
     8  versions of every stream are gap-free and in the order of positions
     9  the trusted key is one of the ledger's, each signed for by the one before; keys that were
        revoked since are named
+    10 every published index is what the events that it covers come to; computed only where
+       everything is verified
+    11 every stored time-stamp is one that an event records, over a state that this tree had; with
+       the certificates that the reader trusts: each holds, and every entry was accepted within
+       the times that they prove
 """
 
 from __future__ import annotations
@@ -46,10 +51,12 @@ from ledger.tlog.commit import CommitNote, Entry
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import Note, VerifierKey
 from ledger.tlog.tiles import TILE_HEIGHT
+from ledger.verification.anchors import Anchors
 from ledger.verification.earlier import Earlier
 from ledger.verification.entrycheck import EntryCheck
 from ledger.verification.findings import Findings, Report
 from ledger.verification.growth import Derived, Growth
+from ledger.verification.indexes import recompute
 from ledger.verification.keyhistory import KeyHistory
 from ledger.verification.rows import BEGINNING, CheckpointRow, DamagedError, HeadRow, Source
 
@@ -64,6 +71,7 @@ def verify(
     pins: Iterable[Checkpoint] = (),
     since: bytes | None = None,
     cosigners: Iterable[VerifierKey] = (),
+    tsa_roots: Sequence[bytes] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Verify everything, or what is new since a pinned checkpoint.
@@ -73,14 +81,17 @@ def verify(
     to be as that verification found it, except for entry 0 and the events about identity that are
     found by the streams of those who signed or are named: these are opened and judged again, rows
     are counted, and streams found have no gaps. Not looked for: changed records, payloads that
-    should have gone with a key shredded since, and an event about identity that was hidden by
-    changing other unsigned rows (columns, `signers`) to match.
+    should have gone with a key shredded since, an event about identity that was hidden by
+    changing other unsigned rows (columns, `signers`) to match, and an index published since that is
+    not what the events come to: those are counted in the report.
     A key that ended and could have signed before is reported as if it had.
-    `cosigners`: keys of others that may have signed stored checkpoints; `progress` is told the
+    `tsa_roots`: certificates (DER) of time-stamping authorities that the reader trusts.
+    `cosigners`: keys of others that may have signed stored checkpoints (a line of somebody else is
+    `cosigner_unknown`: nobody can check it here); `progress` is told the
     number of events. Raises `NoteError` if `since` is no checkpoint of this ledger signed by
     `trust` or by a key that it leads to, each signed for by the one before.
     """
-    return _Verification(source, trust, [*pins], [*cosigners], progress).run(since)
+    return _Verification(source, trust, [*pins], [*cosigners], tsa_roots, progress).run(since)
 
 
 class _Verification:
@@ -90,12 +101,14 @@ class _Verification:
         trust: VerifierKey,
         pins: list[Checkpoint],
         cosigners: list[VerifierKey],
+        tsa_roots: Sequence[bytes],
         progress: Callable[[int], None] | None,
     ) -> None:
         self._source = source
         self._trust = trust
         self._pins = pins
         self._cosigners = cosigners
+        self._tsa_roots = tsa_roots
         self._progress = progress
         self._findings = Findings()
         self._keys = KeyHistory(trust.name, self._findings)
@@ -103,6 +116,7 @@ class _Verification:
         self._begun = 0  # entries and events that were verified before
         self._skipped = 0
         self._commits = 0
+        self._indexes = 0
         self._newest: tuple[int, str] | None = None
 
     def run(self, since: bytes | None) -> Report:
@@ -114,9 +128,10 @@ class _Verification:
             start = self._start(since, head) if since is not None else None  # step 2
             growth = Growth(self._source, self._findings, start)
             entries = self._entries
+            anchors = Anchors(self._source, self._findings, self._tsa_roots)
             entries.begin(self._skipped + 1 if start else BEGINNING)
             try:
-                self._grow(growth, entries)  # steps 3 and 4
+                self._grow(growth, entries, anchors)  # steps 3, 4 and 11
             except DamagedError:
                 growth.finish()
                 raise
@@ -134,6 +149,9 @@ class _Verification:
                 )  # fmt: skip
             self._ledger_key()  # step 9
             self._entries.settle(self._skipped + 1)  # step 3f
+            anchors.settle(self._skipped + 1)  # step 11
+            if not self._begun:  # step 10
+                self._indexes = recompute(self._source, entries.indexes, self._findings)
         except DamagedError as error:
             self._findings.add(
                 "database_damaged", "file", position=events + 1 if events else None,
@@ -148,6 +166,8 @@ class _Verification:
             self._commits,
             self._newest[1] if self._newest else None,
             self._findings.sorted(),
+            self._indexes,
+            sum(said.entry >= self._begun for said in self._entries.indexes) if self._begun else 0,
         )
 
     # Step 2: from a pinned checkpoint on
@@ -200,7 +220,7 @@ class _Verification:
 
     # Steps 3 and 4: entry by entry
 
-    def _grow(self, growth: Growth, entries: EntryCheck) -> None:
+    def _grow(self, growth: Growth, entries: EntryCheck, anchors: Anchors) -> None:
         checkpoints = self._source.checkpoints(self._begun or BEGINNING)
         waiting = self._at_size(growth, checkpoints, next(checkpoints, None))
         for row in self._source.commits(self._begun or BEGINNING):
@@ -219,6 +239,13 @@ class _Verification:
                 self._seen(growth, checked.note, position)
             elif checked.note is not None and checked.note.seen_size <= growth.size:
                 growth.hint(checked.note.seen_size, checked.note.seen_root)
+            for one in anchors.recorded_in(growth.size):
+                stated = bytes.fromhex(one.event.root)
+                accuse = self._accuse("stamped_false", one.position, stated, "an event says that "
+                                      "a state was stamped that this ledger never had")  # fmt: skip
+                growth.state(one.event.size, stated, accuse)
+            if checked.note is not None and anchors.bounds:
+                anchors.check(growth.size, checked.note.seen_size, entries.accepted, position)
             growth.append(leaf_hash(row[4]), reported=not checked.sound)
             self._commits += 1
             waiting = self._at_size(growth, checkpoints, waiting)
@@ -238,11 +265,14 @@ class _Verification:
         elif size:
             growth.state(size, note.seen_root, self._accuse("seen_false", position, note.seen_root))
 
-    def _accuse(self, code: str, position: int, root: bytes) -> Callable[[bytes], None]:
+    def _accuse(
+        self, code: str, position: int, root: bytes,
+        cause: str = "the signers say that they saw a state that this ledger never had",
+    ) -> Callable[[bytes], None]:  # fmt: skip
         def accuse(actual: bytes) -> None:
             self._findings.add(
                 code, "note", position=position, expected=actual, actual=root,
-                cause="the signers say that they saw a state that this ledger never had",
+                cause=cause,
             )  # fmt: skip
 
         return accuse
@@ -300,8 +330,11 @@ class _Verification:
         known = {(key.name, key.key_id): key for key in [*self._cosigners, *ledger]}
         for line in note.signatures:
             key = known.get((line.name, line.key_id))
-            if key is None:
+            if key is None and line.name == self._trust.name:
                 raise NoteError("it bears a signature by a key that is not known")
+            if key is None:
+                self._cosigner_unknown(checkpoint)
+                continue
             verify_line(checkpoint, key, line)
             state = ledger.get(key)
             in_force = state is None or (
@@ -311,6 +344,12 @@ class _Verification:
         if not signed:
             raise NoteError("the ledger's key in force has not signed it")
         return checkpoint
+
+    def _cosigner_unknown(self, checkpoint: Checkpoint) -> None:
+        self._findings.add(
+            "cosigner_unknown", "checkpoint", position=self._first_position(checkpoint.size - 1),
+            cause=f"at size {checkpoint.size}: a cosignature by a key that is not known here",
+        )  # fmt: skip
 
     def _checkpoint_changed(self, row: CheckpointRow, cause: str, expected: object = None) -> None:
         self._findings.add(

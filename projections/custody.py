@@ -263,8 +263,9 @@ def streams_of(connection: sa.Connection, record: str, *, entry: int | None = No
     """The streams whose events, by position, are the record's chain of custody: its own first.
 
     Its copies follow, then every case about any of them: backups, holds (those on its whole
-    engagement last), handovers, destructions, grants that name it or that it was accessed under,
-    and the record that was made anonymous of it. `entry`: as of that entry, instead of now.
+    engagement last), handovers, destructions, evidence that was handed out, grants that name it or
+    that it was accessed under, and the record that was made anonymous of it. `entry`: as of that
+    entry, instead of now.
     """
     own = [record, *(copy.holding for copy in copies(connection, record, entry=entry))]
     cases = mentioning(connection, own, entry)
@@ -291,7 +292,7 @@ def _held_widely(connection: sa.Connection, record: str, entry: int | None) -> l
     return [id_of("hold", hold) for hold in connection.execute(query).scalars()]
 
 
-_CASES: Final = ("grant", "backup", "hold", "handover", "destruction_case")
+_CASES: Final = ("grant", "backup", "hold", "handover", "destruction_case", "bundle")
 
 
 def records_of(connection: sa.Connection, holding: bytes) -> list[bytes]:

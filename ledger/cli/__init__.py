@@ -121,11 +121,30 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "sign": ("ledger.cli.drafts:sign", N_("Sign a draft that needs several persons.")),
     "submit": ("ledger.cli.drafts:submit", N_("Record a draft that everybody has signed.")),
     "draft": ("ledger.cli.drafts:draft", N_("Drafts: show, renew, void.")),
-    "checkpoint": ("ledger.cli.checking:checkpoint", N_("Sign and print the present state.")),
+    "checkpoint": (
+        "ledger.cli.checkpoint:checkpoint",
+        N_("Signed states: sign, publish to witnesses, compare."),
+    ),
+    "witness": (
+        "ledger.cli.witness:witness",
+        N_("Cosign the checkpoints of ledgers: each only if it continues the last."),
+    ),
+    "timestamp": (
+        "ledger.cli.timestamp:timestamp",
+        N_("Trusted time: have signed states stamped by an authority."),
+    ),
     "verify": ("ledger.cli.checking:verify", N_("Check everything that the ledger holds.")),
     "evidence": (
         "ledger.cli.evidence:evidence",
-        N_("Evidence that others can verify: export, verify."),
+        N_("Evidence that others can verify: request, approve, export, verify."),
+    ),
+    "index": (
+        "ledger.cli.index:index",
+        N_("The index that makes evidence complete: publish, show."),
+    ),
+    "tiles": (
+        "ledger.cli.tiles:tiles",
+        N_("The ledger's tree as files for monitors: export, serve."),
     ),
     "rebuild": ("ledger.cli.checking:rebuild", N_("Make the tables anew from the events.")),
     "doctor": ("ledger.cli.checking:doctor", N_("Check the folder, database, keys and clock.")),

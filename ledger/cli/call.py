@@ -123,7 +123,9 @@ class Call:
                 replica.has_seen(*replica.seen())  # a continuation of what was seen before
                 yield replica
             return
-        folder.admit(writing=True)
+        context = click.get_current_context(silent=True)
+        asked = context.command.params if context is not None else []
+        folder.admit(writing=True, drafts=any(one.name == "draft" for one in asked))
         if acting:
             self.passphrases.ask_first()
         clock = SystemClock(confirmed=self.confirm_clock)

@@ -1,4 +1,4 @@
-"""Is it what it should be: `muniment checkpoint`, `verify`, `rebuild`, `doctor`."""
+"""Is it what it should be: `muniment verify`, `rebuild`, `doctor`."""
 
 from __future__ import annotations
 
@@ -34,33 +34,6 @@ PASSING = frozenset({"valid", "valid-but-since-revoked"})
 
 
 @command(
-    "checkpoint",
-    N_(
-        "Sign and print the present state of the ledger.\n\n"
-        "The signed note goes to standard output, so that it can be kept in a file and given to "
-        "others: whoever holds it notices every later change of what it covers."
-    ),
-)
-@pass_call
-def checkpoint(call: Call) -> None:
-    """Print the newest checkpoint over the present state, signing one if there is none."""
-    from ledger.tlog.checkpoint import Checkpoint
-    from ledger.tlog.note import Note
-
-    with call.writing(acting=False) as ledger:
-        note = ledger.sign_checkpoint()
-    if call.as_json:
-        head = Checkpoint.parse(Note.parse(note).text)
-        line = {
-            "origin": head.origin, "size": head.size, "root": head.root.hex(),
-            "note": note.decode("utf-8"),
-        }  # fmt: skip
-        click.echo(msgspec.json.encode(line))
-    else:
-        click.echo(note, nl=False)
-
-
-@command(
     "verify",
     N_(
         "Check everything that the ledger holds.\n\n"
@@ -74,25 +47,37 @@ def checkpoint(call: Call) -> None:
     help=N_("A checkpoint that you kept: prove that its state is a prefix, check what is new."),
 )  # fmt: skip
 @option(
-    "--trust", type=PATH, metavar="FILE",
-    help=N_("The ledger's verifier key as you have it; else the folder's trust/ledger.vkey."),
+    "--trust", metavar="VKEY",
+    help=N_("The ledger's verifier key, or a file that holds it; else the folder's "
+            "trust/ledger.vkey."),
+)  # fmt: skip
+@option(
+    "--tsa-root", "roots", type=PATH, multiple=True, metavar="FILE",
+    help=N_("A root certificate to trust for time, beside those pinned. May be repeated."),
 )  # fmt: skip
 @pass_call
-def verify(call: Call, since: Path | None, trust: Path | None) -> int:
+def verify(call: Call, since: Path | None, trust: str | None, roots: tuple[Path, ...]) -> int:
     """Verify; the exit code is the verdict."""
+    from ledger.cli.cosigned import cosigned_of, show_cosigned
+    from ledger.cli.verifierkeys import ledger_key
     from ledger.inspection import inspect
-    from ledger.tlog.note import VerifierKey
+    from ledger.timestamps import read_roots
 
     folder = call.folder
     folder.check()
-    key = VerifierKey.parse(_read(trust).decode("utf-8").strip()) if trust else None
+    key = ledger_key(trust, "--trust") if trust else None
     report = inspect(
-        folder, since=_read(since) if since else None, trust=key, progress=_progress(call)
-    )
+        folder, since=_read(since) if since else None, trust=key,
+        tsa_roots=[one for path in roots for one in read_roots(_read(path))],
+        progress=_progress(call),
+    )  # fmt: skip
+    cosigned = cosigned_of(folder) if report.verdict in PASSING else None
     if call.as_json:
-        click.echo(msgspec.json.encode(report))
+        told = msgspec.to_builtins(report)
+        click.echo(msgspec.json.encode({**told, "cosigned": cosigned}))
     else:
         _show(report, partly=since is not None)
+        show_cosigned(cosigned)
     return 0 if report.verdict in PASSING else FAILED
 
 
@@ -138,6 +123,17 @@ def _show(report: Report, *, partly: bool) -> None:
         click.echo(
             _("What lies before that checkpoint was not read again, except for keys and roles.")
         )
+    if report.indexes:
+        text = plural("{count} published index was computed again.",
+                      "{count} published indexes were computed again.", report.indexes)  # fmt: skip
+        click.echo(text.format(count=report.indexes))
+    if report.indexes_left:
+        text = plural(
+            "{count} published index was not computed again: run muniment verify without --since.",
+            "{count} published indexes were not computed again: run muniment verify without "
+            "--since.", report.indexes_left,
+        )  # fmt: skip
+        click.echo(text.format(count=report.indexes_left))
     if report.checkpoint and report.verdict in PASSING:
         click.echo(_("The newest signed state, to compare or read aloud:"))
         click.echo(report.checkpoint.split("\n\n")[0])

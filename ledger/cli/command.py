@@ -88,7 +88,7 @@ class AnyPath(ParamType):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> Path:  # noqa: ANN401
         """The path that the text names."""
-        if not str(value):
+        if not str(value).strip():
             self.fail(_("a path is empty"), param, ctx)
         return Path(value)
 
@@ -202,14 +202,37 @@ def group(name: str, text: str) -> Callable[[Callable[..., Any]], Group]:
     return click.group(name, cls=Group, help=text)
 
 
+class _Number(str):
+    """What click calls a kind of number; said in the language chosen, in the midst of a message."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        """The words for it."""
+        return format(_(_NUMBERS.get(str(self), str(self))), spec)
+
+
+_NUMBERS: Final = {
+    "integer": N_("whole number"), "integer range": N_("whole number"),
+    "float": N_("decimal number"), "float range": N_("decimal number"),
+}  # fmt: skip
+
+
+def _named(settings: dict[str, Any]) -> dict[str, Any]:
+    kind = settings.get("type")
+    if isinstance(kind, click.types.IntParamType | click.types.FloatParamType):
+        kind.name = _Number(kind.name)
+    return settings
+
+
 def option(*names: str, **settings: Any) -> Callable[[_F], _F]:  # noqa: ANN401  click's own
     """As `click.option`, with translated help."""
-    return click.option(*names, cls=Option, **settings)
+    return click.option(*names, cls=Option, **_named(settings))
 
 
 def argument(name: str, **settings: Any) -> Callable[[_F], _F]:  # noqa: ANN401  click's own
     """As `click.argument`."""
-    return click.argument(name, **settings)
+    return click.argument(name, **_named(settings))
 
 
 class CodeType(ParamType):

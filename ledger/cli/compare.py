@@ -36,7 +36,7 @@ FORKED = 3
 @argument("second", type=PATH, metavar="[B]", required=False)
 @option(
     "--key", metavar="VKEY",
-    help=N_("The ledger's verifier key as you have it; else the one that is pinned."),
+    help=N_("The ledger's verifier key, or a file that holds it; else the one that is pinned."),
 )  # fmt: skip
 @option("--record", is_flag=True, help=N_("Record the result in this call's ledger."))
 @act_options
@@ -70,15 +70,11 @@ def _trust(first: Path, second: Path, key: str | None) -> VerifierKey:
 
     What a copy carries is no key to trust: only a ledger's own folder or one that was taken is.
     """
-    from ledger.errors import NoteError
+    from ledger.cli.verifierkeys import ledger_key
     from ledger.folder import Folder
-    from ledger.tlog.note import VerifierKey
 
     if key is not None:
-        try:
-            return VerifierKey.parse(key.strip())
-        except NoteError:
-            raise UsageError("--key takes a verifier key", "muniment replica show") from None
+        return ledger_key(key, "--key")
     folders = [Folder(path) for path in (first, second)]
     for folder in folders:
         folder.check()

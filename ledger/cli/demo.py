@@ -247,7 +247,7 @@ class _Story:
         issue = ("notice", "issue", "--kind", "art_22", "--channel", "sms", "--text", "notice.txt")
         notice = self._answer(*issue, "--in-role", "custodian", *self._deal)["notice"]
         people = [str(row["subject"]) for row in self._rows("notice", "recipients", *self._deal)]
-        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        at = now()
         lines = [f"{one},{'bounced' if one == people[0] else 'delivered'},{at}" for one in people]
         text = "\n".join(["subject,status,delivered_at", *lines, ""])
         (self._folder / "delivered.csv").write_text(text, encoding="ascii")
@@ -291,7 +291,9 @@ class _Story:
 
     def _proved(self, record: str) -> None:
         self._say(_("The evidence of one record, as one file, for somebody who has no Muniment."))
-        self._run("evidence", "export", "--record", record, "--out", "evidence.zip")
+        court = ("--purpose", "dispute", "--recipient", "court", "--jurisdiction", "cn",
+                 "--without-documents")  # fmt: skip
+        self._run("evidence", "export", "--record", record, *court, "--out", "evidence.zip")
         self._tell("python3 -m zipfile -e evidence.zip .")
         shutil.unpack_archive(self._folder / "evidence.zip", self._folder)
         (verifier,) = self._folder.glob("bundle-*/verify/verify.pyz")
@@ -376,6 +378,11 @@ class _Story:
 
     def _say(self, text: str) -> None:
         click.secho(text, fg="cyan")
+
+
+def now() -> str:
+    """This moment to the millisecond: cut to the second it would lie before what was just done."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def flip_one_byte(database: Path) -> int:

@@ -137,11 +137,11 @@ def give(
 )
 @argument("file", type=PATH, metavar="FILE")
 @option(
-    "--trust", required=True, type=PATH, metavar="FILE",
-    help=N_("The ledger's verifier key, which you got elsewhere than with the file."),
+    "--trust", required=True, metavar="VKEY",
+    help=N_("The ledger's verifier key, or a file that holds it; not got with this file."),
 )  # fmt: skip
 @pass_call
-def verify(call: Call, *, file: Path, trust: Path) -> int:
+def verify(call: Call, *, file: Path, trust: str) -> int:
     """Verify; the exit code is the verdict."""
     from ledger.disclosure import MAX_BYTES, verify_opening
 
@@ -171,15 +171,15 @@ def verify(call: Call, *, file: Path, trust: Path) -> int:
     return 0 if report.valid else FAILED
 
 
-def read_with_key(file: Path, trust: Path, limit: int) -> tuple[bytes, VerifierKey]:
-    """What is in a file, up to one byte more than `limit`, and the key in another one.
+def read_with_key(file: Path, trust: str, limit: int) -> tuple[bytes, VerifierKey]:
+    """What is in a file, up to one byte more than `limit`, and the ledger's key.
 
-    Raises `UsageError` for what cannot be read, `NoteError` for a key that is none.
+    Raises `UsageError` for what cannot be read, and for a key that is none.
     """
-    from ledger.cli.evidence import check_readable, key_in
-    from ledger.tlog.note import VerifierKey
+    from ledger.cli.evidence import check_readable
+    from ledger.cli.verifierkeys import ledger_key
 
-    key = VerifierKey.parse(key_in(trust))
+    key = ledger_key(trust, "--trust")
     check_readable(file)
     try:
         with file.open("rb") as opened:

@@ -430,39 +430,39 @@ _VERIFY: Final = N_(
 def _verify_options(function: Callable[..., Any]) -> Callable[..., Any]:
     function = pass_call(function)
     function = option(
-        "--key", type=PATH, metavar="FILE",
-        help=N_("The ledger's verifier key, which you got elsewhere than from the document."),
+        "--key", metavar="VKEY",
+        help=N_("The ledger's verifier key, or a file that holds it; not from the document."),
     )(function)  # fmt: skip
     return argument("file", type=PATH, metavar="FILE")(function)
 
 
 @document.command("verify", help=_VERIFY)
 @_verify_options
-def verify(call: Call, *, file: Path, key: Path | None) -> int:
+def verify(call: Call, *, file: Path, key: str | None) -> int:
     """Check; the exit code is the verdict."""
     return _verify(call, file, key)
 
 
 @certificate.command("verify", help=_VERIFY)
 @_verify_options
-def certificate_verify(call: Call, *, file: Path, key: Path | None) -> int:
+def certificate_verify(call: Call, *, file: Path, key: str | None) -> int:
     """As `document verify`."""
     return _verify(call, file, key)
 
 
-def _verify(call: Call, file: Path, key: Path | None) -> int:
+def _verify(call: Call, file: Path, key: str | None) -> int:
+    from ledger.cli.verifierkeys import ledger_key
     from ledger.documents.checking import check_offline, check_with_ledger
     from ledger.documents.container import MAX_FILE_BYTES
     from ledger.folder import read_limited
-    from ledger.tlog.note import VerifierKey
 
+    trusted = ledger_key(key, "--key") if key is not None else None
     try:
         data = read_limited(file, MAX_FILE_BYTES + 1)
-        trusted = read_limited(key, 4096) if key is not None else b""
     except OSError as error:
         raise _unreadable(error) from None
-    if key is not None:
-        answer = check_offline(data, VerifierKey.parse(trusted.decode("utf-8", "replace").strip()))
+    if trusted is not None:
+        answer = check_offline(data, trusted)
     else:
         with call.reading() as ledger:
             answer = check_with_ledger(data, ledger)

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import click
 
-from ledger.cli.language import _
+from ledger.cli.labels import kind_label
+from ledger.cli.language import _, in_words
 from ledger.errors import LockedError, MunimentError, VerificationError
 
 INTERRUPTED = 130
@@ -122,6 +123,11 @@ def _filled(template: str, error: MunimentError) -> str:
     values = dict(error.values)
     if "finding" in values:  # a stable code; in English it stays what it is
         values["finding"] = _(str(values["finding"]))
+    if "cause" in values:
+        values["cause"] = in_words(str(values["cause"]))
+    for name in ("aggregate", "another"):
+        if name in values:
+            values[name] = kind_label(str(values[name]))
     return text.format(**values) if values else text
 
 

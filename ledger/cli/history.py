@@ -36,9 +36,11 @@ if TYPE_CHECKING:
 KEYS: Final = (
     "position", "entry", "accepted", "at", "event", "type", "type_zh", "type_en", "actor",
     "actor_name", "party", "role", "details", "sealed", "findings", "origin", "proved",
+    "not_before", "not_after",
 )  # fmt: skip
 """`origin`: of the ledger that the event is in; `proved`: of an event of another ledger, the state
-of it, by entries and root, that the event was just proved to be in (`ledger.effects.following`)."""
+of it, by entries and root, that the event was just proved to be in (`ledger.effects.following`);
+`not_before`, `not_after`: the times of the trusted time-stamps between which it was recorded."""
 
 
 COLUMNS: Final = (
@@ -55,6 +57,11 @@ COLUMNS: Final = (
 AWAY: Final = (
     Column("origin", N_("ledger")),
     Column("proved", N_("proved"), lambda state: str(state["entries"]) if state else ""),
+)
+
+TIMES: Final = (
+    Column("not_before", N_("provably not before"), local),
+    Column("not_after", N_("provably not after"), local),
 )
 
 _ENVELOPE = frozenset({
@@ -97,7 +104,9 @@ def history(
             raise not_yet("record")
         rows = [*before(call, ledger, found, replica), *rows]
         away = any(row["proved"] for row in rows)
-        print_rows(call, rows, (*COLUMNS, *AWAY) if away else COLUMNS, style, KEYS)
+        timed = any(row["not_before"] or row["not_after"] for row in rows)
+        columns = (*COLUMNS, *(AWAY if away else ()), *(TIMES if timed else ()))
+        print_rows(call, rows, columns, style, KEYS)
     if style in (None, "table") and not call.as_json:
         _print_sealed(rows)
 
@@ -120,6 +129,7 @@ def told(
     """
     from domain.actor import ActorState
     from ledger.facts import LedgerFacts
+    from ledger.timestamps import Times
 
     reader = Reader(call, ledger)
     events = [p for p in reader.of_streams(streams) if entry is None or p.entry <= entry]
@@ -127,6 +137,8 @@ def told(
         facts = LedgerFacts(connection)
         actors = facts.load({placed.event.by for placed in events})
         accepted = {placed.entry: facts.accepted_at(placed.entry) for placed in events}
+        times = Times(connection, ledger.ledger_id, ledger.folder.tsa_roots())
+        proved = {entry: times.of(entry).says() for entry in accepted}
     for placed in events:
         actor = actors.get(placed.event.by)
         party = actor.party if isinstance(actor, ActorState) else None
@@ -134,7 +146,7 @@ def told(
         name = reader.name_of(placed.event.by)
         yield {
             **row, "actor_name": name, "who": name or placed.event.by, "party": party,
-            "origin": ledger.origin, "proved": None,
+            "origin": ledger.origin, "proved": None, **proved[placed.entry],
         }  # fmt: skip
 
 
@@ -157,6 +169,8 @@ def event_row(placed: Placed, accepted: str) -> dict[str, Any]:
         "details": {name: value for name, value in fields.items() if name not in _ENVELOPE},
         "sealed": dict(placed.sealed) if placed.sealed else None,
         "findings": findings_of(event),
+        "not_before": None,
+        "not_after": None,
     }
 
 
@@ -250,15 +264,27 @@ def _print_events(call: Call, stream: str, rows: list[dict[str, Any]], *, one: b
         click.echo()
 
 
+def _told_as_text(value: Any) -> str:  # noqa: ANN401  what events hold
+    """A list of codes or ids as a list, and of what has parts its JSON."""
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return several(value)
+    return msgspec.json.encode(value).decode("utf-8")
+
+
 def _shown(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """An event's fields as people read them, one a line."""
     yield "  " + N_("position"), row["position"]
     yield "  " + N_("recorded at"), local(row["accepted"])
     yield "  " + N_("happened at"), local(row["at"])
+    for name, label in (
+        ("not_before", N_("provably not before")), ("not_after", N_("provably not after")),
+    ):  # fmt: skip
+        if row[name]:
+            yield "  " + label, local(row[name])
     yield "  " + N_("by"), " ".join(filter(None, (row["actor_name"], row["actor"])))
     yield "  " + N_("as"), coded("Role")(row["role"])
     for name, value in row["details"].items():
-        yield f"  {name}", value if isinstance(value, str | int) else msgspec.json.encode(value)
+        yield f"  {name}", value if isinstance(value, str | int) else _told_as_text(value)
     for path, text in (row["sealed"] or {}).items():
         yield f"  {field_label(path, language())}", text
     commit = row.get("commit")

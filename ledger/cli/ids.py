@@ -34,6 +34,7 @@ _LISTINGS = {
     "grant": "muniment access grants",
     "destruction_case": "muniment destroy list",
     "subject": "muniment subject find",
+    "bundle": "muniment evidence list",
     "keycopy": "muniment keystore copies",
     "document": "muniment engagement show ENGAGEMENT",
 }
@@ -45,11 +46,20 @@ def resolve(ledger: Ledger, aggregate: str, text: str) -> str:
     `text`: a whole id, with or without its `record-`, or at least four digits that stand together
     in one id only. Raises `UsageError` if there is none, several, or `text` is no part of an id.
     """
-    found = _matches(ledger, aggregate, text)
+    found = [] if _other_kind(aggregate, text) else _matches(ledger, aggregate, text)
     if len(found) == 1:
         return found[0]
     listing = _LISTINGS.get(aggregate, f"muniment {aggregate} list")
     if not found:
+        another = _other_kind(aggregate, text)
+        if another is not None:
+            raise UsageError(
+                "that is the id of something else ({another}), not of what is asked for "
+                "({aggregate}); nothing was changed",
+                listing,
+                another=another,
+                aggregate=aggregate,
+            )
         raise UsageError(
             "there is no {aggregate} of this id; nothing was changed", listing, aggregate=aggregate
         )
@@ -58,6 +68,14 @@ def resolve(ledger: Ledger, aggregate: str, text: str) -> str:
         "give more digits, from the beginning or from the end",
         aggregate=aggregate,
     )
+
+
+def _other_kind(aggregate: str, text: str) -> str | None:
+    """The kind that an id, or a part of one, says itself, if it is another one."""
+    from ledger.cli.labels import KINDS
+
+    kind, dash, _rest = text.partition("-")
+    return kind if dash and kind in KINDS and kind != aggregate else None
 
 
 def is_whole(aggregate: str, text: str) -> bool:
@@ -101,26 +119,38 @@ def _matches(ledger: Ledger, aggregate: str, text: str) -> list[str]:
     from projections.view import id_of
 
     digits = _digits(text.removeprefix(f"{aggregate}-"))
-    column = _column(aggregate)
+    columns = _columns(aggregate)
+    first = bytes.fromhex(digits.ljust(_DIGITS, "0"))
+    last = bytes.fromhex(digits.ljust(_DIGITS, "f"))
+    begins = [(column, column.between(first, last)) for column in columns]
+    holds = [(column, sa.func.hex(column).contains(digits.upper())) for column in columns]
     with ledger.engine.connect() as connection:
-        for condition in _conditions(column, digits, sa.func.hex(column)):
-            query = sa.select(column).where(condition).distinct().limit(2)
-            found = [id_of(aggregate, key) for key in connection.execute(query).scalars()]
+        for conditions in (begins, holds):
+            found: set[str] = set()
+            for column, condition in conditions:
+                query = sa.select(column).where(condition).distinct().limit(2)
+                found |= {id_of(aggregate, key) for key in connection.execute(query).scalars()}
             if found:
-                return found
+                return sorted(found)[:2]
     return []
 
 
-def _conditions(
-    column: sa.ColumnElement[bytes], digits: str, text: sa.ColumnElement[str]
-) -> list[sa.ColumnElement[bool]]:
-    first = bytes.fromhex(digits.ljust(_DIGITS, "0"))
-    last = bytes.fromhex(digits.ljust(_DIGITS, "f"))
-    return [column.between(first, last), text.contains(digits.upper())]
+def _columns(aggregate: str) -> tuple[sa.ColumnElement[bytes], ...]:
+    """Where ids of this kind stand. Of persons: in the erasable index, and in what events said."""
+    from ledger.schema import SUBJECT_TOKENS
+    from projections import persons
+    from projections import rights as requests
+
+    if aggregate == "subject":
+        return (
+            SUBJECT_TOKENS.c.subject, persons.subject_records.c.subject,
+            persons.deliveries.c.subject, persons.consents.c.subject,
+            persons.suppressions.c.subject, requests.requests.c.subject,
+        )  # fmt: skip
+    return (_column(aggregate),)
 
 
 def _column(aggregate: str) -> sa.ColumnElement[bytes]:
-    from ledger.schema import SUBJECT_TOKENS
     from projections import (
         access,
         agreements,
@@ -152,7 +182,6 @@ def _column(aggregate: str) -> sa.ColumnElement[bytes]:
         "handover": handovers.handovers.c.handover,
         "destruction_case": certificates.cases.c.case,
         "rights": requests.requests.c.rights,
-        "subject": SUBJECT_TOKENS.c.subject,
         "keycopy": keycopies.key_copies.c.copy,
         "medium": media.media.c.medium,
     }

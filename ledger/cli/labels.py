@@ -10,10 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ledger.cli.language import Language
+from ledger.cli.language import N_, Language, _
 from ledger.labels import FIELDS, FINDINGS, TOPICS
 
-__all__ = ["FIELDS", "FINDINGS", "TOPICS", "field_label", "finding_label", "topic_label"]
+__all__ = [
+    "FIELDS", "FINDINGS", "KINDS", "TOPICS", "field_label", "finding_label", "kind_label",
+    "topic_label",
+]  # fmt: skip
+
+KINDS = {
+    "record": N_("record"), "holding": N_("holding"), "actor": N_("actor"), "party": N_("party"),
+    "engagement": N_("engagement"), "policy": N_("policy"), "grant": N_("grant"),
+    "backup": N_("backup"), "bundle": N_("bundle"), "hold": N_("hold"),
+    "handover": N_("handover"), "destruction_case": N_("case of destruction"),
+    "rights": N_("request of a person"), "subject": N_("person"), "keycopy": N_("copy of keys"),
+    "notice": N_("notice"), "document": N_("document"), "medium": N_("medium"),
+    "ledger": N_("ledger"),
+}  # fmt: skip
+"""What people call what an id names, by its first part."""
 
 
 def topic_label(topic: str, language: Language) -> str:
@@ -29,6 +43,11 @@ def finding_label(code: str, language: Language) -> str:
 def field_label(path: str, language: Language) -> str:
     """The name of a sealed field."""
     return _in(FIELDS, path, language)
+
+
+def kind_label(aggregate: str) -> str:
+    """The name of a kind of thing, in the language chosen; the kind itself if it has none."""
+    return _(KINDS.get(aggregate, aggregate))
 
 
 def _in(labels: Mapping[str, tuple[str, str]], code: str, language: Language) -> str:

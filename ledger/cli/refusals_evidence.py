@@ -18,6 +18,12 @@ EVIDENCE: Final[Mapping[str, tuple[str, str]]] = {
     "scope_does_not_fit": (
         N_("Evidence is about one object of the kind named, or about a span of time."), _REQUEST,
     ),
+    "period_not_over": (
+        N_("Evidence of a period is given when the period is over."), _AGAIN,
+    ),
+    "selection_does_not_fit": (
+        N_("The counts of what is shown and withheld do not fit what was selected."), _VERIFY,
+    ),
     "unknown_scope": (N_("There is nothing of this id to give evidence of."), _AGAIN),
     "export_without_purpose": (
         N_("Evidence is handed out for a purpose that is said."),
@@ -31,7 +37,12 @@ EVIDENCE: Final[Mapping[str, tuple[str, str]]] = {
         N_("The authority's approval is not in force today."),
         N_("attach the one that is, and name it with --approval DOCUMENT"),
     ),
+    "foreign_approval_of_another_matter": (
+        N_("The authority's approval was attached to another engagement."),
+        N_("name the engagement with --engagement, or attach the approval to this one"),
+    ),
     "unknown_request": (N_("Nobody has requested a bundle of this id."), _SHOW),
+    "already_approved": (N_("The request was approved already."), _SHOW),
     "already_exported": (N_("The bundle was exported already."), _REQUEST),
     "another_selection": (
         N_("What is to be shown is not what was requested."), _SHOW,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,14 +74,19 @@ def make(call: Call, *, target: Path) -> None:
 @argument("into", type=PATH, metavar="DIR")
 @option(
     "--key", metavar="KEY",
-    help=N_("The ledger's verifier key or its fingerprint; needed the first time."),
+    help=N_("The ledger's verifier key, a file that holds it, or its fingerprint; needed the first "
+            "time."),
 )  # fmt: skip
 @pass_call
 def take(call: Call, *, copied: Path, into: Path, key: str | None) -> None:
     """Take, and say what is new."""
+    from ledger.cli.verifierkeys import ledger_key
     from ledger.effects.replica import fingerprint, take_replica
 
-    done = take_replica(copied, into, key, wait=call.wait, progress=progress_of(call))
+    if key is not None and not re.fullmatch("[0-9a-f]{64}", key.strip()):
+        key = ledger_key(key, "--key").format()
+    named = key.strip() if key is not None else None
+    done = take_replica(copied, into, named, wait=call.wait, progress=progress_of(call))
     head = done.manifest
     told = {
         "folder": str(into), "origin": head.origin, "entries": head.entries,

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from ledger.effects.ledgerrestore import Missing, Restored
     from ledger.effects.reapplying import Reapplied
     from ledger.effects.recognising import Recognised
-    from ledger.tlog.note import VerifierKey
 
 INCOMPLETE = 4
 _LIMIT = 1 << 16
@@ -90,8 +89,9 @@ def copy(call: Call, *, target: Path) -> None:
 @option("--keystore", type=PATH, metavar="DIR", help=N_("Where the keystore was kept."))
 @option("--identity", type=PATH, metavar="DIR", help=N_("Where the key files were kept."))
 @option(
-    "--trust", type=PATH, metavar="FILE",
-    help=N_("The ledger's verifier key as you have it; else the one in the copy, to be compared."),
+    "--trust", metavar="VKEY",
+    help=N_("The ledger's verifier key, or a file that holds it; else the one in the copy, to be "
+            "compared."),
 )  # fmt: skip
 @option(
     "--complete", is_flag=True,
@@ -105,15 +105,17 @@ def restore(
     into: Path,
     keystore: Path | None,
     identity: Path | None,
-    trust: Path | None,
+    trust: str | None,
     complete: bool,
 ) -> int:
     """Restore; the exit code is 4 while entries may be missing."""
+    from ledger.cli.verifierkeys import ledger_key
     from ledger.effects.ledgerrestore import restore_ledger as run
 
     done = run(
         copied, into, call.passphrases, keystore=keystore, identity=identity,
-        trust=_vkey(trust) if trust else None, complete=complete, progress=_progress(call),
+        trust=ledger_key(trust, "--trust") if trust else None, complete=complete,
+        progress=_progress(call),
     )  # fmt: skip
     if call.as_json:
         print_json(_restored(done))
@@ -340,16 +342,6 @@ def _tell_recognised(call: Call, done: Recognised | None) -> None:
             "twice. Put their tables back where they lay, then muniment ledger reapply."
         )
         note(call, text.format(count=done.unknown))
-
-
-def _vkey(path: Path) -> VerifierKey:
-    from ledger.errors import NoteError
-    from ledger.tlog.note import VerifierKey
-
-    try:
-        return VerifierKey.parse(_read(path).decode("utf-8").strip())
-    except (NoteError, UnicodeDecodeError):
-        raise UsageError("the file that --trust names holds no verifier key") from None
 
 
 def _read(path: Path) -> bytes:

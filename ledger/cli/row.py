@@ -66,11 +66,11 @@ def prove(
 )
 @argument("file", type=PATH, metavar="FILE")
 @option(
-    "--trust", required=True, type=PATH, metavar="FILE",
-    help=N_("The ledger's verifier key, which you got elsewhere than with the file."),
+    "--trust", required=True, metavar="VKEY",
+    help=N_("The ledger's verifier key, or a file that holds it; not got with this file."),
 )  # fmt: skip
 @pass_call
-def verify(call: Call, *, file: Path, trust: Path) -> None:
+def verify(call: Call, *, file: Path, trust: str) -> None:
     """Verify; raises what is wrong."""
     from ledger.rowfile import MAX_BYTES, verify_row
 

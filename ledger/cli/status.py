@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 @pass_call
 def status(call: Call, *, as_of: str | None) -> None:
     """Print the head, the counters and the findings."""
+    from ledger.cli.cosigned import cosigned_rows
+
     with call.reading() as ledger:
         found = _status(ledger, moment_of(call, ledger, as_of))
     if call.as_json:
@@ -41,6 +43,7 @@ def status(call: Call, *, as_of: str | None) -> None:
             (N_("root"), found["root"]),
             (N_("last entry at"), local(found["accepted"])),
             (N_("last checkpoint over"), found["checkpoint"]),
+            *cosigned_rows(found["cosigned"]),
             (N_("policy pack"), f"{found['pack']['id']} {found['pack']['version']}"),
             (N_("records"), sum(records.values())),
             *((f"  {coded('RecordState')(state)}", count) for state, count in records.items()),
@@ -55,6 +58,7 @@ def status(call: Call, *, as_of: str | None) -> None:
 
 
 def _status(ledger: Ledger, then: Moment | None) -> dict[str, Any]:
+    from ledger.cli.cosigned import cosigned_in
     from ledger.effects import expiring, pending
     from ledger.tree import StoredTree
     from projections.custody import count_there
@@ -79,6 +83,7 @@ def _status(ledger: Ledger, then: Moment | None) -> dict[str, Any]:
             "root": tree.root_at(entries).hex(),
             "accepted": then.accepted if then else head.accepted,
             "checkpoint": _checkpoint(connection, entries),
+            "cosigned": cosigned_in(connection, folder, entries),
             "pack": {"id": pack.id, "version": pack.version},
             "records": dict(sorted(records.items())),
             "copies": count_there(connection, entry=entry),
@@ -93,7 +98,7 @@ def _checkpoint(connection: sa.Connection, entries: int) -> int | None:
     from ledger.tlog.note import Note
 
     note = connection.exec_driver_sql(
-        "SELECT note FROM checkpoints WHERE size <= ? ORDER BY id DESC LIMIT 1", (entries,)
+        "SELECT note FROM checkpoints WHERE size <= ? ORDER BY size DESC LIMIT 1", (entries,)
     ).scalar()
     return Checkpoint.parse(Note.parse(bytes(note)).text).size if note else None
 

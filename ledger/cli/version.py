@@ -10,7 +10,7 @@ from typing import Final
 
 from ledger import VERSION
 
-FORMATS: Final = {"event": "v1", "database": "0002", "key file": "key/v1", "keystore": "1"}
+FORMATS: Final = {"event": "v1", "database": "0003", "key file": "key/v1", "keystore": "1"}
 """Kept beside the formats by a test: reading them there would load the database's libraries."""
 
 

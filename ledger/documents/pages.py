@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 from hashlib import sha256
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -53,6 +54,15 @@ def print_text(shown: Mapping[str, Any], at: str) -> bytes:
     `at`: the time that the file says it was made at. Errors as `render`.
     """
     return _compile("text", {"view": json.dumps(shown, ensure_ascii=False)}, at)
+
+
+def print_report(shown: Mapping[str, Any], at: str) -> bytes:
+    """The PDF of a page about evidence (`ledger.bundle.reports`).
+
+    `shown`: `title`, `number`, `origin`, `size`, `flipped`, `sections` as `ledger.documents.layout`
+    makes them, `boxes`; `at`: the time that the file says it was made at. Errors as `render`.
+    """
+    return _compile("report", {"view": json.dumps(shown, ensure_ascii=False)}, at)
 
 
 def _compile(template: str, inputs: dict[str, str], at: str) -> bytes:
@@ -106,6 +116,12 @@ def _qr(text: str) -> str:
         out, kind="svg", border=0, xmldecl=False, nl=False, omitsize=True
     )
     return out.getvalue().decode("ascii")
+
+
+def require() -> None:
+    """Raise `UsageError` where the libraries of the extra `pdf` are not installed."""
+    if any(find_spec(name) is None for name in ("segno", "typst")):
+        raise missing()
 
 
 def missing() -> UsageError:

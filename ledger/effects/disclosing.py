@@ -25,17 +25,13 @@ from ledger.custody import as_judged_now
 from ledger.disclosure import OpeningFile, sole_signature, sorted_fields, verify_opening
 from ledger.effects.handing_out import Asked, check_out, permit
 from ledger.errors import MunimentError, UsageError, VerificationError
+from ledger.eventproof import Prover
 from ledger.folder import write_atomically
 from ledger.recorder import Receipt
 from ledger.sealing import Payload, open_payload, opening
 from ledger.signing import Proposal
-from ledger.tlog.commit import Entry
-from ledger.tlog.merkle import inclusion_proof, leaf_reader
-from ledger.tlog.proof import TlogProof
-from ledger.tree import StoredTree
 
 MODE = "export"
-_HASH_BYTES = 32
 
 
 class Disclosed(NamedTuple):
@@ -65,7 +61,13 @@ def disclose(
     or a field that cannot be disclosed, with nothing recorded.
     """
     position, event, raw = _event(ledger, event_id)
-    record = _record_of(ledger, event)
+    record = record_of(ledger, event.stream)
+    if record is None:
+        raise UsageError(
+            "only fields of a record's own events, or of the copy of one record, are disclosed; "
+            "nothing was recorded",
+            "muniment history RECORD",
+        )
     check_out(ledger, out)
     fields = permit(ledger, acting, record, asked, grant)
     data = _opening_file(ledger, position, event, raw, paths)
@@ -118,20 +120,17 @@ def _event(ledger: Ledger, event_id: str) -> tuple[int, Event, bytes]:
                      "muniment history RECORD")  # fmt: skip
 
 
-def _record_of(ledger: Ledger, event: Event) -> str:
-    """The record that an event is about: its own stream's, or the only one in its copy."""
-    if event.stream.startswith("record-"):
-        return event.stream
+def record_of(ledger: Ledger, stream: str) -> str | None:
+    """The record that a stream's events are about: itself, or the only one in the copy that it is.
+
+    None for the stream of anything else.
+    """
+    if stream.startswith("record-"):
+        return stream
     with as_judged_now(ledger) as case:
-        copy = case.world.state(event.stream, HoldingState)
+        copy = case.world.state(stream, HoldingState)
         found = record_in(case, copy) if copy is not None else None
-        if found is not None:
-            return found.stream
-    raise UsageError(
-        "only fields of a record's own events, or of the copy of one record, are disclosed; "
-        "nothing was recorded",
-        "muniment history RECORD",
-    )
+    return found.stream if found is not None else None
 
 
 def _opening_file(
@@ -149,16 +148,13 @@ def _opening_file(
     ]
     key = ledger.folder.pinned_key()
     checkpoint = sole_signature(ledger.sign_checkpoint(), key)
-    entry, accepted, commit, index, leaves = _place(ledger, position)
     with ledger.engine.connect() as connection:
-        tree = StoredTree(connection)
-        hashes = tree.inclusion(entry, tree.head.entries)
-    in_commit = inclusion_proof(index, len(leaves), leaf_reader(leaves)) if leaves else []
+        proof = Prover(connection, checkpoint).prove(event.id)
     data = OpeningFile(
-        accepted=accepted,
+        accepted=proof.entry.accepted,
         event=raw.decode("ascii"),
-        event_proof=TlogProof(index, tuple(in_commit), commit).format().decode("utf-8"),
-        entry_proof=TlogProof(entry, tuple(hashes), checkpoint).format().decode("utf-8"),
+        event_proof=proof.in_commit.format().decode("utf-8"),
+        entry_proof=proof.in_ledger.format().decode("utf-8"),
         fields=tuple(sorted_fields(openings)),
     ).format()
     if not verify_opening(data, key).valid:
@@ -185,16 +181,3 @@ def _payload(ledger: Ledger, position: int, event: Event) -> Payload:
         raise UsageError("the event's texts were erased; nothing was recorded")
     key = ledger.keystore.key(event.sealed.key)
     return open_payload(ledger.origin, event.id, event.sealed, bytes(ciphertext), key)
-
-
-def _place(ledger: Ledger, position: int) -> tuple[int, str, bytes, int, list[bytes]]:
-    """Where an event stands: entry, accepted time, signed note, index in it, its leaf hashes."""
-    with ledger.engine.connect() as connection:
-        entry, first, data, leaves = connection.exec_driver_sql(
-            "SELECT c.entry, c.first, c.data, c.leaves FROM commits c "
-            "JOIN events e ON e.entry = c.entry WHERE e.position = ?",
-            (position,),
-        ).one()
-    parsed, raw = Entry.parse(bytes(data)), bytes(leaves)
-    hashes = [raw[at : at + _HASH_BYTES] for at in range(0, len(raw), _HASH_BYTES)]
-    return entry, parsed.accepted, parsed.commit.format(), position - first, hashes

@@ -364,12 +364,14 @@ def check_out(ledger: Ledger, out: Path) -> None:
                          "make the folder first")  # fmt: skip
 
 
-class _Target:
+class Target:
     """Where content goes: a stream, or a file that has another name until it is whole."""
 
     def __init__(self, out: Path | BinaryIO) -> None:
         self._out = out if isinstance(out, Path) else None
         if isinstance(out, Path):
+            with suppress(FileNotFoundError):
+                os.lstat(out)  # a name that no file can have is told now, not after recording
             self._temporary = out.with_name(f".{os.urandom(8).hex()}.tmp")
             descriptor = os.open(self._temporary, _NEW, 0o600)
             self.stream: BinaryIO = os.fdopen(descriptor, "wb")
@@ -395,10 +397,10 @@ class _Target:
 
 
 @contextmanager
-def new_target(out: Path | BinaryIO) -> Iterator[_Target]:
+def new_target(out: Path | BinaryIO) -> Iterator[Target]:
     """Where content goes: a stream, or a new file that is there whole or not at all, by `keep`."""
     try:
-        target = _Target(out)
+        target = Target(out)
     except OSError as error:
         raise MunimentError(
             "the file that --out names cannot be written ({cause}); nothing was recorded",

@@ -25,7 +25,7 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64encode
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -205,7 +205,7 @@ def escrow(
     person alone records it, and a file of every key is for the recovery of the ledger, so
     restricted records are in it. What is done with it, this program neither sees nor records.
     """
-    encrypt = _to(recipients)
+    encrypt = age_to(recipients)
     if keys is not None:
         _check_unrestricted(ledger, keys)
     _check_nothing_came_back(ledger)
@@ -286,8 +286,8 @@ def escrow_text(origin: str, keys: Iterable[tuple[str, bytes]]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def _to(recipients: Sequence[str]) -> Any:  # noqa: ANN401  bytes → bytes
-    """A function that encrypts to all recipients. Raises `UsageError`."""
+def age_to(recipients: Sequence[str]) -> Callable[[bytes], bytes]:
+    """A function that encrypts to all age recipients. Raises `UsageError`."""
     try:
         import pyrage
     except ImportError:
@@ -302,7 +302,7 @@ def _to(recipients: Sequence[str]) -> Any:  # noqa: ANN401  bytes → bytes
             "the recipient's own: age-keygen -y KEYFILE",
         ) from None
     if not known:
-        raise UsageError("an escrow needs a recipient; nothing was written", "--to age1…")
+        raise UsageError("an encrypted file needs a recipient; nothing was written", "--to age1…")
     return lambda text: pyrage.encrypt(text, known)
 
 

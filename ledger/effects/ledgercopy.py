@@ -6,6 +6,8 @@ The copy is a folder that can be read and verified as it is (`muniment -L COPY v
     checkpoint.txt    the signed state that the copy stands at
     ledger.db         the log and the projections, in one file without a write-ahead log
     muniment.toml, trust/ledger.vkey      as they lie in the ledger's folder
+    trust/cosigners, trust/policy, trust/tsa.pem      likewise, those that are there: whose
+                      cosignatures and time-stamps the ledger's keeper believes
 
 The text of copy.note, each line ending with newline; files are in the order of their names:
 
@@ -21,8 +23,9 @@ content are recognised live in one place only (DESIGN 6), and rows go straight f
 database, so that they are never written into the copy at all.
 
 A copy of the kind `replica` is for another party (`replica`): it lacks the sealed ciphertexts, too,
-its first two lines say `<ledger origin>/replica` and `muniment-ledger-replica 1`, and its
-muniment.toml says `replica = true` and nothing of where the ledger's keys lie.
+its first two lines say `<ledger origin>/replica` and `muniment-ledger-replica 1`, its muniment.toml
+says `replica = true` and nothing of where the ledger's keys lie, and whom that party believes is
+for itself to say: nothing of it goes along.
 
 >>> made = Manifest(
 ...     "example.com/ledger",
@@ -48,7 +51,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Self, get_args
@@ -78,9 +81,13 @@ CHECKPOINT: Final = "checkpoint.txt"
 DATABASE: Final = "ledger.db"
 VKEY: Final = "trust/ledger.vkey"
 FILES: Final = (CHECKPOINT, DATABASE, MARKER, VKEY)
-"""The files of a copy besides its note, in order."""
+"""The files of every copy besides its note, in order."""
+BELIEVED: Final = tuple(f"trust/{name}" for name in ("cosigners", "policy", "tsa.pem"))
+"""Files that go along where the ledger has them: public, and of whoever keeps it."""
 
-LOG: Final = ("events", "commits", "tiles", "checkpoints", "packs", "sealed", "signers", "head")
+LOG: Final = (
+    "events", "commits", "tiles", "checkpoints", "packs", "anchors", "sealed", "signers", "head",
+)  # fmt: skip
 """The tables of the log that are copied, to the row; the projections come with them."""
 
 TEXTS: Final = "sealed"
@@ -96,6 +103,7 @@ _FORMAT: Final = "muniment-ledger-{} 1"
 Kind = Literal["copy", "replica"]
 _KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _LIMIT: Final = 65_536
+_MOST_BELIEVED: Final = (1 << 20) + 1
 _CHUNK: Final = 1 << 20
 _FILE: Final = re.compile(r"file ([0-9a-f]{64}) (0|[1-9][0-9]{0,18}) ([a-z./]+)")
 _TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
@@ -197,18 +205,30 @@ def copy_ledger(
         else:
             write_atomically(part / MARKER, read_limited(ledger.folder.path / MARKER, _LIMIT))
         write_atomically(part / CHECKPOINT, checkpoint)
+        believed = _copy_believed(ledger.folder, part) if kind == "copy" else ()
         head = Checkpoint.parse(Note.parse(checkpoint).text)
-        files = tuple(file_in(part, name) for name in FILES)
+        names = sorted((*FILES, *believed))
+        files = tuple(file_in(part, name) for name in names)
         manifest = Manifest(ledger.origin, head.size, head.root, made, files, kind)
         write_atomically(part / NOTE, _signed(ledger, manifest))
         report = verify_folder(Folder(part), trust=ledger.folder.pinned_key(), progress=progress)
         if kind == "replica":
             report = report.without("sealed_missing")
-        if report.verdict == "invalid" or {file_in(part, name) for name in FILES} != {*files}:
+        if report.verdict == "invalid" or {file_in(part, name) for name in names} != {*files}:
             raise VerificationError(
                 "the copy does not verify, so it was not kept", "muniment verify; muniment doctor"
             )
     return CopyMade(target, manifest, report.verdict)
+
+
+def _copy_believed(folder: Folder, part: Path) -> list[str]:
+    """Copy what is there of `BELIEVED`; the names of it."""
+    there = []
+    for name in BELIEVED:
+        with suppress(FileNotFoundError):
+            write_atomically(part / name, read_limited(folder.path / name, _MOST_BELIEVED))
+            there.append(name)
+    return there
 
 
 def _copy_database(source: Path, target: Path, kind: Kind) -> None:
@@ -287,7 +307,10 @@ def read_manifest(copy: Path, kind: Kind = "copy") -> tuple[bytes, Manifest]:
             found=manifest.kind,
             wanted=kind,
         )
-    if tuple(one.name for one in manifest.files) != FILES:
+    names = [one.name for one in manifest.files]
+    more = {*names} - {*FILES}
+    allowed = BELIEVED if kind == "copy" else ()
+    if names != sorted({*FILES, *more}) or not more <= {*allowed}:
         raise VerificationError("copy.note names other files than a copy has; nothing was changed")
     return note, manifest
 

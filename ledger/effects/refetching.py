@@ -7,7 +7,8 @@
        be an old draft under a false time: it is left there
     3  each missing entry goes through the recorder as it was accepted then: genuine, judged,
        re-read; some hundred entries in one transaction, so that a run that is killed is run again
-    4  the signed states that came with them are kept, too
+    4  the signed states that came with them are kept, too, with the lines of keys that are known
+       here: what nobody here can check would make this ledger one that cannot be verified
     5  what they say was destroyed is destroyed here (`reapplying`), and acts may follow again
 
 Nothing is changed before 3. There only what was never permitted can be refused: entries before it
@@ -26,18 +27,27 @@ from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 
+from domain.anchor import LedgerTimestampAnchored
 from domain.ledger import PolicyAdopted
 from ledger.acting import Passphrases
+from ledger.cosigning import known_cosigners
 from ledger.effects.ledgercopy import cause_of
 from ledger.effects.ledgerrestore import BehindLedger, Missing, keys_of
 from ledger.effects.reapplying import SAYING, Reapplied, reapply
 from ledger.effects.recognising import Recognised, recognise
-from ledger.errors import MunimentError, NoLedgerError, RefusedError, VerificationError
+from ledger.errors import (
+    MunimentError,
+    NoLedgerError,
+    NoteError,
+    RefusedError,
+    VerificationError,
+)
 from ledger.evidence import data_key, decode_event
 from ledger.folder import Folder, write_atomically
 from ledger.recorder import Readmission
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
 from ledger.tlog.merkle import leaf_hash
+from ledger.tlog.note import Note, VerifierKey
 from ledger.verification.findings import Finding, Report
 from ledger.verification.growth import split
 from ledger.verification.rows import CommitRow, DamagedError
@@ -159,7 +169,8 @@ def _examine(
             )
         size = there.entries if there is not None else 0
         pins = [pin for pin in (head, *ledger.pins) if pin.size <= size]
-        report = verify(source, trust, pins=pins, progress=progress)
+        cosigners = known_cosigners(ledger.folder)
+        report = verify(source, trust, pins=pins, cosigners=cosigners, progress=progress)
         _check_report(ledger, source, report)
         if size < head.size:
             _check_prefix(ledger, source, size)
@@ -304,6 +315,7 @@ def _missing(ledger: BehindLedger, source: StoredSource, leaves: bytes) -> Itera
     """Every missing entry with what belongs to it, in order."""
     start = ledger.log.refresh()
     packs = {digest.hex(): data for digest, data in source.packs()}
+    anchors = {sha256(reply).hexdigest(): (note, reply) for _, _, note, reply in source.anchors()}
     events, sealed = source.events(start.events + 1), source.sealed(start.events + 1)
     waiting = next(sealed, None)
     expected = iter(split(leaves))
@@ -315,36 +327,60 @@ def _missing(ledger: BehindLedger, source: StoredSource, leaves: bytes) -> Itera
         while waiting is not None and waiting[0] < row[1] + row[2]:
             texts[waiting[0] - row[1]] = waiting[1]
             waiting = next(sealed, None)
-        yield _readmission(row, states, texts, packs)
+        yield _readmission(row, states, texts, packs, anchors)
 
 
 def _readmission(
-    row: CommitRow, states: list[bytes], texts: dict[int, bytes], packs: dict[str, bytes]
+    row: CommitRow,
+    states: list[bytes],
+    texts: dict[int, bytes],
+    packs: dict[str, bytes],
+    anchors: dict[str, tuple[bytes, bytes]],
 ) -> Readmission:
-    named, brought = set(), []
+    named, brought, stamps = set(), [], []
     for index, state in enumerate(states):
         event = decode_event(state)
         if event.sealed and isinstance(event.sealed.digest, str):
             named.add(index)
         if isinstance(event, PolicyAdopted) and event.digest in packs:
             brought.append(packs[event.digest])
-    return Readmission(row[4], states, texts, brought, frozenset(named - set(texts)))
+        if isinstance(event, LedgerTimestampAnchored) and event.token in anchors:
+            stamps.append(anchors[event.token])
+    return Readmission(row[4], states, texts, brought, frozenset(named - set(texts)), stamps)
 
 
 # -- signed states ----------------------------------------------------------------------------
 
 
 def _keep_states(ledger: BehindLedger, source: StoredSource) -> int:
-    """Keep the signed states of this ledger that it has not; how many."""
+    """Keep the signed states of this ledger that it has not; how many.
+
+    With the lines that can be checked here, and only if they hold: the table only grows, and a bad
+    line in it would never go away. Whoever learns a cosigner's key later fetches again.
+    """
     with ledger.engine.connect() as connection:
         notes = connection.exec_driver_sql("SELECT note FROM checkpoints").scalars()
         known = {sha256(note).digest() for note in notes}
-    size, keys, kept = ledger.head.size, keys_of(ledger), 0
-    for _, at, note in source.checkpoints(1):
-        if at > size or sha256(note).digest() in known:
+    size, kept = ledger.head.size, 0
+    keys = [*keys_of(ledger), *known_cosigners(ledger.folder)]
+    for _, at, data in source.checkpoints(1):
+        note = _checked(data, keys, ledger.origin) if at <= size else None
+        if note is None or sha256(note).digest() in known:
             continue
-        state = open_checkpoint(note, keys, ledger.origin).checkpoint
+        state = Checkpoint.parse(Note.parse(note).text)
         if (state.size, state.root) == (at, ledger.log.tree.root_at(at)):
             ledger.log.add_checkpoint(at, note)
+            known.add(sha256(note).digest())
             kept += 1
     return kept
+
+
+def _checked(data: bytes, keys: list[VerifierKey], origin: str) -> bytes | None:
+    """A signed state with the lines of `keys` alone; None if one of them fails, or all lack."""
+    try:
+        note = open_checkpoint(data, keys, origin).note
+    except NoteError:
+        return None
+    ours = {(key.name, key.key_id) for key in keys}
+    lines = tuple(one for one in note.signatures if (one.name, one.key_id) in ours)
+    return Note(note.text, lines).format()

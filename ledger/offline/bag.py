@@ -300,7 +300,7 @@ def check_bag(bag: Bag) -> List[Finding]:
     listed file is there, with its digest. Empty if all of this holds.
     """
     files, found = bag.files, []
-    found += [finding("file_missing", file=n) for n in _TAG_FILES if n not in files]
+    found += [finding("file_missing", file=n) for n in TAG_FILES if n not in files]
     if files.get(BAGIT, DECLARATION) != DECLARATION:
         found.append(finding("bagit_malformed", file=BAGIT))
     payload = {name: data for name, data in files.items() if name.startswith(PAYLOAD)}
@@ -314,7 +314,7 @@ def check_bag(bag: Bag) -> List[Finding]:
     return found
 
 
-_TAG_FILES = (BAGIT, INFO, MANIFEST, TAG_MANIFEST, EXPORTER_NOTE)
+TAG_FILES = (BAGIT, INFO, MANIFEST, TAG_MANIFEST, EXPORTER_NOTE)
 
 
 def _oxum(payload: Mapping[str, bytes]) -> str:

@@ -1,36 +1,41 @@
 """Is an evidence bundle genuine: the numbered steps, from a container of bytes to a report.
 
-What must be given is the ledger's public key as the reader knows it; nothing is trusted because it
-lies in the bundle. No input leads to an exception: what is wrong becomes a finding.
+What is trusted is given by the reader (`trust`); nothing is trusted because it lies in the bundle.
+No input leads to an exception: what is wrong becomes a finding.
 
      1  container: canonical zip or clean folder, within limits (`bag`)
      2  bag: manifests complete in both directions, every digest; the files of the layout
      3  exporter's note: over these manifests, this scope and checkpoint, signed by the key that it
-        names, which the key history shows as somebody's act key, not ended
-     4  checkpoint: of the trusted key's ledger, signed by the trusted key or by one that follows
-        it by rotations shown in the bundle, in force at this size
+        names, which the key history shows as an act key, not ended, of whoever exported
+     4  checkpoints: of the trusted key's ledger, signed by the trusted key or by one that follows
+        it by rotations shown in the bundle, in force at this size; trusted cosigners' signatures
      5  entries: canonical, for this ledger, under the checkpoint by their proofs; accepted times do
-        not go back; `seen` is a size that the ledger had, and has one root
+        not go back; `seen` is a size that the ledger had; every state that was seen, signed or
+        stamped is a prefix of the checkpoint's (`states`)
      6  events: canonical, in the commit by their proofs; the author signed, in the role
      7  signatures: everybody named signed, with a key enrolled before (entry 0: in it), not ended,
         for acts; nobody else signed, and no key twice
      8  key history: see `history`; what was signed in the time for which a key was reported as
         compromised, by accepted times, is disputed
-     9  streams: each from version 1 without gap or repeat, in the order of entries
-    10  scope.json, keys.json, policy packs and software.json say what was derived
+     9  streams: each from version 1 without gap or repeat, in the order of entries; the rows of the
+        index, the entries of the period (`complete`)
+    10  scope.json, keys.json, roles_and_training.json, redactions.json, policy packs and
+        software.json say what was derived, and scope and selection are those that were asked for,
+        agreed to and recorded as exported; the scope names the streams that the bundle is about
+    11  what is shown: opened fields and attachments are what events committed to (`disclosed`)
+    12  time: tokens hold, and no accepted time lies outside its provable interval (`times`)
 
-The verdict is `valid` if the claims of steps 1 to 10 hold; else `invalid` if anything is not what
-was signed, `unverifiable` if something needed is missing, and `disputed` if only compromised keys
-stand against it.
+The verdict is `valid` if nothing is wrong; else `invalid` if anything is not what was signed,
+`unverifiable` if something needed is missing, and `disputed` if only compromised keys, or accepted
+times that tokens rule out, stand against it.
 """
 
 from __future__ import annotations
 
 import re
 from hashlib import sha256
-from itertools import groupby
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Set, Tuple
+from typing import Dict, List, Set
 
 from . import ed25519, notes
 from .bag import (
@@ -45,43 +50,45 @@ from .bag import (
     read_folder,
     read_zip,
 )
+from .complete import RECORD, Index, check_index, check_period, check_streams
 from .contents import (
     FORMAT,
+    KEYS,
+    PERIOD,
     POLICY,
+    ROLES,
     SCOPE,
     Contents,
+    Scope,
     Shipped,
-    checkpoint_file,
-    entry_file,
-    entry_proof,
+    State,
 )
-from .events import Event, format_file, parse_event, parse_object
-from .findings import ENVIRONMENT, IDENTITY, Findings, Flaw
-from .history import History, enrolled_keys
-from .merkle import EMPTY_ROOT, leaf_hash, verify_inclusion
+from .disclosed import Disclosed
+from .events import format_file
+from .findings import ENVIRONMENT, Findings, Flaw
+from .genuine import Walk
 from .report import CLAIMS, FAILS, HOLDS, UNDECIDED, EventRow, Report, judge
+from .states import Signatures, Verify, check_signature
+from .times import Interval, Stamp, check_accepted, interval, read_stamps, recorded_tokens
+from .trust import Trust
 
 __all__ = ["FORMAT", "Verify", "check_bundle", "verify_path"]
 
-Verify = Callable[[bytes, bytes, bytes], None]
-"""Returns if a signature (64 bytes) by a public key (32) covers a message; raises otherwise."""
-
-_KEYS, _SOFTWARE = IDENTITY + "keys.json", ENVIRONMENT + "software.json"
+ROTATED = "ledger.key_rotated"
+_SOFTWARE = ENVIRONMENT + "software.json"
 _UUID7 = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _BUNDLE = re.compile("bundle-" + _UUID7)
 
 
-def verify_path(path: Path, trust: str, verify_signature: Verify = ed25519.verify) -> Report:
+def verify_path(path: Path, trust: Trust, verify_signature: Verify = ed25519.verify) -> Report:
     """The report about a bundle at `path`: a zip file or a folder.
 
-    `trust`: the text of the ledger's verifier key. Raises `ValueError` if that is none, `OSError`
-    if there is nothing to read at `path`.
+    Raises `OSError` if there is nothing to read at `path`.
     """
-    key = notes.parse_vkey(trust.strip())
     try:
         bag = _read(path)
     except Flaw as flaw:
-        check = _Check(Bag("", {}), key, verify_signature)
+        check = _Check(Bag("", {}), trust, verify_signature)
         check.findings.add(flaw.code)  # step 1
         return check.report()
     return check_bundle(bag, trust, verify_signature)
@@ -98,13 +105,12 @@ def _read(path: Path) -> Bag:
         raise Flaw("unreadable") from None
 
 
-def check_bundle(bag: Bag, trust: str, verify_signature: Verify = ed25519.verify) -> Report:
+def check_bundle(bag: Bag, trust: Trust, verify_signature: Verify = ed25519.verify) -> Report:
     """The report about the files of a bundle.
 
-    `trust`: the text of the ledger's verifier key; `verify_signature`: a faster verifier with the
-    same answers as the one here. Raises `ValueError` if `trust` is no Ed25519 verifier key.
+    `verify_signature`: a faster verifier with the same answers as the one here.
     """
-    check = _Check(bag, notes.parse_vkey(trust.strip()), verify_signature)
+    check = _Check(bag, trust, verify_signature)
     check.run()
     return check.report()
 
@@ -112,242 +118,122 @@ def check_bundle(bag: Bag, trust: str, verify_signature: Verify = ed25519.verify
 class _Check:
     """One run over one bundle."""
 
-    def __init__(self, bag: Bag, trust: notes.Key, verify_signature: Verify) -> None:
-        self._bag, self._trust, self._verify_signature = bag, trust, verify_signature
+    def __init__(self, bag: Bag, trust: Trust, verify_signature: Verify) -> None:
+        self._bag, self._trust, self._verify = bag, trust, verify_signature
         self.findings = Findings()
         self._contents = Contents(bag.files, self.findings, UNDECIDED)
-        self._entries: Dict[int, notes.Entry] = {}
-        self._history = History(trust.name)
+        self._walk: Walk | None = None
+        self._stamps: List[Stamp] = []
+        self._index: Index | None = None
+        self._own: List[Shipped] = []
+        """The events that the bundle is about."""
+        self._intervals: Dict[int, Interval] = {}
         self._reached: Set[str] = set()
-        self._enrolled_anywhere: Set[Tuple[str, str]] = set()
+        self._open: Dict[str, str] = {"permitted": "not_judged"}
+        self._cosigners: List[str] = []
+        self._complete_to = -1
+        self._keys_to = -1
 
     def run(self) -> None:
-        """Steps 2 to 10."""
+        """Steps 2 to 12."""
         contents = self._contents
         self.findings.take(check_bag(self._bag))  # step 2
         name = identifier(self._bag)
         if name and not _BUNDLE.fullmatch(name):
             self.findings.add("bag_info_malformed", file=INFO)
         contents.read()
-        if contents.head is None:
+        scope, state, trust = contents.scope, contents.state, self._trust.ledger
+        if scope is None or state is None:
             return
-        if contents.head.origin != self._trust.name:  # the reader has another ledger in mind
-            self.findings.add("checkpoint_foreign", file=checkpoint_file(contents.head.size))
+        if state.head.origin != trust.name:  # the reader has another ledger in mind
+            self.findings.add("checkpoint_foreign", file=state.file)
             return
+        if not self._is_signed_for(state):
+            self._reached.add("checkpoint_trusted")
+            return
+        walked = Walk(contents, self.findings, trust.name, state.head, self._verify)
+        self._walk = walked
+        self._own = contents.own()
         if contents.shipped:
             self._reached.update(CLAIMS)
-            self._walk(contents.head)  # steps 5 to 8
-            self._compromised()
-            self._streams()  # step 9
-            self._exported()  # step 3, by keys that step 8 derived
-            self._derived()  # step 10
+            walked.run()  # steps 5 to 8
         self._reached.add("checkpoint_trusted")
-        self._trusted(contents.head)  # step 4, likewise
-
-    # -- steps 5 to 8: entry by entry
-
-    def _walk(self, head: notes.Head) -> None:
-        accepted, seen = "", {0: EMPTY_ROOT}
-        self._enrolled_anywhere = _enrolments(self._contents.shipped)
-        for index, shipped in groupby(self._contents.shipped, key=lambda one: one.entry):
-            group = list(shipped)
-            entry = self._entry(index, head)  # step 5
-            if entry is None:
-                for one in group:
-                    one.answer = FAILS
-                continue
-            if entry.accepted < accepted:
-                self.findings.add("clock_regression", file=entry_file(index), expected=accepted,
-                         actual=entry.accepted)  # fmt: skip
-            accepted = entry.accepted
-            self._seen(index, entry.commit, seen)
-            for one in group:
-                self._event(one, entry)  # step 6
-            self._signatures(index, entry, group)  # step 7
-            self._fold(index, entry, group)  # step 8
-
-    def _entry(self, index: int, head: notes.Head) -> notes.Entry | None:
-        """The entry with this index, if it is one of the ledger under the checkpoint."""
-        file, proof_file = entry_file(index), entry_proof(index)
-        data = self._contents.file(file, "entry_missing")
-        proof_data = self._contents.file(proof_file, "entry_missing")
-        if data is None or proof_data is None:
-            return None
-        try:
-            entry = notes.parse_entry(data)
-        except ValueError:
-            self.findings.add("entry_malformed", file=file)
-            return None
-        try:
-            proof = notes.parse_proof(proof_data)
-        except ValueError:
-            self.findings.add("entry_proof_malformed", file=proof_file)
-            return None
-        if proof.leaf != index or proof.note != self._contents.checkpoint:
-            self.findings.add("entry_proof_differs", file=proof_file)
-            return None
-        try:
-            verify_inclusion(index, head.size, leaf_hash(data), proof.hashes, head.root)
-        except ValueError:
-            self.findings.add("entry_not_in_ledger", file=file)
-            return None
-        if entry.commit.origin != self._trust.name:
-            self.findings.add("entry_foreign", file=file)
-            return None
-        self._entries[index] = entry
-        return entry
-
-    def _seen(self, index: int, commit: notes.Commit, seen: Dict[int, bytes]) -> None:
-        size = commit.seen_size
-        if size > index or (size == 0) != (index == 0):
-            self.findings.add("seen_out_of_range", file=entry_file(index), actual=size)
-        elif seen.setdefault(size, commit.seen_root) != commit.seen_root:
-            self.findings.add("seen_contradicts", file=entry_file(index), expected=seen[size],
-                     actual=commit.seen_root)  # fmt: skip
-
-    def _event(self, one: Shipped, entry: notes.Entry) -> None:
-        """Step 6: whether these bytes are an event of the commit, said by one of its signers."""
-        try:
-            event = parse_event(_canonical(one.raw))
-            if event.id != one.claimed:
-                self.findings.add("derived_differs", event=one.claimed)
-            self._in_commit(one, entry)
-            self._author(event, entry.commit)
-        except Flaw as flaw:
-            self.findings.add(flaw.code, event=one.claimed)
-        except ValueError:
-            self.findings.add("event_malformed", event=one.claimed)
-        else:
-            one.event = event
-            one.sound = event.id == one.claimed
-
-    def _in_commit(self, one: Shipped, entry: notes.Entry) -> None:
-        data = self._contents.files.get(one.proof)
-        if data is None:
-            raise Flaw("event_proof_missing")
-        try:
-            proof = notes.parse_proof(data)
-        except ValueError:
-            raise Flaw("event_proof_malformed") from None
-        if proof.leaf != one.index or proof.note != entry.note:
-            raise Flaw("event_not_in_commit")
-        commit = entry.commit
-        try:
-            leaf = leaf_hash(one.raw)
-            verify_inclusion(one.index, commit.events, leaf, proof.hashes, commit.root)
-        except ValueError:
-            raise Flaw("event_not_in_commit") from None
-
-    def _author(self, event: Event, commit: notes.Commit) -> None:
-        name = f"{self._trust.name}/a/{event.by}"
-        if not any(s.name == name and s.capacity == event.role for s in commit.signers):
-            raise Flaw("author_did_not_sign")
-
-    def _signatures(self, index: int, entry: notes.Entry, group: List[Shipped]) -> None:
-        """Step 7: everybody named signed, with a key that could sign this entry."""
-        commit = entry.commit
-        enrolling: Dict[Tuple[str, str], Dict[str, str]] = {}
-        publics: List[bytes] = []
-        for one in group:
-            if one.event is not None:
-                try:
-                    keys = enrolled_keys(one.event)
-                except Flaw:
-                    continue  # told in step 8
-                enrolling.update(((key["name"], key["id"]), key) for key in keys)
-        answer = HOLDS
-        for signer, line in zip(commit.signers, commit.lines):
-            try:
-                public = self._history.signer(index, signer, enrolling)
-                self._check(public, line.signature, commit.text)
-                publics.append(public)
-            except Flaw as flaw:
-                code = flaw.code
-                known = (signer.name, signer.key_id.hex()) in self._enrolled_anywhere
-                if code == "key_unknown" and known:
-                    code = "key_not_yet_enrolled"
-                self.findings.add(code, file=entry_file(index), actual=signer.key_id)
-                unknown = code == "key_unknown" and answer != FAILS
-                answer = UNDECIDED if unknown else FAILS
-        if len(set(publics)) < len(publics):
-            self.findings.add("key_signs_twice", file=entry_file(index))
-            answer = FAILS
-        for one in group:
-            one.answer = answer if one.sound else FAILS
-            one.sound = one.sound and answer == HOLDS
-
-    def _check(self, public: bytes, signature: bytes, message: bytes) -> None:
-        try:
-            self._verify_signature(public, signature, message)
-        except Exception:  # noqa: BLE001  whatever a backend raises, it has not verified
-            raise Flaw("signature_fails") from None
-
-    def _fold(self, index: int, entry: notes.Entry, group: List[Shipped]) -> None:
-        """Step 8: what is genuine so far advances the key history."""
-        sound = [one for one in group if one.sound]
-        events = [one.event for one in sound if one.event is not None]
-        for at, flaw in self._history.fold(index, entry.accepted, entry.commit, events):
-            self.findings.add(flaw.code, event=sound[at].claimed)
-            sound[at].answer = FAILS
-        self._history.signed(index, entry.commit)
-
-    def _compromised(self) -> None:
-        """Step 8: what was signed since a key was suspected, and before that was reported."""
-        disputed: Dict[int, str] = {}
-        for key in self._history.enrolled():
-            for index in key.signed if key.suspected_since else ():
-                if self._entries[index].accepted >= key.suspected_since and index != key.until:
-                    disputed[index] = key.id
-        for one in self._contents.shipped:
-            if one.entry in disputed and one.answer == HOLDS:
-                one.answer = UNDECIDED
-                self.findings.add("key_compromised", event=one.claimed, actual=disputed[one.entry])
-
-    # -- step 9
-
-    def _streams(self) -> None:
-        versions: Dict[str, List[int]] = {}
-        for one in self._contents.shipped:
-            if one.event is not None:
-                versions.setdefault(one.event.stream, []).append(one.event.version)
-        for stream, found in versions.items():
-            for expected, actual in enumerate(found, 1):
-                if actual != expected:
-                    self.findings.add("version_gap", event=stream, expected=expected, actual=actual)
-                    break
-        for stream in self._contents.scope.streams if self._contents.scope else ():
-            if stream not in versions:
-                self.findings.add("version_gap", event=stream, expected=1)
+        signatures = self._signed(walked, state)  # step 4, by keys that step 8 derived
+        if not contents.shipped:
+            return
+        self._stamped(walked, state)  # step 12
+        if walked.read_all:
+            walked.states.check_uncited()
+        self._missing(walked, scope)  # step 9
+        self._exported(walked, scope, state)  # step 3, by keys that step 8 derived
+        self._derived(walked, scope)  # step 10
+        self._disclosed(scope)  # steps 10 and 11
+        self._decided(walked, scope, signatures)
 
     # -- step 4
 
-    def _trusted(self, head: notes.Head) -> None:
-        file = checkpoint_file(head.size)
-        ledger = self._history.ledger_keys()
-        if ledger and self._trust.public not in {key.public for key in ledger}:
-            self.findings.add("trust_not_of_ledger", file=file, expected=self._trust.key_id)
-        reached = self._history.reached_from(self._trust)
-        note = notes.parse_note(self._contents.checkpoint)
-        lines = [line for line in note.lines if (line.name, line.key_id) in reached]
-        if not lines:
-            self.findings.add("checkpoint_key_unknown", file=file, expected=self._trust.key_id,
-                     actual=note.lines[0].key_id)  # fmt: skip
-        in_force = False
-        for line in lines:
-            try:
-                self._check(reached[line.name, line.key_id], line.signature, note.text)
-            except Flaw:
-                self.findings.add("checkpoint_signature", file=file, actual=line.key_id)
-            state = self._history.find(line.name, line.key_id)
-            in_force |= state is None or (
-                state.since < head.size and (state.until is None or head.size <= state.until)
-            )
-        if lines and not in_force:
-            self.findings.add("key_not_in_force", file=file, actual=lines[0].key_id)
+    def _is_signed_for(self, state: State) -> bool:
+        """Whether the trusted key can have to do with this state; if not, that is a finding.
+
+        Before any signature is looked into: a stranger may have made very many.
+        """
+        trust, lines = self._trust.ledger, state.note.lines
+        rotated = any(one.read and one.read.type == ROTATED for one in self._contents.shipped)
+        if rotated or any((one.name, one.key_id) == (trust.name, trust.key_id) for one in lines):
+            return True
+        self.findings.add("checkpoint_key_unknown", file=state.file, expected=trust.key_id,
+                          actual=lines[0].key_id)  # fmt: skip
+        return False
+
+    def _signed(self, walked: Walk, state: State) -> Signatures:
+        trust, ledger = self._trust.ledger, walked.history.ledger_keys()
+        if ledger and trust.public not in {key.public for key in ledger}:
+            self.findings.add("trust_not_of_ledger", file=state.file, expected=trust.key_id)
+        signatures = Signatures(self.findings, self._trust, walked.history, self._verify)
+        signatures.check(state, prefix=True)
+        for other in self._contents.others:
+            prefix = walked.states.cite(other.head.size, other.head.root, other.file)
+            signatures.check(other, prefix=prefix)
+        return signatures
+
+    # -- step 12
+
+    def _stamped(self, walked: Walk, state: State) -> None:
+        recorded = recorded_tokens(self._contents.shipped, walked.history.ledger)
+        roots = self._trust.tsa_roots
+        stamps, well = read_stamps(
+            self._contents, self.findings, state.head, walked.states, recorded, roots
+        )
+        walked.read_all = walked.read_all and well
+        self._stamps = [stamp for stamp in stamps if stamp.token.issuer_known]
+        for index, entry in walked.entries.items():
+            within = interval(index, walked.seen.get(index, 0), self._stamps)
+            self._intervals[index] = within
+            check_accepted(self.findings, index, entry, within)
+        if not roots:
+            self._open["time"] = "no_tsa_trusted"
+        elif not stamps:
+            self._open["time"] = "no_token"
+        elif not self._stamps:
+            self._open["time"] = "token_issuer_unknown"
+        elif not self._own:
+            self._open["time"] = "no_events"
+        elif not all(
+            self._intervals[one.entry].before for one in self._own if one.entry in self._intervals
+        ):
+            self._open["time"] = "interval_open"
+
+    # -- step 9
+
+    def _missing(self, walked: Walk, scope: Scope) -> None:
+        check_streams(self._contents, self.findings)
+        self._index = check_index(self._contents, self.findings, scope, walked.history.ledger)
+        if scope.kind == PERIOD:
+            check_period(self._contents, self.findings, scope, walked.entries)
 
     # -- step 3
 
-    def _exported(self) -> None:
+    def _exported(self, walked: Walk, scope: Scope, state: State) -> None:
         data = self._contents.files.get(EXPORTER_NOTE)
         if data is None:
             return  # told in step 2
@@ -356,51 +242,70 @@ class _Check:
         except ValueError:
             self.findings.add("note_malformed", file=EXPORTER_NOTE)
             return
-        if self._note_differs(note):
+        recorded = [one.entry for one in self._contents.shipped if one.claimed == scope.export]
+        entries = [walked.entries[index] for index in recorded if index in walked.entries]
+        early = any(note.exported < entry.accepted for entry in entries)
+        if early or self._note_differs(note, scope, state):
             self.findings.add("note_differs", file=EXPORTER_NOTE)
-        key = self._history.find(note.name, note.key_id)
+        key = walked.history.find(note.name, note.key_id)
         if key is None:
             self.findings.add("exporter_key_unknown", file=EXPORTER_NOTE, actual=note.key_id)
             return
-        if key.kind != "ed25519" or key.purpose != "act" or key.until is not None:
+        another = any(
+            one.claimed == scope.export and one.sound and one.event is not None
+            and one.event.type == "bundle.exported" and one.event.by != key.holder
+            for one in self._contents.shipped
+        )  # fmt: skip
+        if another or (key.kind, key.purpose, key.until) != ("ed25519", "act", None):
             self.findings.add("exporter_key_unfit", file=EXPORTER_NOTE, actual=note.key_id)
             return
         try:
-            self._check(key.public, note.line.signature, note.text)
+            check_signature(self._verify, key.public, note.line.signature, note.text)
         except Flaw:
             self.findings.add("note_signature", file=EXPORTER_NOTE, actual=note.key_id)
 
-    def _note_differs(self, note: notes.ExporterNote) -> bool:
-        scope, head, files = self._contents.scope, self._contents.head, self._contents.files
+    def _note_differs(self, note: notes.ExporterNote, scope: Scope, state: State) -> bool:
+        files, head = self._contents.files, state.head
         digests = [sha256(files.get(n, b"")).hexdigest() for n in (MANIFEST, TAG_MANIFEST)]
         return (
             [note.manifest, note.tag_manifest] != digests
-            or note.origin != self._trust.name
+            or note.origin != self._trust.ledger.name
             or note.bundle != identifier(self._bag)[-36:].replace("-", "")
-            or (scope is not None and note.scope != scope.record)
-            or (head is not None and (note.size, note.root) != (head.size, head.root))
+            or note.scope != f"{scope.kind} {scope.name}"
+            or (note.size, note.root) != (head.size, head.root)
         )
 
     # -- step 10
 
-    def _derived(self) -> None:
-        history, scope = self._history, self._contents.scope
-        if scope is not None and history.ledger not in ("", scope.ledger):
+    def _derived(self, walked: Walk, scope: Scope) -> None:
+        history = walked.history
+        if history.ledger not in ("", scope.ledger):
             self.findings.add("derived_differs", file=SCOPE)
-        if scope is not None and scope.record not in scope.streams:
+        if scope.kind != PERIOD and scope.streams[0] != scope.id:
             self.findings.add("derived_differs", file=SCOPE)
-        data = self._contents.file(_KEYS)
-        if data is not None and data != format_file([key.row() for key in history.enrolled()]):
-            self.findings.add("derived_differs", file=_KEYS)
+        indexed = set() if self._index is None else self._index.streams
+        export = scope.export.partition("/")[0]
+        if self._contents.unlisted() or not indexed <= {*scope.streams, export}:
+            self.findings.add("derived_differs", file=SCOPE)
+        genuine = [one.event for one in self._contents.shipped if one.sound and one.event]
+        for name, rows in (
+            (KEYS, [key.row() for key in history.enrolled()]),
+            (ROLES, history.actors(genuine)),
+        ):
+            data = self._contents.file(name)
+            if data is not None and data != format_file(rows):
+                self.findings.add("derived_differs", file=name)
         software = self._contents.json(_SOFTWARE)
-        if software is not None and (type(software) is not dict or software.get("format") != 1):
+        made = software.get("format") if type(software) is dict else None
+        if software is not None and (type(made) is not int or made != 1):
             self.findings.add("file_malformed", file=_SOFTWARE)
-        self._packs()
+        self._packs(history.policies)
 
-    def _packs(self) -> None:
-        files = self._contents.files
-        kept = {n: sha256(d).hexdigest() for n, d in files.items() if n.startswith(POLICY)}
-        for digest in self._history.policies:
+    def _packs(self, policies: List[str]) -> None:
+        contents = self._contents
+        names = [name for name in contents.names if name.startswith(POLICY)]
+        kept = {name: sha256(contents.files[name]).hexdigest() for name in names}
+        for digest in policies:
             name = POLICY + digest + ".toml"
             actual = kept.pop(name, None)
             if actual is None:
@@ -410,53 +315,121 @@ class _Check:
         for name in kept:
             self.findings.add("policy_differs", file=name)
 
+    # -- steps 10 and 11: what is shown
+
+    def _disclosed(self, scope: Scope) -> None:
+        disclosed = Disclosed(self._contents, self.findings, self._trust.ledger.name)
+        disclosed.check()
+        if any(row["kind"] != "clear" for row in self._contents.attached):
+            self._open["disclosed"] = "attachment_unproved"
+        elif not disclosed.openings:
+            self._open["disclosed"] = "nothing_disclosed"
+        if not disclosed.is_as_recorded(scope, identifier(self._bag)):
+            self.findings.add("selection_differs", event=scope.export)
+        if any(one.raw is None for one in self._contents.shipped):
+            self._open["streams_unbroken"] = "redacted"
+            if scope.kind == PERIOD:  # and what is withheld may be the end of a key
+                self._open["events_genuine"] = "redacted"
+
+    # -- what cannot be decided
+
+    def _decided(self, walked: Walk, scope: Scope, signatures: Signatures) -> None:
+        witnesses = signatures.witnesses()
+        self._cosigners = list(dict.fromkeys(held.key.name for held in witnesses))
+        last = max((one.entry for one in self._own), default=-1)
+        if not self._trust.cosigners:
+            self._open["witnessed"] = "no_cosigner_trusted"
+        elif not self._own:
+            self._open["witnessed"] = "no_events"
+        elif not any(held.size > last for held in witnesses):
+            self._open["witnessed"] = "not_cosigned"
+        certified = signatures.certified()
+        reason, upto = self._completeness(walked, scope, certified)
+        if reason:
+            self._open["complete"] = reason
+        else:
+            self._complete_to = upto
+        reason, upto = self._currency(certified)
+        if reason:
+            self._open["keys_current"] = reason
+        else:
+            self._keys_to = upto
+
+    def _completeness(self, walked: Walk, scope: Scope, certified: int) -> tuple[str, int]:
+        """Why it is open whether everything is here, or up to how many entries it is."""
+        if scope.kind == "subject":
+            return "search", -1
+        if not all(one.sound for one in self._contents.shipped):
+            return "not_reached", -1  # what is not proved may stand in the place of another
+        if scope.kind == PERIOD:
+            boundary = self._contents.boundary()
+            if not all(index in walked.entries for index in boundary):
+                return "not_reached", -1
+            needed = min(scope.end + 1, scope.checkpoint)
+            return ("", scope.end) if certified >= needed else ("not_certified", -1)
+        index = self._index
+        if index is None or index.rows == 0:
+            return "no_index", -1
+        if index.hidden or (
+            scope.kind == RECORD
+            and any(one.raw is None and one.stream == scope.id for one in self._contents.shipped)
+        ):
+            return "redacted", -1  # it may be another, or name a copy
+        if not index.whole:
+            return "index_partial", -1
+        return ("", index.size) if certified > index.entry else ("not_certified", -1)
+
+    def _currency(self, certified: int) -> tuple[str, int]:
+        """Why it is open whether a key's end is left out, or up to how many entries none is."""
+        index = self._index
+        if index is None:
+            return "no_index", -1
+        if not index.fitting:
+            return "index_differs", -1
+        if not all(one.sound for one in self._contents.shipped):
+            return "not_reached", -1
+        if not index.headed:
+            return "index_partial", -1
+        return ("", index.size) if certified > index.entry else ("not_certified", -1)
+
     # -- the report
 
     def report(self) -> Report:
         """What was found."""
-        scope, head = self._contents.scope, self._contents.head
-        verdict, claims = judge(self.findings, self._reached)
-        name = identifier(self._bag)
-        trusted = claims[1].answer == HOLDS
+        scope, state, name = self._contents.scope, self._contents.state, identifier(self._bag)
+        verdict, claims = judge(self.findings, self._reached, self._open)
+        answers = {claim.claim: claim.answer for claim in claims}
+        trusted = state if answers["checkpoint_trusted"] == HOLDS else None
         return Report(
             name if _BUNDLE.fullmatch(name) else "",
-            self._trust.name,
-            scope.record if scope else "",
-            head.size if head is not None and trusted else -1,
-            notes.encode_base64(head.root) if head is not None and trusted else "",
+            self._trust.ledger.name,
+            scope.kind if scope else "",
+            scope.name if scope else "",
+            trusted.head.size if trusted else -1,
+            notes.encode_base64(trusted.head.root) if trusted else "",
+            self._cosigners if trusted else [],
+            self._complete_to if answers["complete"] == HOLDS else -1,
+            self._keys_to if answers["keys_current"] == HOLDS else -1,
             verdict,
             claims,
             self.findings.sorted(),
             self.findings.omitted,
-            [self._row(one, trusted=trusted) for one in self._contents.shipped],
+            [self._row(one, trusted=trusted is not None) for one in self._contents.shipped],
         )
 
+    def _is_period(self) -> bool:
+        return self._contents.scope is not None and self._contents.scope.kind == PERIOD
+
     def _row(self, one: Shipped, *, trusted: bool) -> EventRow:
-        event = one.event
         answer = UNDECIDED if one.answer == HOLDS and not trusted else one.answer
-        says = None
-        if event is not None and answer != FAILS:
-            says = {
-                "accepted": self._entries[one.entry].accepted, "type": event.type,
-                "at": event.at, "by": event.by, "role": event.role,
-            }  # fmt: skip
+        says = {"redacted": one.reason} if one.reason else {}
+        event, walked = one.event, self._walk
+        # That what is withheld stands there is the exporter's word; but a period is whole.
+        placed = one.raw is not None or self._is_period()
+        if placed and walked is not None and one.entry in walked.entries and answer != FAILS:
+            says["accepted"] = walked.entries[one.entry].accepted
+            if event is not None:
+                says.update(type=event.type, at=event.at, by=event.by, role=event.role)
+            if trusted:
+                says.update(self._intervals[one.entry].says())
         return EventRow(one.claimed, one.entry, says, answer)
-
-
-def _enrolments(shipped: List[Shipped]) -> Set[Tuple[str, str]]:
-    """The keys, by name and id, that any event claims to enrol, wherever it stands."""
-    found: Set[Tuple[str, str]] = set()
-    for one in shipped:
-        try:
-            keys = enrolled_keys(parse_event(parse_object(one.raw)))
-        except (ValueError, Flaw):
-            continue
-        found.update((key["name"], key["id"]) for key in keys)
-    return found
-
-
-def _canonical(raw: bytes) -> Dict[str, Any]:
-    try:
-        return parse_object(raw)
-    except ValueError:
-        raise Flaw("event_not_canonical") from None

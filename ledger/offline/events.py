@@ -3,7 +3,8 @@ r"""Canonical event bytes (`muniment-event-v1`) and canonical JSON files, read.
 An event is a JSON object of at most 16 KiB and 8 levels: strings and keys in printable ASCII,
 integers within 2**53 - 1, booleans, lists, objects with sorted keys; no floats, no null, no white
 space. Bytes are accepted only if encoding what they hold gives them back, and every value lies in
-the profile. JSON files of a bundle have the same profile, and one newline at the end.
+the profile. JSON files of a bundle have the same profile, and one newline at the end; one of them
+holds texts, whose characters beyond printable ASCII are written `\uXXXX`, in lower case.
 
 >>> parse_object(b'{"stream":"record-1","v":1}')
 {'stream': 'record-1', 'v': 1}
@@ -18,7 +19,13 @@ import json
 import re
 from typing import Any, Dict, List, NamedTuple
 
+Json = Any
+"""Any JSON value."""
+
 MAX_EVENT_BYTES = 16_384
+MAX_FILE_BYTES = 16 << 20
+MAX_NESTED = 1 << 20
+"""So many brackets and braces may open in a file: decoded, each costs far more than its byte."""
 MAX_DEPTH = 8
 MAX_INTEGER = 2**53 - 1
 _MAX_DIGITS = len(str(-MAX_INTEGER))
@@ -71,8 +78,11 @@ _decode = json.JSONDecoder(
 _encode = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
 
-def parse_canonical(raw: bytes) -> Any:  # noqa: ANN401  any JSON value
-    """The value that canonical JSON bytes hold; `ValueError` outside the profile."""
+def parse_canonical(raw: bytes, *, texts: bool = False) -> Json:
+    """The value that canonical JSON bytes hold; `ValueError` outside the profile.
+
+    `texts`: whether values may be any text that has a UTF-8 form.
+    """
     if _CONTROL.search(raw):
         raise ValueError("a byte is not printable ASCII")
     text = raw.decode("ascii")
@@ -80,16 +90,18 @@ def parse_canonical(raw: bytes) -> Any:  # noqa: ANN401  any JSON value
         value = _decode(text)
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    _walk(value, MAX_DEPTH)
+    _walk(value, MAX_DEPTH, texts=texts)
     if _encode(value) != text:
         raise ValueError("the bytes are not the canonical form of their content")
     return value
 
 
-def _walk(value: Any, room: int) -> None:  # noqa: ANN401  any JSON value
+def _walk(value: Json, room: int, *, texts: bool) -> None:
     kind = type(value)
     if kind is str:
-        if not (value.isascii() and value.isprintable()):
+        if texts:
+            value.encode("utf-8")  # half a surrogate pair has no such form
+        elif not (value.isascii() and value.isprintable()):
             raise ValueError("a string holds more than printable ASCII")
     elif kind is int:
         if not -MAX_INTEGER <= value <= MAX_INTEGER:
@@ -99,10 +111,10 @@ def _walk(value: Any, room: int) -> None:  # noqa: ANN401  any JSON value
             raise ValueError("nested too deeply")
         if kind is dict:
             for key in value:
-                _walk(key, 0)
+                _walk(key, 0, texts=False)
             value = value.values()
         for item in value:
-            _walk(item, room - 1)
+            _walk(item, room - 1, texts=texts)
     elif kind is not bool:
         raise ValueError("null stands where the field should be left out")
 
@@ -134,14 +146,19 @@ def parse_event(raw: Dict[str, Any]) -> Event:
     )  # fmt: skip
 
 
-def parse_file(data: bytes) -> Any:  # noqa: ANN401  any JSON value
+def parse_file(data: bytes, *, texts: bool = False) -> Json:
     """The value of a canonical JSON file: one line; `ValueError` for other bytes."""
-    if data[-1:] != b"\n":
-        raise ValueError("the file does not end with a newline")
-    return parse_canonical(data[:-1])
+    if data[-1:] != b"\n" or len(data) > MAX_FILE_BYTES or is_crowded(data):
+        raise ValueError("the file does not end with a newline, or is too long")
+    return parse_canonical(data[:-1], texts=texts)
 
 
-def format_file(value: Any) -> bytes:  # noqa: ANN401  any JSON value
+def is_crowded(data: bytes) -> bool:
+    """Whether more lists and objects may open in a file than are decoded, its texts aside."""
+    return data.count(b"[") + data.count(b"{") > MAX_NESTED
+
+
+def format_file(value: Json) -> bytes:
     """The canonical JSON file of a value; exact inverse of `parse_file`."""
     return (_encode(value) + "\n").encode("ascii")
 

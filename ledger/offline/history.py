@@ -10,6 +10,11 @@ that were found genuine are taken, and of these only such as:
         holder or an administrator; roles by an administrator who holds as much
     replace a ledger key under the old key's signature
 
+From the same events follow two files of a bundle, to the byte: `keys.json`, every key as `row` has
+it; and `roles_and_training.json`, for each actor in the order in which they were registered:
+{"actor", "party", "roles": those held at the end, "training": the events of the actor's training,
+"agreements": the events by which the parties of a deal agreed on one of the actor's keys}.
+
 Keys that sign no notes (P-256, ML-DSA-44) prove possession in their enrolment by signatures that
 the standard library cannot check; nothing in a bundle of this format is signed with them.
 """
@@ -17,7 +22,7 @@ the standard library cannot check; nothing in a bundle of this format is signed 
 from __future__ import annotations
 
 import base64
-from typing import Any, Callable, ClassVar, Dict, List, NamedTuple, Tuple
+from typing import Any, Callable, ClassVar, Dict, List, NamedTuple, Set, Tuple
 
 from . import ed25519
 from .events import Event
@@ -28,6 +33,7 @@ _ALGORITHMS = {"ed25519": b"\1", "mldsa44": b"\6", "p256": b"\xffmuniment/seal-p
 _PURPOSES = ("act", "checkpoint", "cosign", "seal")
 _KEY_FIELDS = ("name", "id", "kind", "purpose", "public")
 _ADMINISTRATOR = "administrator"
+_AGREEMENT = "engagement.evidence_agreement_signed"
 # As text: the months and days of any date compare between them.
 _FIRST_DAY, _LAST_DAY = "0000-01-01", "9999-12-31"
 
@@ -79,7 +85,8 @@ class _Grant(NamedTuple):
     valid_to: str
 
 
-_Grants = Dict[str, Tuple[_Grant, ...]]
+_Grants = Dict[str, Dict[str, List[_Grant]]]
+"""By actor and role."""
 
 
 def enrolled_keys(event: Event) -> List[Dict[str, str]]:
@@ -104,8 +111,12 @@ class History:
         self._origin = origin
         self._keys: Dict[Tuple[str, str], EnrolledKey] = {}
         self._holders: Dict[str, List[EnrolledKey]] = {}
-        self._publics: Dict[bytes, str] = {}
+        self._held: Dict[Tuple[str, str], EnrolledKey] = {}
+        self._purposes: Dict[bytes, str] = {}
+        self._parties: Dict[str, str] = {}
+        self._supplied: Set[Tuple[str, str]] = set()
         self._roles: _Grants = {}
+        self._administering = _Administering(self._roles)
         self._successors: List[Tuple[EnrolledKey, EnrolledKey]] = []
         self.ledger = ""
         """The ledger's own stream, once entry 0 is folded."""
@@ -125,6 +136,40 @@ class History:
     def ledger_keys(self) -> List[EnrolledKey]:
         """The ledger's checkpoint keys, in the order in which they were enrolled."""
         return [key for key in self._holders.get(self.ledger, []) if key.purpose == "checkpoint"]
+
+    def purpose_of(self, public: bytes) -> str:
+        """For what a public key was enrolled; empty if it was not."""
+        return self._purposes.get(public, "")
+
+    def actors(self, events: List[Event]) -> List[Dict[str, Any]]:
+        """The rows of `roles_and_training.json`; `events`: the genuine ones, in order."""
+        training: Dict[str, List[str]] = {}
+        agreed: Dict[str, List[str]] = {}
+        for event in events:
+            if event.type == "actor.training_completed":
+                training.setdefault(event.stream, []).append(event.id)
+            elif event.type == _AGREEMENT:
+                for actor in self._agreeing(event):
+                    agreed.setdefault(actor, []).append(event.id)
+        return [
+            {
+                "actor": actor, "party": party,
+                "roles": sorted(self._roles.get(actor, ())),
+                "training": training.get(actor, []), "agreements": agreed.get(actor, []),
+            }
+            for actor, party in self._parties.items()
+        ]  # fmt: skip
+
+    def _agreeing(self, event: Event) -> Set[str]:
+        """The actors of whose keys an agreement names one."""
+        named = event.fields.get("signers")
+        found: Set[str] = set()
+        for one in named if type(named) is list else ():
+            if type(one) is dict:
+                actor, key = one.get("actor"), one.get("key")
+                if type(actor) is str and type(key) is str and (actor, key) in self._held:
+                    found.add(actor)
+        return found
 
     def reached_from(self, trust: Key) -> Dict[Tuple[str, bytes], bytes]:
         """The public keys, by name and key id, of `trust` and what follows it by rotations."""
@@ -174,14 +219,21 @@ class History:
             for event in events:  # entry 0 leans on the roles that it leaves behind
                 if event.type == "actor.role_granted":
                     self._grant(event)
-        before = _Before(self._origin, dict(self._roles), commit, accepted, entry)
+        before = _Before(self._origin, self._administering, commit, accepted, entry)
+        changes: List[Event] = []  # of roles, which hold from the next entry on
         for at, event in enumerate(events):
             fold = self._folds.get(event.type)
             try:
                 if fold is not None:
                     fold(self, before, event)
+                    changes.append(event)
             except Flaw as flaw:
                 refused.append((at, flaw))
+        for event in changes:
+            if event.type == "actor.role_granted" and entry:
+                self._grant(event)
+            elif event.type == "actor.role_revoked":
+                self._revoke(event)
         return refused
 
     def _initialized(self, before: _Before, event: Event) -> None:
@@ -208,10 +260,11 @@ class History:
     def _registered(self, before: _Before, event: Event) -> None:
         before.check_role(event)
         self._holders.setdefault(event.stream, [])
+        self._parties.setdefault(event.stream, str(event.fields.get("party")))
 
     def _enrolled(self, before: _Before, event: Event) -> None:
         (key,) = enrolled_keys(event)
-        had = any(k.purpose == key["purpose"] for k in self._holders.get(event.stream, []))
+        had = (event.stream, key["purpose"]) in self._supplied
         permitted = {
             "first": not had and bool(before.administrators()),
             "continuous": had and event.by == event.stream,
@@ -251,40 +304,44 @@ class History:
 
     def _role_granted(self, before: _Before, event: Event) -> None:
         before.check_grant(event, _grant_of(event))
-        if before.entry:
-            self._grant(event)
 
     def _role_revoked(self, before: _Before, event: Event) -> None:
         before.check_role(event)
-        held, revoked = self._roles.get(event.stream, ()), event.fields.get("revoked")
-        self._roles[event.stream] = tuple(grant for grant in held if grant.role != revoked)
 
     def _adopted(self, _: _Before, event: Event) -> None:
         self.policies.append(str(event.fields.get("digest")))
 
     def _grant(self, event: Event) -> None:
-        held = self._roles.get(event.stream, ())
-        self._roles[event.stream] = (*held, _grant_of(event))
+        grant = _grant_of(event)
+        self._roles.setdefault(event.stream, {}).setdefault(grant.role, []).append(grant)
+
+    def _revoke(self, event: Event) -> None:
+        revoked = event.fields.get("revoked")
+        if type(revoked) is str:
+            self._roles.get(event.stream, {}).pop(revoked, None)
 
     def _of(self, event: Event, field: str) -> EnrolledKey:
-        for key in self._holders.get(event.stream, []):
-            if key.id == event.fields.get(field):
-                return key
-        raise Flaw("key_event_without_key")
+        value = event.fields.get(field)
+        key = self._held.get((event.stream, value)) if type(value) is str else None
+        if key is None:
+            raise Flaw("key_event_without_key")
+        return key
 
     def _enrol(self, before: _Before, event: Event, key: Dict[str, str], name: str) -> EnrolledKey:
         public = _public(key)
         if key["name"] != name or key["purpose"] not in _PURPOSES:
             raise Flaw("enrolment_invalid")
-        if (name, key["id"]) in self._keys or public in self._publics:
+        if (name, key["id"]) in self._keys or public in self._purposes:
             raise Flaw("key_enrolled_before")
         if key["kind"] == "ed25519" and (name, key["id"]) not in before.signers:
             raise Flaw("enrolment_invalid")
         enrolled = EnrolledKey(event.stream, key, public, before.entry)
         enrolled.events.append(event.id)
         self._keys[name, key["id"]] = enrolled
-        self._publics[public] = name
+        self._purposes[public] = key["purpose"]
         self._holders.setdefault(event.stream, []).append(enrolled)
+        self._held[event.stream, key["id"]] = enrolled
+        self._supplied.add((event.stream, key["purpose"]))
         return enrolled
 
     _folds: ClassVar[Dict[str, Callable[[History, _Before, Event], None]]] = {
@@ -301,11 +358,31 @@ class History:
     }
 
 
+class _Administering:
+    """Of what actors are administrators on a day: each grant is looked at once a day at most."""
+
+    def __init__(self, roles: _Grants) -> None:
+        self._roles = roles
+        self._known: Dict[str, Tuple[str, List[_Grant], int, Dict[str | None, str]]] = {}
+
+    def of(self, actor: str, day: str) -> Dict[str | None, str]:
+        """By engagement (None: everything), the last day of the grant that lasts longest."""
+        grants = self._roles.get(actor, {}).get(_ADMINISTRATOR, [])
+        known, of, seen, until = self._known.get(actor, ("", grants, 0, {}))
+        if known != day or of is not grants:
+            seen, until = 0, {}
+        for grant in grants[seen:]:
+            if grant.valid_from <= day <= grant.valid_to:
+                until[grant.scope] = max(until.get(grant.scope, ""), grant.valid_to)
+        self._known[actor] = (day, grants, len(grants), until)
+        return until
+
+
 class _Before:
     """What held before an entry, and who signed it."""
 
     def __init__(
-        self, origin: str, roles: _Grants, commit: Commit, accepted: str, entry: int
+        self, origin: str, roles: _Administering, commit: Commit, accepted: str, entry: int
     ) -> None:
         self._prefix = origin + "/a/"
         self._roles = roles
@@ -314,35 +391,25 @@ class _Before:
         self.signers = {(signer.name, signer.key_id.hex()) for signer in commit.signers}
         self.acting = [signer for signer in commit.signers if signer.capacity != POSSESSION]
 
-    def _held(self, actor: str, role: str) -> List[_Grant]:
-        return [
-            grant
-            for grant in self._roles.get(actor, ())
-            if grant.role == role and grant.valid_from <= self._day <= grant.valid_to
-        ]
-
     def administrators(self) -> List[str]:
         """The actors who signed as administrators of everything, and are."""
         names = {s.name for s in self.acting if s.capacity == _ADMINISTRATOR}
         actors = [n[len(self._prefix) :] for n in names if n.startswith(self._prefix)]
-        return [a for a in actors if any(g.scope is None for g in self._held(a, _ADMINISTRATOR))]
+        return [actor for actor in actors if None in self._roles.of(actor, self._day)]
 
     def check_role(self, event: Event) -> None:
         """Raise `Flaw` unless an event is said by an administrator of its engagement."""
-        engagement = event.fields.get("engagement")
-        if event.role != _ADMINISTRATOR or not any(
-            grant.scope in (None, engagement) for grant in self._held(event.by, _ADMINISTRATOR)
-        ):
+        held, engagement = self._roles.of(event.by, self._day), event.fields.get("engagement")
+        fits = None in held or (type(engagement) is str and engagement in held)
+        if event.role != _ADMINISTRATOR or not fits:
             raise Flaw("key_act_not_permitted")
 
     def check_grant(self, event: Event, new: _Grant) -> None:
         """Raise `Flaw` unless a role is given by an administrator who holds as much."""
         self.check_role(event)
-        if not any(
-            grant.scope in (None, new.scope)
-            and (new.role != _ADMINISTRATOR or grant.valid_to >= new.valid_to)
-            for grant in self._held(event.by, _ADMINISTRATOR)
-        ):
+        held = self._roles.of(event.by, self._day)
+        lasting = [held[scope] for scope in (None, new.scope) if scope in held]
+        if not lasting or (new.role == _ADMINISTRATOR and max(lasting) < new.valid_to):
             raise Flaw("key_act_not_permitted")
 
 

@@ -7,11 +7,11 @@ raise `ValueError`. Parsing proves nothing: see `check`.
 The exporter's note is a signed note with one Ed25519 line, by the key that it names:
 
     <origin>/bundle/<the bundle's UUID, 32 hex digits>
-    muniment-evidence 1
+    muniment-evidence 2
     manifest-sha256 <64 hex of manifest-sha256.txt>
     tagmanifest-sha256 <64 hex of tagmanifest-sha256.txt>
     checkpoint <size> <base64 root>
-    scope <record id>
+    scope <kind> <id>                          or: scope period <from>/<to>
     exported <YYYY-MM-DDTHH:MM:SS.mmmZ>
     exporter <key name> <8 hex key id>
 
@@ -65,18 +65,19 @@ _COMMIT = re.compile(
 _ACCEPTED = re.compile("accepted (" + TIME + ")\n")
 _EXPORTER = re.compile(
     "([a-z0-9.-]+(?:/[a-z0-9._-]+)*)/bundle/([0-9a-f]{32})\n"
-    "muniment-evidence 1\n"
+    "muniment-evidence 2\n"
     "manifest-sha256 ([0-9a-f]{64})\n"
     "tagmanifest-sha256 ([0-9a-f]{64})\n"
     "checkpoint (0|[1-9][0-9]{0,18}) (" + _HASH + ")\n"
-    "scope ([a-z_]{3,24}-[0-9a-f-]{36})\n"
+    "scope ((?:record|handover|subject|destruction_case|actor) [a-z_]{3,24}-[0-9a-f-]{36}"
+    "|period " + TIME + "/" + TIME + ")\n"
     "exported (" + TIME + ")\n"
     "exporter ([!-*,-~]+) ([0-9a-f]{8})\n"
 )
 
 
 class Key(NamedTuple):
-    """A verifier key of type 01: an Ed25519 key (32 bytes) under a name."""
+    """A verifier key: an Ed25519 key (32 bytes) under a name; `key_id` also tells its type."""
 
     name: str
     key_id: bytes
@@ -176,7 +177,8 @@ def encode_base64(data: bytes) -> str:
     return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
-def _hash(text: str) -> bytes:
+def parse_hash(text: str) -> bytes:
+    """A SHA-256 hash in canonical base64."""
     digest = _base64(text)
     if len(digest) != 32:
         raise ValueError("a hash does not have 32 bytes")
@@ -220,17 +222,26 @@ def key_id(name: str, public: bytes, prefix: bytes = b"\1") -> bytes:
 
 
 def parse_vkey(text: str) -> Key:
-    """A verifier key of type 01, `name+hex+base64`."""
+    """A verifier key of type 01, `name+hex+base64`: it signs notes and checkpoints."""
+    return _key(text, b"\1")
+
+
+def parse_cosigner(text: str) -> Key:
+    """A verifier key of type 04: it cosigns checkpoints at a time (C2SP tlog-cosignature)."""
+    return _key(text, b"\4")
+
+
+def _key(text: str, kind: bytes) -> Key:
     match = _VKEY.fullmatch(text) if len(text) <= MAX_KEY_CHARACTERS else None
     if match is None:
         raise ValueError("a verifier key does not have the form name+hex+base64")
     data = _base64(match[3])
     name, identity, public = match[1], bytes.fromhex(match[2]), data[1:]
     _check_name(name)
-    if data[:1] != b"\1":
-        raise ValueError("the verifier key is not of type 01 (Ed25519)")
+    if data[:1] != kind:
+        raise ValueError("the verifier key is not of the type that is needed here")
     ed25519.check_public_key(public)
-    if key_id(name, public) != identity:
+    if key_id(name, public, kind) != identity:
         raise ValueError("the verifier key's id is not the hash of its name and key")
     return Key(name, identity, public)
 
@@ -272,9 +283,17 @@ def parse_head(text: bytes) -> Head:
     lines = text.decode("utf-8").split("\n")
     if len(lines) != 4 or lines[3] or not lines[0] or _CONTROL.search(lines[0]):
         raise ValueError("a checkpoint has exactly three lines")
-    head = Head(lines[0], _decimal(lines[1]), _hash(lines[2]))
+    head = Head(lines[0], _decimal(lines[1]), parse_hash(lines[2]))
     _check_head(head.size, head.root)
     return head
+
+
+def parse_cosignature(line: Line, text: bytes) -> Tuple[bytes, bytes]:
+    """What a cosigner signed (time and checkpoint), and the 64 bytes of its signature."""
+    if len(line.signature) != 72:
+        raise ValueError("a cosignature has a time of 8 bytes and a signature of 64")
+    at = int.from_bytes(line.signature[:8], "big")
+    return b"cosignature/v1\ntime %d\n" % at + text, line.signature[8:]
 
 
 def _in_order(keys: List[Tuple[str, bytes]]) -> bool:
@@ -295,7 +314,7 @@ def parse_commit(data: bytes) -> Commit:
     rows = [line.split(" ") for line in named.split("\n")[:-1]]
     signers = [Signer(name, bytes.fromhex(hexed), capacity) for _, name, hexed, capacity in rows]
     commit = Commit(
-        origin, int(count), _hash(root), int(seen_size), _hash(seen_root), signers, text,
+        origin, int(count), parse_hash(root), int(seen_size), parse_hash(seen_root), signers, text,
         _lines(lines),
     )  # fmt: skip
     _check_head(commit.seen_size, commit.seen_root)
@@ -333,7 +352,7 @@ def parse_proof(data: bytes) -> Proof:
         raise ValueError("the proof does not begin as it must")
     if len(lines) < 2 or not lines[1].startswith("index "):
         raise ValueError("the proof has no index line in its place")
-    return Proof(_decimal(lines[1][6:]), [_hash(line) for line in lines[2:]], note)
+    return Proof(_decimal(lines[1][6:]), [parse_hash(line) for line in lines[2:]], note)
 
 
 def parse_exporter(data: bytes) -> ExporterNote:
@@ -349,6 +368,6 @@ def parse_exporter(data: bytes) -> ExporterNote:
     if len(note.lines) != 1 or (line.name, line.key_id.hex()) != (name, hexed):
         raise ValueError("the exporter's note has another signature line than it names")
     return ExporterNote(
-        origin, bundle, manifest, tags, _decimal(size), _hash(root), scope, exported, name,
+        origin, bundle, manifest, tags, _decimal(size), parse_hash(root), scope, exported, name,
         line.key_id, note.text, line,
     )  # fmt: skip

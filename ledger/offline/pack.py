@@ -12,6 +12,7 @@ from pathlib import Path
 from .bag import write_zip
 
 PACKAGE = "muniment_verifier"
+PACKERS = ("pack", "page", "steps")
 _MAIN = b"""import sys
 from %s.__main__ import main
 sys.exit(main())
@@ -20,11 +21,9 @@ sys.exit(main())
 
 @lru_cache(maxsize=1)
 def pyz() -> bytes:
-    """The bytes of `verify.pyz`: this package's modules but for this one."""
+    """The bytes of `verify.pyz`: this package's modules but for those that pack."""
     sources = Path(__file__).parent.glob("*.py")
     files = {
-        f"{PACKAGE}/{path.name}": path.read_bytes()
-        for path in sources
-        if path.name != Path(__file__).name
+        f"{PACKAGE}/{path.name}": path.read_bytes() for path in sources if path.stem not in PACKERS
     }
     return write_zip({**files, "__main__.py": _MAIN})

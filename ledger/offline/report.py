@@ -1,11 +1,15 @@
 """The answer about a bundle: claims, findings, events; as JSON and as text for people.
 
-JSON: `format` (`muniment-evidence-report/1`), `bundle`, `origin`, `scope`, `checkpoint` (`size`,
-`root` in base64), `verdict`, `claims` (`claim`, `answer`, `reasons`), `findings` (`code`, `step`,
-`cause`, and where they apply `file`, `event`, `expected`, `actual`), `findings_omitted`, `events`
-(`event`, `entry`, `answer`, and if genuine so far `accepted`, `type`, `at`, `by`, `role`). What is
-not known is left out. `answer`: holds, fails or undecided. The text depends on nothing but the
-bundle and the key, so that it can be compared.
+JSON: `format` (`muniment-evidence-report/2`), `bundle`, `origin`, `kind`, `scope` (the id, or the
+period as `<from>/<to>`), `checkpoint` (`size`, `root` in base64), `cosigners` (the names of those
+whose cosignature holds), `complete_to`, `keys_current_to` (if `complete`, `keys_current` hold: up
+to how many entries), `verdict`,
+`claims` (`claim`, `answer`, `reasons`), `findings` (`code`, `step`, `cause`, and where they apply
+`file`, `event`, `expected`, `actual`), `findings_omitted`, `events` (`event`, `entry`, `answer`,
+`redacted`: the reason, and if genuine so far `accepted`, `type`, `at`, `by`, `role`, and by trusted
+time tokens `not_before`, `not_after`). What is not known is left out. `answer`: holds, fails or
+undecided. The text depends on nothing but the bundle and what is trusted, so that it can be
+compared.
 """
 
 from __future__ import annotations
@@ -13,9 +17,17 @@ from __future__ import annotations
 import json
 from typing import Any, Dict, List, NamedTuple, Set, Tuple
 
-from .findings import CAUSES, DISPUTED, INVALID, UNVERIFIABLE, Finding, Findings
+from .findings import (
+    CAUSES,
+    DISPUTED,
+    INVALID,
+    UNVERIFIABLE,
+    Finding,
+    Findings,
+    weight_of,
+)
 
-FORMAT = "muniment-evidence-report/1"
+FORMAT = "muniment-evidence-report/2"
 HOLDS, FAILS, UNDECIDED = "holds", "fails", "undecided"
 VALID = "valid"
 
@@ -23,39 +35,100 @@ VALID = "valid"
 CLAIMS: Dict[str, Tuple[str, str]] = {
     "package_intact": (
         "the package is complete, unchanged and signed by its exporter",
-        "证据包完整、未改动,并有导出人签名",
+        "证据包完整、未改动，并有导出人签名",
     ),
     "checkpoint_trusted": (
         "the ledger's state is signed by the key you trust",
-        "账本状态由您信任的公钥签名",
+        "账本状态由您信任的验证公钥签名",
     ),
     "events_genuine": (
         "those named signed every event, and each is in the ledger",
-        "每一事件都由所列签名人签名,并且在账本中",
+        "每一事件都由所列签名人签名，并且在账本中",
+    ),
+    "keys_current": (
+        "no key was revoked or reported up to the size named, but for what is shown",
+        "除所示外，至所述条目数为止没有密钥被撤销或报失密",
     ),
     "streams_unbroken": (
         "no event is missing between the events shown",
         "所列事件之间没有缺失",
     ),
-    "complete": ("there are no other or later events", "没有其他或此后的事件"),
-    "time": ("the accepted times are true", "受理时间属实"),
-    "permitted": ("what was done was permitted", "所做的事当时被允许"),
-}
-# Why a claim is never decided in this version: code, English, Chinese.
-UNDECIDABLE: Dict[str, Tuple[str, str, str]] = {
-    "complete": (
-        "no_index",
-        "this version has no provable index; later events may exist",
-        "本版本没有可证明的索引,此后可能还有事件",
+    "disclosed": (
+        "what is shown in clear is what was signed for",
+        "所披露的字段与附件即当时签名所承诺的内容",
+    ),
+    "witnessed": (
+        "a witness you trust has seen a state of the ledger with all of these events",
+        "您信任的见证方看过包含全部这些事件的账本状态",
     ),
     "time": (
-        "ledgers_word",
-        "they are the ledger's word; there is no time stamp",
-        "这是账本自己的说法,没有第三方时间戳",
+        "every event is older than a time-stamp you trust, and none contradicts its accepted time",
+        "每一事件都早于您信任的某个时间戳，且没有时间戳与其受理时间相矛盾",
     ),
-    "permitted": ("not_judged", "not judged here", "这里不判断"),
+    "complete": (
+        "there are no other events of this scope in the ledger up to the size named",
+        "截至所示大小，账本中没有属于该范围的其他事件",
+    ),
+    "permitted": ("what was done was permitted", "所做的事当时被允许"),
 }
-_NOT_REACHED = ("not_reached", "could not be examined", "无法检查")
+# Why a claim cannot be decided although nothing is wrong: English, Chinese.
+REASONS: Dict[str, Tuple[str, str]] = {
+    "no_events": (
+        "there are no events of which this could be said",
+        "没有可作此判断的事件",
+    ),
+    "attachment_unproved": (
+        "a file that is redacted or sealed cannot be compared with the original",
+        "经遮盖或加密的附件无法与原件比对",
+    ),
+    "nothing_disclosed": ("nothing is shown in clear", "没有披露任何字段或附件"),
+    "no_cosigner_trusted": (
+        "you named no witness that you trust",
+        "您没有指定所信任的见证方",
+    ),
+    "not_cosigned": (
+        "no witness that you trust has cosigned a state with all of these events",
+        "您信任的见证方都没有副署包含全部这些事件的状态",
+    ),
+    "no_tsa_trusted": (
+        "the accepted times are the ledger's word: you named no time-stamp authority",
+        "受理时间是账本自己的说法：您没有指定所信任的时间戳机构",
+    ),
+    "no_token": (
+        "the accepted times are the ledger's word: there is no time token",
+        "受理时间是账本自己的说法：没有时间戳",
+    ),
+    "token_issuer_unknown": (
+        "the time tokens are not of an authority that you trust",
+        "时间戳不是您信任的机构签发的",
+    ),
+    "interval_open": (
+        "not every event is older than a time token",
+        "不是每一事件都早于某个时间戳",
+    ),
+    "no_index": (
+        "there is no index of the ledger to show that there are no other events",
+        "没有账本索引可以说明没有其他事件",
+    ),
+    "index_partial": (
+        "the bundle does not show the index of every copy and signer",
+        "证据包没有出示每一份副本和每一位签名人的索引",
+    ),
+    "not_certified": (
+        "nobody whom you trust has verified the whole ledger for this",
+        "没有您信任的人为此核验过整个账本",
+    ),
+    "search": (
+        "this is what a search for the person found; it may have missed something",
+        "这是对该个人的检索结果，可能有遗漏",
+    ),
+    "redacted": (
+        "events are withheld; what they are is the exporter's word",
+        "有事件被遮盖，它们是什么只有导出人的说法",
+    ),
+    "not_judged": ("not judged here", "这里不判断"),
+    "not_reached": ("could not be examined", "无法检查"),
+}
 
 _ANSWERS = {
     HOLDS: ("holds", "成立"),
@@ -64,29 +137,48 @@ _ANSWERS = {
 }
 _VERDICTS = {
     VALID: ("VALID", "有效"),
-    DISPUTED: ("DISPUTED: a signing key was reported as compromised", "有争议:签名密钥被告知失密"),
-    UNVERIFIABLE: ("UNVERIFIABLE: something needed is missing", "无法核验:缺少所需内容"),
-    INVALID: ("INVALID: something is not what was signed", "无效:有内容与签名不符"),
+    DISPUTED: ("DISPUTED: a signing key was reported as compromised", "有争议：签名密钥被告知失密"),
+    UNVERIFIABLE: ("UNVERIFIABLE: something needed is missing", "无法核验：缺少所需内容"),
+    INVALID: ("INVALID: something is not what was signed", "无效：有内容与签名不符"),
 }
+# What is said in place of the verdict if the container could not even be read.
+_NO_BUNDLE = (
+    "INVALID: this is no evidence bundle, or it was repacked or altered; nothing was examined",
+    "无效：这不是证据包，或者已被重新打包、改动；没有检查其中任何内容",
+)
 _LABELS = (
     ("Bundle", "证据包"),
     ("Ledger", "账本"),
     ("Scope", "范围"),
     ("State", "账本状态"),
+    ("Cosigned", "见证"),
     ("Verdict", "总结论"),
 )
-_STATE = ("{} entries, root {}", "{} 个条目,根 {}")
-_EVENTS = ("Events: {}, in the order of the ledger", "事件:{} 件,按账本次序")
-_FINDINGS = ("Findings: {}", "发现的问题:{} 处")
-_DETAIL = ((" (expected {}, found {})", "(应为 {},实为 {})"), (" (found {})", "(实为 {})"))
+_STATE = ("{} entries, root {}", "{} 个条目，根 {}")
+_EVENTS = ("Events: {}, in the order of the ledger", "事件：{} 件，按账本次序")
+_FINDINGS = ("Findings: {}", "发现的问题：{} 处")
+_REDACTED = ("withheld: {}", "遮盖：{}")
+_BETWEEN = ("provably {} to {}", "可证明于 {} 至 {}")
+_UP_TO = (" (up to {} entries)", "（截至 {} 个条目）")
+_DETAIL = ((" (expected {}, found {})", "（应为 {}，实为 {}）"), (" (found {})", "（实为 {}）"))
 
 
-_STEPS = {
+# Which findings speak against a claim.
+_STEPS: Dict[str, Tuple[int, ...]] = {
     "package_intact": (1, 2, 3, 10),
     "checkpoint_trusted": (4,),
     "events_genuine": (5, 6, 7, 8),
-    "streams_unbroken": (9,),
+    "disclosed": (11,),
+    "time": (12,),
 }
+_CODES: Dict[str, Tuple[str, ...]] = {
+    "streams_unbroken": ("version_gap", "period_gap"),
+    "disclosed": ("selection_differs",),
+    "witnessed": ("cosignature_fails",),
+    "complete": ("version_gap", "period_gap", "index_differs", "index_malformed"),
+}
+# These rest on a state that is trusted and on events that are genuine.
+_RESTING = ("keys_current", "disclosed", "witnessed", "time", "complete")
 
 
 class Claim(NamedTuple):
@@ -98,22 +190,29 @@ class Claim(NamedTuple):
 
 
 class EventRow(NamedTuple):
-    """One event: where it stands, what it says (None: not genuine), and whether that holds."""
+    """One event: where it stands, what is known of it, and whether that holds.
+
+    `says`: the other fields that the report has of it (module docstring).
+    """
 
     event: str
     entry: int
-    says: Dict[str, str] | None
+    says: Dict[str, str]
     answer: str
 
 
 class Report(NamedTuple):
-    """The answer about one bundle; ids are empty and `size` is -1 where they are not known."""
+    """The answer about one bundle; texts are empty and numbers -1 where they are not known."""
 
     bundle: str
     origin: str
+    kind: str
     scope: str
     size: int
     root: str
+    cosigners: List[str]
+    complete_to: int
+    keys_current_to: int
     verdict: str
     claims: List[Claim]
     findings: List[Finding]
@@ -128,16 +227,20 @@ class Report(NamedTuple):
     def as_dict(self) -> Dict[str, Any]:
         """The report as JSON has it (module docstring)."""
         report: Dict[str, Any] = {"format": FORMAT, "verdict": self.verdict}
-        for name in ("bundle", "origin", "scope"):
+        for name in ("bundle", "origin", "kind", "scope"):
             if getattr(self, name):
                 report[name] = getattr(self, name)
         if self.size >= 0:
             report["checkpoint"] = {"size": self.size, "root": self.root}
+        for name in ("complete_to", "keys_current_to"):
+            if getattr(self, name) >= 0:
+                report[name] = getattr(self, name)
+        report["cosigners"] = self.cosigners
         report["claims"] = [claim._asdict() for claim in self.claims]
         report["findings"] = [_finding(finding) for finding in self.findings]
         report["findings_omitted"] = self.omitted
         report["events"] = [
-            {"event": row.event, "entry": row.entry, "answer": row.answer, **(row.says or {})}
+            {"event": row.event, "entry": row.entry, "answer": row.answer, **row.says}
             for row in self.events
         ]
         return report
@@ -150,7 +253,11 @@ class Report(NamedTuple):
         """The report for people, in `en` or `zh`."""
         at = 1 if language == "zh" else 0
         state = _STATE[at].format(self.size, self.root) if self.size >= 0 else ""
-        values = (self.bundle, self.origin, self.scope, state, _VERDICTS[self.verdict][at])
+        scope = f"{self.kind} {self.scope}" if self.scope else ""
+        cosigned = ", ".join(self.cosigners) or "-"
+        unread = bool(self.findings) and all(found.step == 1 for found in self.findings)
+        verdict = (_NO_BUNDLE if unread else _VERDICTS[self.verdict])[at]
+        values = (self.bundle, self.origin, scope, state, cosigned, verdict)
         pad = 9 if at == 0 else 0
         lines = [
             "{}  {}".format(label[at].ljust(pad), value or "?")
@@ -167,28 +274,46 @@ class Report(NamedTuple):
 
     def _claim(self, claim: Claim, at: int) -> str:
         text = f"{claim.claim.ljust(18)}  {CLAIMS[claim.claim][at]}: {_ANSWERS[claim.answer][at]}"
-        known = {code: (english, chinese) for code, english, chinese in UNDECIDABLE.values()}
-        known[_NOT_REACHED[0]] = _NOT_REACHED[1:]
-        reasons = [known[code][at] if code in known else code for code in claim.reasons]
+        upto = {"complete": self.complete_to, "keys_current": self.keys_current_to}
+        if upto.get(claim.claim, -1) >= 0:
+            text += _UP_TO[at].format(upto[claim.claim])
+        reasons = [REASONS[code][at] if code in REASONS else code for code in claim.reasons]
         return text + (" ({})".format(", ".join(reasons)) if reasons else "")
 
 
-def judge(findings: Findings, reached: Set[str]) -> Tuple[str, List[Claim]]:
-    """The verdict and the answer to every claim; `reached`: the claims that were examined."""
-    weights = findings.weights()
+def judge(
+    findings: Findings, reached: Set[str], open_claims: Dict[str, str]
+) -> Tuple[str, List[Claim]]:
+    """The verdict and the answer to every claim.
+
+    `reached`: the claims that were examined; `open_claims`: why a claim cannot be decided even if
+    nothing is wrong, as a code of `REASONS`, or which finding speaks against it.
+    """
+    weights = {weight_of(code) for code in findings.codes}
     verdict = next((w for w in (INVALID, UNVERIFIABLE, DISPUTED) if w in weights), VALID)
-    return verdict, [_answer(claim, findings, reached) for claim in CLAIMS]
+    claims = {claim: _answer(claim, findings, reached, open_claims) for claim in CLAIMS}
+    based = claims["checkpoint_trusted"].answer == HOLDS
+    if not based or claims["events_genuine"].answer == FAILS:
+        for claim in _RESTING:
+            if claims[claim].answer != FAILS:
+                claims[claim] = Claim(claim, UNDECIDED, ["not_reached"])
+    return verdict, list(claims.values())
 
 
-def _answer(claim: str, findings: Findings, reached: Set[str]) -> Claim:
-    if claim in UNDECIDABLE:
-        return Claim(claim, UNDECIDED, [UNDECIDABLE[claim][0]])
-    weights = findings.weights(_STEPS[claim])
-    codes = sorted({one.code for one in findings.sorted() if one.step in _STEPS[claim]})
-    if weights:
-        return Claim(claim, FAILS if INVALID in weights else UNDECIDED, codes)
+def _answer(
+    claim: str, findings: Findings, reached: Set[str], open_claims: Dict[str, str]
+) -> Claim:
+    steps, listed = _STEPS.get(claim, ()), _CODES.get(claim, ())
+    codes = [c for c in sorted(findings.codes) if CAUSES[c][0] in steps or c in listed]
+    if codes:
+        failing = {weight_of(code) for code in codes}
+        fails = INVALID in failing or "accepted_outside_interval" in codes
+        return Claim(claim, FAILS if fails else UNDECIDED, codes)
     if claim not in reached:
-        return Claim(claim, UNDECIDED, [_NOT_REACHED[0]])
+        return Claim(claim, UNDECIDED, ["not_reached"])
+    if claim in open_claims:
+        reason = open_claims[claim]
+        return Claim(claim, FAILS if reason in CAUSES else UNDECIDED, [reason])
     return Claim(claim, HOLDS, [])
 
 
@@ -210,8 +335,13 @@ def _described(finding: Finding, at: int) -> str:
 
 
 def _row(row: EventRow, at: int) -> str:
-    said = row.says or {}
+    said = row.says
     parts = [str(row.entry), said.get("accepted", ""), said.get("type", ""), row.event]
-    if said:
+    if "by" in said:
         parts.append("{} ({})".format(said["by"], said["role"]))
+    if "redacted" in said:
+        parts.append(_REDACTED[at].format(said["redacted"]))
+    if "not_before" in said or "not_after" in said:
+        bounds = [said.get(name, "…") for name in ("not_before", "not_after")]
+        parts.append(_BETWEEN[at].format(*bounds))
     return "  {}: {}".format("  ".join(part for part in parts if part), _ANSWERS[row.answer][at])

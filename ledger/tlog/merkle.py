@@ -288,6 +288,30 @@ def verify_subtree_consistency(
         if proof or subtree_root != EMPTY_ROOT:
             raise ProofError("an empty subtree has the empty root and an empty proof")
         return
+    if _subtree_roots(start, end, size, subtree_root, proof) != (subtree_root, root):
+        raise ProofError(f"[{start}, {end}) and size {size} with this proof give other roots")
+
+
+def consistency_roots(
+    old: int, new: int, old_root: bytes, proof: Sequence[bytes]
+) -> tuple[bytes, bytes]:
+    """The roots that a consistency proof gives for 0 < `old` <= `new`: of `old`, and of `new`.
+
+    A proof that gives the right root for `new` and another one for `old` shows that the tree of
+    `new` leaves does not continue `old_root`, and what it had instead. Where `old` is a power of
+    two the proof begins at `old_root` itself, and gives that one again. Raises `ProofError` for
+    hashes that are not 32 bytes, and for a proof of another length.
+    """
+    if not 0 < old <= new:
+        raise ProofError("consistency is between two trees that are not empty, smaller first")
+    _check_hashes((old_root, *proof))
+    return _subtree_roots(0, old, new, old_root, proof)
+
+
+def _subtree_roots(
+    start: int, end: int, size: int, subtree_root: bytes, proof: Sequence[bytes]
+) -> tuple[bytes, bytes]:
+    """The roots of the subtree and of the tree that a proof of the right length gives."""
     # first and last leaf of the subtree and last leaf of the tree, seen from one level at a time
     first, last, end_of_tree = start, end - 1, size - 1
     climb = 0  # levels that the subtree's known part spans: the proof starts above it
@@ -313,8 +337,7 @@ def verify_subtree_consistency(
         first, last, end_of_tree = first >> 1, last >> 1, end_of_tree >> 1
     if end_of_tree != 0:
         raise ProofError("consistency proof is too short")
-    if of_subtree != subtree_root or of_tree != root:
-        raise ProofError(f"[{start}, {end}) and size {size} with this proof give other roots")
+    return of_subtree, of_tree
 
 
 def _check_index(index: int, start: int, end: int) -> None:

@@ -1,7 +1,9 @@
-"""Hash tiles: the tree cut into files of 256 hashes (C2SP tlog-tiles).
+r"""Hash tiles and entry bundles: the tree cut into files of 256 each (C2SP tlog-tiles).
 
-    tile/<level>/<number>          full: 256 hashes of 32 bytes, never changes
-    tile/<level>/<number>.p/<W>    partial: the first W hashes, 1 to 255, of the last tile
+    tile/<level>/<number>           full: 256 hashes of 32 bytes, never changes
+    tile/<level>/<number>.p/<W>     partial: the first W hashes, 1 to 255, of the last tile
+    tile/entries/<number>[.p/<W>]   the entries below the level 0 tile of this number and width,
+                                    each as its length (2 bytes, big-endian) and its bytes
 
 Level L, entry i, is the root over 256**L leaves, the complete node `(8 * L, i)` of
 `ledger.tlog.merkle`; a tile holds entries 256 * number onwards. The number is written in groups of
@@ -18,12 +20,16 @@ Tile(level=1, number=1, width=17)
 Tile(level=2, number=0, width=1)
 >>> sum(1 for _ in completed_tiles(0, 70_000))
 274
+>>> bundle_path(273, 112), parse_bundle_path("tile/entries/273.p/112")
+('tile/entries/273.p/112', Bundle(number=273, width=112))
+>>> format_bundle([b"one", b""]), parse_bundle(b"\0\3one\0\0")
+(b'\x00\x03one\x00\x00', [b'one', b''])
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
@@ -33,6 +39,7 @@ from ledger.tlog.merkle import HASH_SIZE, NodeReader, leaf_reader
 TILE_HEIGHT: Final = 8
 TILE_WIDTH: Final = 256
 MAX_LEVEL: Final = 63
+MAX_ENTRY: Final = 65_535
 
 ReadTile = Callable[[int, int, int], bytes]
 """`read_tile(level, number, width)` returns the tile's first `width` hashes, 32 * width bytes."""
@@ -70,6 +77,53 @@ def parse_tile_path(path: str) -> Tile:
         if tile.level <= MAX_LEVEL and 0 < tile.width <= TILE_WIDTH and tile_path(*tile) == path:
             return tile
     raise ProofError("not the path of a tile")
+
+
+class Bundle(NamedTuple):
+    """The name of an entry bundle: number from 0, width 1 to 256 entries."""
+
+    number: int
+    width: int = TILE_WIDTH
+
+
+_ENTRIES: Final = "tile/entries/"
+_LEVEL_0: Final = "tile/0/"
+
+
+def bundle_path(number: int, width: int = TILE_WIDTH) -> str:
+    """Return the path of an entry bundle; `ProofError` for one that cannot be."""
+    return _ENTRIES + tile_path(0, number, width).removeprefix(_LEVEL_0)
+
+
+def parse_bundle_path(path: str) -> Bundle:
+    """Read what `bundle_path` writes, and nothing else."""
+    if not path.startswith(_ENTRIES):
+        raise ProofError("not the path of an entry bundle")
+    _, number, width = parse_tile_path(_LEVEL_0 + path.removeprefix(_ENTRIES))
+    return Bundle(number, width)
+
+
+def format_bundle(entries: Iterable[bytes]) -> bytes:
+    """Return the bytes of a bundle of entries; `ProofError` for one above 65,535 bytes."""
+    parts: list[bytes] = []
+    for entry in entries:
+        if len(entry) > MAX_ENTRY:
+            raise ProofError(f"an entry of a bundle has at most {MAX_ENTRY} bytes")
+        parts += (len(entry).to_bytes(2, "big"), entry)
+    return b"".join(parts)
+
+
+def parse_bundle(raw: bytes) -> list[bytes]:
+    """Read what `format_bundle` writes; `ProofError` for bytes that end inside an entry."""
+    entries = []
+    at = 0
+    while at < len(raw):
+        start = at + 2
+        at = start + int.from_bytes(raw[at:start], "big")
+        if start > len(raw) or at > len(raw):
+            raise ProofError("an entry bundle ends inside an entry")
+        entries.append(raw[start:at])
+    return entries
 
 
 def completed_tiles(old: int, new: int) -> Iterator[Tile]:

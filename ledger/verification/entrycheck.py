@@ -15,6 +15,7 @@ from itertools import chain, islice
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, cast
 
+from domain.anchor import LedgerIndexPublished
 from domain.keycopy import SHREDDING, shredded_by
 from domain.ledger import PolicyAdopted
 from domain.values import Event, SealedRef
@@ -25,6 +26,7 @@ from ledger.tlog.merkle import leaf_hash, tree_root
 from ledger.verification.erasure import Erasure
 from ledger.verification.findings import Findings, Part
 from ledger.verification.growth import split
+from ledger.verification.indexes import Said
 from ledger.verification.keyhistory import IDENTITY, KeyHistory
 from ledger.verification.notecheck import Commit, NoteCheck, majority
 from ledger.verification.permission import ON_TIME, Judge, opened_ledger
@@ -84,6 +86,8 @@ class EntryCheck:
         """How many positions lie behind."""
         self.policies: dict[str, tuple[int, str]] = {}
         """Adopted packs: digest → position and stream of the event."""
+        self.indexes: list[Said] = []
+        """The indexes that were published."""
         self.signers: dict[str, int] = {}
         """The last entry that each holder signed."""
         self.complete = True
@@ -112,6 +116,12 @@ class EntryCheck:
         if sound and not _SHREDDING.isdisjoint(kinds):
             for event in events:
                 self._erasure.shredded(shredded_by(event) if event is not None else ())
+        if watched and sound:
+            self.indexes += [
+                Said(position, index, event)
+                for position, event in enumerate(events, first)
+                if isinstance(event, LedgerIndexPublished)
+            ]
         if watched and permitted is not False:
             self._remember(commit, events, sound=sound, permitted=bool(permitted))
         return Checked(commit.note, sound, self._notes.verified)

@@ -27,14 +27,14 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Final, Literal
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from domain.privacy import looks_personal
 
 Verdict = Literal["valid", "valid-but-since-revoked", "unverifiable", "disputed", "invalid"]
 Part = Literal[
     "event", "note", "entry", "tile", "checkpoint", "sealed", "head", "column", "file", "policy",
-    "key",
+    "key", "token",
 ]  # fmt: skip
 
 LIMIT: Final = 1000
@@ -46,9 +46,13 @@ ORDER: Final[tuple[Verdict, ...]] = (
 VERDICTS: Final[Mapping[str, Verdict]] = {
     "key_revoked": "valid-but-since-revoked",
     "key_unknown": "unverifiable",
+    "cosigner_unknown": "unverifiable",
     "sealed_missing": "unverifiable",
     "policy_missing": "unverifiable",
+    "token_missing": "unverifiable",
+    "token_issuer_unknown": "unverifiable",
     "key_compromised": "disputed",
+    "accepted_outside_interval": "disputed",
 }
 
 _PLACE: Final = 2**63
@@ -83,7 +87,9 @@ class Report(Struct, frozen=True):
     """The answer to "is it genuine".
 
     `events`, `commits`: how many were read; `checkpoint`: the text of the newest checkpoint
-    that was given or is stored, None if there is none.
+    that was given or is stored, None if there is none; `indexes`: how many published indexes were
+    computed again; `indexes_left`: how many of those read were not, because verification began
+    after events that they cover.
     """
 
     verdict: Verdict
@@ -91,6 +97,8 @@ class Report(Struct, frozen=True):
     commits: int
     checkpoint: str | None
     findings: tuple[Finding, ...]
+    indexes: int = 0
+    indexes_left: int = 0
 
     def without(self, code: str) -> Report:
         """The report as it were if nothing of a code had been found: it is known and no fault."""
@@ -105,7 +113,7 @@ class Report(Struct, frozen=True):
         codes = (finding.code for finding in left if finding.code != "more_findings")
         ranks = (ORDER.index(VERDICTS.get(one, "invalid")) for one in codes)
         verdict = ORDER[max(ranks, default=0)]
-        return Report(verdict, self.events, self.commits, self.checkpoint, left)
+        return structs.replace(self, verdict=verdict, findings=left)
 
 
 class Findings:

@@ -24,6 +24,10 @@ CheckpointRow = tuple[int, int, bytes]
 """id, size, note: a row of `checkpoints`."""
 
 
+AnchorRow = tuple[int, int, bytes, bytes]
+"""id, size, note, reply: a row of `anchors`."""
+
+
 class HeadRow(NamedTuple):
     """The row of `head`."""
 
@@ -55,6 +59,9 @@ class Source(TreeSource, Protocol):
 
     def checkpoints(self, size: int) -> Iterator[CheckpointRow]:
         """The rows of `checkpoints` from a size on, by size and id."""
+
+    def anchors(self) -> Iterator[AnchorRow]:
+        """The rows of `anchors`, by size and id; none in a format that had no such table."""
 
     def tiles(self) -> Iterator[tuple[int, int]]:
         """Level and number of every stored tile."""

@@ -20,6 +20,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec import structs
+
+from ledger.cosigning import known_cosigners
 from ledger.errors import NewerFormatError, NoLedgerError, VerificationError
 from ledger.folder import Folder
 from ledger.schema import EARLIER, FORMAT
@@ -27,6 +30,7 @@ from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import VerifierKey
 from ledger.verification.findings import Finding, Findings, Report
 from ledger.verification.rows import (
+    AnchorRow,
     CheckpointRow,
     CommitRow,
     DamagedError,
@@ -163,6 +167,14 @@ class StoredSource:
         sql = "SELECT id, size, note FROM checkpoints WHERE size >= ? ORDER BY size, id"
         return self._rows((int, int, bytes), sql, size)
 
+    def anchors(self) -> Iterator[AnchorRow]:
+        """By size and id."""
+        rows = self._run("SELECT version_num FROM alembic_version")
+        if [row[0] for row in rows] in [[known.encode()] for known in EARLIER]:
+            return iter(())  # there were no such rows before
+        sql = "SELECT id, size, note, reply FROM anchors ORDER BY size, id"
+        return self._rows((int, int, bytes, bytes), sql)
+
     def tiles(self) -> Iterator[tuple[int, int]]:
         """Level and number."""
         return self._rows((int, int), "SELECT level, number FROM tiles")
@@ -246,17 +258,23 @@ def verify_folder(
     trust: VerifierKey | None = None,
     *,
     cosigners: Iterable[VerifierKey] = (),
+    tsa_roots: Sequence[bytes] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Report:
     """Verify an embedded ledger, against its own pins and the key that it trusts.
 
     `trust`: the ledger's key as the reader knows it; otherwise the one pinned in the folder.
     `since`: a checkpoint note to begin after; then SQLite's check of the whole file is left out.
-    Raises `NoLedgerError` if the database or the pinned key is missing, `NewerFormatError` for a
-    format that this version does not know, `NoteError` if `since` is not acceptable.
+    `tsa_roots`: certificates (DER) of time-stamping authorities, beside those pinned in the folder.
+    `cosigners`: beside those that the folder's policies ever named; where it never had one, nobody
+    is asked about cosignatures, and lines of cosigners that are not known are no finding. Raises
+    `NoLedgerError` if the database or the pinned key is missing, `NewerFormatError` for a format
+    that this version does not know, `NoteError` if `since` is not acceptable.
     """
     trust = trust or folder.pinned_key()
     findings = Findings()
+    known = [*cosigners, *known_cosigners(folder)]
+    roots = (*folder.tsa_roots(), *tsa_roots)
     try:
         with closing(connect(folder.database)) as connection:
             source = StoredSource(connection)
@@ -265,8 +283,15 @@ def verify_folder(
             with ThreadPoolExecutor(1) as pool:
                 checked = pool.submit(_integrity, folder.database) if since is None else None
                 report = verify(
-                    source, trust, pins=pins, since=since, cosigners=cosigners, progress=progress
+                    source,
+                    trust,
+                    pins=pins,
+                    since=since,
+                    cosigners=known,
+                    tsa_roots=roots,
+                    progress=progress,
                 )
+                report = report if known else report.without("cosigner_unknown")
                 return _joined(report, checked, unreadable)
     except (DamagedError, *_UNREADABLE) as error:
         damage = error if isinstance(error, DamagedError) else _damaged(error)
@@ -307,4 +332,4 @@ def _joined(
         if cause not in known
     )
     found = (*report.findings, *others, *damage)
-    return Report("invalid", report.events, report.commits, report.checkpoint, found)
+    return structs.replace(report, verdict="invalid", findings=found)

@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from domain.anchor import LedgerIndexPublished, LedgerTimestampAnchored
-from domain.bundle import BundleApproved, BundleExported, BundleRequested
+from domain.bundle import NOTHING, BundleApproved, BundleExported, BundleRequested
 from tests.domain.worlds import START, Said
 
 SELECTION = "5" * 64
+"""Something is shown or withheld; `NOTHING` else."""
 
 
 def request(bundle: str, object_: str | None = None, **fields: Any) -> Said:
     """Evidence of one object, or with `kind="period"` of a span, for a court at home."""
     form: dict[str, Any] = {
         "recipient": "court", "jurisdiction": "cn", "opened": 0, "attached": 0, "withheld": 0,
-        "selection": SELECTION,
+        "selection": None,
     }  # fmt: skip
     if object_ is not None:
         form |= {"kind": object_[:-37], "object": object_}
-    return Said(BundleRequested, bundle, {**form, **fields})
+    form |= fields
+    if form["selection"] is None:
+        shown = form["opened"] or form["attached"] or form["withheld"]
+        form["selection"] = SELECTION if shown else NOTHING
+    return Said(BundleRequested, bundle, form)
 
 
 def approve(bundle: str, selection: str = SELECTION) -> Said:

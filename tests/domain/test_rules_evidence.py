@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.domain.deal_words import attach
-from tests.domain.evidence_words import anchor, approve, export, index, request
+from domain.bundle import NOTHING
+from tests.domain.deal_words import attach, open_deal
+from tests.domain.evidence_words import SELECTION, anchor, approve, export, index, request
 from tests.domain.worlds import START, Firm, Said, register_party
 
-LATER = "2028-02-01T00:00:00.000Z"
+EARLIER = "2020-01-01T00:00:00.000Z"
+LATER = "2099-02-01T00:00:00.000Z"
 
 
 @pytest.fixture
@@ -23,6 +25,7 @@ class Asking:
 
     def __init__(self, firm: Firm) -> None:
         self.firm, self.record, self.bundle = firm, firm.collect(), firm.new("bundle")
+        self.selection = NOTHING
 
     def request(self, **fields: Any) -> Said:
         return request(self.bundle, self.record, **fields)
@@ -33,19 +36,24 @@ class Asking:
         return self.firm.judge(self.firm.wang, "custodian", said or self.request(), **how)
 
     def asked(self, **fields: Any) -> Asking:
-        self.firm.does(self.firm.wang, "custodian", self.request(**fields), purpose="dispute")
+        said = self.request(**fields)
+        self.firm.does(self.firm.wang, "custodian", said, purpose="dispute")
+        self.selection = said.fields["selection"]
         return self
+
+    def export(self, object_: str | None = None) -> Said:
+        return export(self.bundle, self.selection, object_ or self.record)
 
     def approves(self, who: Any = None, said: Said | None = None) -> list[str]:
         person = who or self.firm.hire("dpo")
-        return self.firm.judge(person, "dpo", said or approve(self.bundle))
+        return self.firm.judge(person, "dpo", said or approve(self.bundle, self.selection))
 
     def approved(self) -> Asking:
-        self.firm.does(self.firm.hire("dpo"), "dpo", approve(self.bundle))
+        self.firm.does(self.firm.hire("dpo"), "dpo", approve(self.bundle, self.selection))
         return self
 
     def exports(self, said: Said | None = None, who: Any = None) -> list[str]:
-        asked = said or export(self.bundle, object_=self.record)
+        asked = said or self.export()
         return self.firm.judge(who or self.firm.wang, "custodian", asked)
 
 
@@ -63,7 +71,7 @@ def test_evidence_of_a_record_is_asked_for_and_exported(asking: Asking) -> None:
 
 
 def test_request_and_export_may_stand_in_one_commit(asking: Asking) -> None:
-    said = [asking.request(), export(asking.bundle, object_=asking.record)]
+    said = [asking.request(), asking.export()]
     assert asking.firm.judge(asking.firm.wang, "custodian", *said, purpose="dispute") == []
 
 
@@ -86,15 +94,30 @@ def test_a_scope_is_one_thing(asking: Asking, fields: dict[str, Any]) -> None:
 
 
 def test_a_scope_without_an_object_is_a_whole_span(asking: Asking) -> None:
-    span = {"kind": "period", "begins": START, "ends": LATER}
+    span = {"kind": "period", "begins": EARLIER, "ends": START}
     assert asking.hears(request(asking.bundle, **span)) == []
     assert asking.hears(request(asking.bundle, kind="record")) == ["scope_does_not_fit"]
     assert asking.hears(request(asking.bundle, kind="period", begins=START)) == [
         "scope_does_not_fit"
     ]
-    for ends in (START, "2020-01-01T00:00:00.000Z"):
+    for ends in (START, EARLIER):
         asked = request(asking.bundle, **{**span, "begins": START, "ends": ends})
         assert asking.hears(asked) == ["ended_before_started"]
+
+
+def test_evidence_of_a_period_waits_until_it_is_over(asking: Asking) -> None:
+    """What is accepted later would be missing, and a bundle that says complete would not be."""
+    asked = request(asking.bundle, kind="period", begins=START, ends=LATER)
+    assert asking.hears(asked) == ["period_not_over"]
+
+
+@pytest.mark.parametrize("fields", [
+    {"opened": 0, "selection": SELECTION}, {"opened": 1, "selection": NOTHING},
+    {"withheld": 1, "selection": NOTHING},
+])  # fmt: skip
+def test_counts_fit_what_is_selected(asking: Asking, fields: dict[str, Any]) -> None:
+    """Else something would be shown in clear that nobody was asked to approve."""
+    assert asking.hears(asking.request(**fields)) == ["selection_does_not_fit"]
 
 
 def test_nobody_asks_for_what_is_not_there(asking: Asking) -> None:
@@ -140,6 +163,16 @@ def test_another_paper_is_no_approval(asking: Asking) -> None:
         assert asking.hears(said)[0] in {"foreign_recipient_needs_approval", "malformed_field"}
 
 
+def test_an_approval_is_for_the_matter_that_it_was_attached_to(asking: Asking) -> None:
+    firm = asking.firm
+    document, deal = firm.new("document"), firm.new("engagement")
+    buyer = firm.another_firm()
+    firm.does(firm.wang, "administrator", open_deal(deal, firm.party, buyer))
+    firm.does(firm.wang, "custodian", attach(document, "foreign_approval"), engagement=deal)
+    said = asking.request(jurisdiction="eu", approval=document)
+    assert asking.hears(said) == ["foreign_approval_of_another_matter"]
+
+
 def test_an_approval_that_is_over_permits_nothing(asking: Asking) -> None:
     old = approval(asking.firm, begins_on="2025-01-01", ends_on="2025-12-31")
     said = asking.request(jurisdiction="eu", approval=old)
@@ -161,9 +194,13 @@ def test_nothing_goes_in_clear_before_another_approved(
 def test_whoever_asks_does_not_approve(asking: Asking) -> None:
     asking.asked(opened=1)
     firm = asking.firm
-    assert firm.judge(firm.wang, "administrator", approve(asking.bundle)) == [
+    assert firm.judge(firm.wang, "administrator", approve(asking.bundle, asking.selection)) == [
         "approver_is_requester"
     ]
+
+
+def test_a_request_is_approved_once(asking: Asking) -> None:
+    assert asking.asked(opened=1).approved().approves() == ["already_approved"]
 
 
 def test_the_other_party_does_not_approve(asking: Asking) -> None:
@@ -190,8 +227,8 @@ def test_what_goes_is_what_was_asked_for(asking: Asking) -> None:
     asking.asked()
     other = asking.firm.collect()
     for said in (
-        export(asking.bundle, "6" * 64, asking.record), export(asking.bundle, object_=other),
-        export(asking.bundle, kind="period", begins=START, ends=LATER),
+        export(asking.bundle, "6" * 64, asking.record), asking.export(other),
+        export(asking.bundle, asking.selection, kind="period", begins=START, ends=LATER),
     ):  # fmt: skip
         assert asking.exports(said) == ["another_selection"]
 
@@ -202,7 +239,7 @@ def test_nothing_goes_that_nobody_asked_for(asking: Asking) -> None:
 
 def test_a_bundle_goes_once_and_is_not_approved_afterwards(asking: Asking) -> None:
     asking.asked(opened=1).approved()
-    asking.firm.does(asking.firm.wang, "custodian", export(asking.bundle, object_=asking.record))
+    asking.firm.does(asking.firm.wang, "custodian", asking.export())
     assert asking.exports() == ["already_exported"]
     assert asking.approves() == ["already_exported"]
 

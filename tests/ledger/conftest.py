@@ -10,6 +10,7 @@ from tests.ledger.copying import copying, disk, sources  # noqa: F401  as below
 from tests.ledger.desk import Desk, cheap_keys
 from tests.ledger.granting import clerk, handing, record  # noqa: F401  as below
 from tests.ledger.ledgers import Firm
+from tests.ledger.rogues import estate, estate_template  # noqa: F401  as below
 from tests.ledger.sales import sale  # noqa: F401  as below
 from tests.ledger.storing import store, store_server_fixture  # noqa: F401  as below
 from tests.ledger.tampering import (  # noqa: F401  fixtures are found by their names
@@ -19,6 +20,7 @@ from tests.ledger.tampering import (  # noqa: F401  fixtures are found by their 
     tiled,
     tiled_template,
 )
+from tests.ledger.tiling import shown  # noqa: F401  as above
 
 
 @pytest.fixture

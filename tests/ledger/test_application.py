@@ -79,7 +79,7 @@ def test_without_the_actors_key_file_nothing_is_signed(firm: Firm) -> None:
         ledger.acting(firm.second)
 
 
-@pytest.mark.parametrize("format_", ["0003", "9999", ""])
+@pytest.mark.parametrize("format_", ["0099", "9999", ""])
 def test_a_database_of_another_format_is_refused_untouched(firm: Firm, format_: str) -> None:
     with sqlite3.connect(firm.path / "ledger.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = ?", (format_,))
@@ -92,7 +92,7 @@ def test_a_database_of_another_format_is_refused_untouched(firm: Firm, format_: 
 
 
 @pytest.mark.parametrize(
-    "text", ['format = "0003"', "format = 1", "[[[", "", "\xff", "x" * 100_000]
+    "text", ['format = "0099"', "format = 1", "[[[", "", "\xff", "x" * 100_000]
 )
 def test_a_folder_of_another_format_is_refused(firm: Firm, text: str) -> None:
     (firm.path / "muniment.toml").write_bytes(text.encode("latin-1"))

@@ -16,6 +16,8 @@ import pytest
 
 from tests.ledger.desk import ROOT, Desk
 
+COURT = ("--purpose", "dispute", "--recipient", "court", "--jurisdiction", "cn",
+         "--without-documents")  # fmt: skip
 HEAVY = ("sqlalchemy", "eventsourcing", "alembic", "projections", "domain", "rich")
 
 
@@ -31,7 +33,7 @@ def trust(desk: Desk) -> Path:
 def exported(desk: Desk) -> Path:
     """The evidence of one record."""
     out = desk.home / "evidence.zip"
-    desk.did("evidence", "export", "--record", desk.collect(), "--out", str(out))
+    desk.did("evidence", "export", *COURT, "--record", desk.collect(), "--out", str(out))
     return out
 
 
@@ -46,19 +48,19 @@ def elsewhere(desk: Desk, *arguments: str) -> Any:
 
 def test_export_says_what_it_wrote(desk: Desk) -> None:
     record, out = desk.collect(), desk.home / "evidence.zip"
-    said = desk.json("evidence", "export", "--record", record, "--out", str(out))
+    said = desk.json("evidence", "export", *COURT, "--record", record, "--out", str(out))
     data = out.read_bytes()
-    assert said["record"] == record
     assert (said["bytes"], said["sha256"]) == (len(data), sha256(data).hexdigest())
-    assert said["events"] == 2
-    assert said["checkpoint"] == 3
+    assert said["own"] == 2, "collected, and its copy"
+    assert said["checkpoint"] == 4
     with zipfile.ZipFile(out) as archive:
         assert {name.partition("/")[0] for name in archive.namelist()} == {said["bundle"]}
 
 
 def test_export_prints_the_same_for_people(desk: Desk) -> None:
     out = desk.home / "evidence.zip"
-    said = desk.did("evidence", "export", "--record", desk.collect()[-12:], "--out", str(out))
+    named = desk.collect()[-12:]
+    said = desk.did("evidence", "export", *COURT, "--record", named, "--out", str(out))
     assert sha256(out.read_bytes()).hexdigest() in said
     assert "bundle-" in said
 
@@ -66,22 +68,22 @@ def test_export_prints_the_same_for_people(desk: Desk) -> None:
 def test_export_never_writes_over_a_file(desk: Desk) -> None:
     record, out = desk.collect(), desk.home / "evidence.zip"
     out.write_bytes(b"mine")
-    error = desk.error("evidence", "export", "--record", record, "--out", str(out), code=2)
+    error = desk.error("evidence", "export", *COURT, "--record", record, "--out", str(out), code=2)
     assert "already" in error["message"]
-    arguments = ("evidence", "export", "--record", record, "--out", str(out))
+    arguments = ("evidence", "export", *COURT, "--record", record, "--out", str(out))
     desk.error(*arguments, code=2, MUNIMENT_PASSPHRASE_FILE=None)  # nobody was asked for one
     assert out.read_bytes() == b"mine"
     link = desk.home / "link.zip"
     link.symlink_to(desk.home / "nowhere")
-    desk.error("evidence", "export", "--record", record, "--out", str(link), code=2)
-    desk.error("evidence", "export", "--record", record, "--out", str(desk.home), code=2)
+    desk.error("evidence", "export", *COURT, "--record", record, "--out", str(link), code=2)
+    desk.error("evidence", "export", *COURT, "--record", record, "--out", str(desk.home), code=2)
     assert link.is_symlink()
     assert not (desk.home / "nowhere").exists()
 
 
 def test_export_into_a_folder_that_is_not_there_is_a_usage_error(desk: Desk) -> None:
     out = desk.home / "no" / "evidence.zip"
-    desk.error("evidence", "export", "--record", desk.collect(), "--out", str(out), code=2)
+    desk.error("evidence", "export", *COURT, "--record", desk.collect(), "--out", str(out), code=2)
     assert not out.parent.exists()
 
 
@@ -92,11 +94,11 @@ def test_export_of_a_record_that_is_not_there_writes_nothing(desk: Desk, record:
     desk.collect()
     before = set(desk.home.iterdir())
     out = desk.home / "evidence.zip"
-    desk.error("evidence", "export", "--record", record, "--out", str(out), code=2)
+    desk.error("evidence", "export", *COURT, "--record", record, "--out", str(out), code=2)
     assert set(desk.home.iterdir()) == before
 
 
-@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("call", ["fsync", "rename"])
 def test_a_full_disk_leaves_no_half_file_behind(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
@@ -113,15 +115,15 @@ def test_a_full_disk_leaves_no_half_file_behind(
         return real(target, *more, **named)
 
     monkeypatch.setattr(os, call, full)
-    error = desk.error("evidence", "export", "--record", record, "--out", str(out), code=1)
-    assert "full" in error["message"]
+    error = desk.error("evidence", "export", *COURT, "--record", record, "--out", str(out), code=1)
+    assert "No space left" in error["message"]
     monkeypatch.undo()
     assert list(out.parent.iterdir()) == []
 
 
 def test_export_without_a_passphrase_is_exit_12_and_writes_nothing(desk: Desk) -> None:
     record, out = desk.collect(), desk.home / "evidence.zip"
-    arguments = ("evidence", "export", "--record", record, "--out", str(out))
+    arguments = ("evidence", "export", *COURT, "--record", record, "--out", str(out))
     desk.error(*arguments, code=12, MUNIMENT_PASSPHRASE_FILE=None)
     assert not out.exists()
 

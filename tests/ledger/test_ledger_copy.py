@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ledger import rebuild
+from ledger import rebuild, timestamps
 from ledger.acting import Acting
 from ledger.application import Ledger
+from ledger.cosigning import known_cosigners, set_policy
 from ledger.effects import ledgercopy
 from ledger.effects.ledgercopy import (
+    BELIEVED,
     FILES,
     LEFT_OUT,
     LOG,
@@ -25,12 +27,17 @@ from ledger.effects.ledgercopy import (
     made_whole,
     read_manifest,
 )
+from ledger.effects.ledgerrestore import restore_ledger
 from ledger.errors import LockedError, NoteError, UsageError, VerificationError
 from ledger.folder import Folder
 from ledger.schema import METADATA
+from ledger.tlog.note import COSIGNATURE, Note
 from ledger.verification.stored import verify_folder
 from projections import METADATA as PROJECTIONS
-from tests.ledger.ledgers import Firm, buyer, collect_files, dump
+from tests.ledger import tsa
+from tests.ledger.ledgers import Firm, buyer, collect_files, dump, passphrase
+from tests.ledger.signers import signer
+from tests.ledger.stamping import stamped_at
 from tests.ledger.tampering import flipped
 
 
@@ -78,6 +85,53 @@ def test_a_copy_is_four_files_and_a_note_without_any_key(copied: CopyMade) -> No
     assert names(copied.folder) == sorted([*FILES, NOTE])
     assert not (copied.folder / "keystore").exists()
     assert not (copied.folder / "identity").exists()
+
+
+def test_whom_the_keeper_believes_goes_along_in_a_copy_and_comes_back_with_it(
+    ledger: Ledger, admin: Acting, tmp_path: Path
+) -> None:
+    """Policy, cosigners and authorities: what was cosigned and stamped still counts afterwards."""
+    folder, witness = ledger.folder, signer("w.example/witness", COSIGNATURE)
+    _, root = tsa.authority(tmp_path / "tsa")
+    timestamps.trust(folder, root.pem)
+    stamped_at(ledger, admin, root, "20260101000000Z", tmp_path / "made")
+    lines = [f"log {folder.pinned_key().format()}", f"witness w {witness.verifier.format()}"]
+    set_policy(folder, "\n".join([*lines, "quorum w", ""]).encode(), [])
+    copied = copy_ledger(ledger, tmp_path / "copy")
+    assert names(copied.folder) == sorted([*FILES, *BELIEVED, NOTE])
+    restored = restore_ledger(copied.folder, tmp_path / "back", passphrase).folder
+    for name in BELIEVED:
+        assert (restored / name).read_bytes() == (folder.path / name).read_bytes()
+    assert known_cosigners(Folder(restored)) == [witness.verifier]
+    replica = copy_ledger(ledger, tmp_path / "replica", kind="replica")
+    assert names(replica.folder) == sorted([*FILES, NOTE])
+
+
+@pytest.mark.parametrize("attack", ["changed", "added", "listed"])
+def test_whom_to_believe_cannot_be_put_into_a_copy_by_somebody_else(
+    ledger: Ledger, tmp_path: Path, attack: str
+) -> None:
+    folder, witness = ledger.folder, signer("w.example/witness", COSIGNATURE)
+    lines = [f"log {folder.pinned_key().format()}", f"witness w {witness.verifier.format()}"]
+    set_policy(folder, "\n".join([*lines, "quorum w", ""]).encode(), [])
+    copy = copy_ledger(ledger, tmp_path / "copy").folder
+    if attack == "changed":
+        (copy / "trust/policy").write_bytes(b"quorum none\n")
+    _, root = tsa.authority(tmp_path / "tsa")
+    (copy / "trust/tsa.pem").write_bytes(root.pem)
+    if attack == "listed":
+        _, manifest = ledgercopy.read_manifest(copy)
+        files = (*manifest.files, ledgercopy.file_in(copy, "trust/tsa.pem"))
+        note = Note.parse((copy / NOTE).read_bytes())
+        text = manifest._replace(files=tuple(sorted(files))).format()
+        (copy / NOTE).write_bytes(Note(text, note.signatures).format())
+    if attack == "added":
+        back = restore_ledger(copy, tmp_path / "back", passphrase).folder
+        assert not (back / "trust/tsa.pem").exists()
+        return
+    with pytest.raises(VerificationError, match="nothing was changed"):
+        restore_ledger(copy, tmp_path / "back", passphrase)
+    assert not (tmp_path / "back").exists()
 
 
 def test_a_copy_holds_no_name_no_data_key_and_no_token(

@@ -125,8 +125,12 @@ def test_verifier_keys_are_parsed_alike() -> None:
 
 
 def test_keys_of_cosigners_are_not_taken_for_a_ledgers_key() -> None:
-    with pytest.raises(ValueError, match="type 01"):
+    """Nor the other way round: what a key means is told by its type."""
+    with pytest.raises(ValueError, match="type that is needed"):
         notes.parse_vkey(signer(ORIGIN, 4).verifier.format())
+    with pytest.raises(ValueError, match="type that is needed"):
+        notes.parse_cosigner(signer(ORIGIN).verifier.format())
+    assert notes.parse_cosigner(signer(ORIGIN, 4).verifier.format()).name == ORIGIN
 
 
 @pytest.mark.parametrize(
@@ -197,21 +201,28 @@ def test_a_proof_with_a_hash_changed_missing_or_too_many_fails(damage: int) -> N
 def test_the_exporters_note_is_read_in_its_one_form() -> None:
     key = signer(f"{ORIGIN}/a/anna")
     text = (
-        f"{ORIGIN}/bundle/019390a17e307c3a8d5e2f1b6a9c0d4e\nmuniment-evidence 1\n"
+        f"{ORIGIN}/bundle/019390a17e307c3a8d5e2f1b6a9c0d4e\nmuniment-evidence 2\n"
         f"manifest-sha256 {'ab' * 32}\ntagmanifest-sha256 {'cd' * 32}\n"
         "checkpoint 20 AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
-        "scope record-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e\nexported 2024-02-29T09:30:00.000Z\n"
+        "scope record record-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e\n"
+        "exported 2024-02-29T09:30:00.000Z\n"
         f"exporter {key.verifier.name} {key.verifier.key_id.hex()}\n"
     )
     line = f"— {key.verifier.name} {notes.encode_base64(key.verifier.key_id + bytes(64))}\n"
     note = notes.parse_exporter(f"{text}\n{line}".encode())
     assert note[:5] == (ORIGIN, "019390a17e307c3a8d5e2f1b6a9c0d4e", "ab" * 32, "cd" * 32, 20)
     assert note.exported == "2024-02-29T09:30:00.000Z"
+    assert note.scope == "record record-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e"
+    span = "2024-01-01T00:00:00.000Z/2025-01-01T00:00:00.000Z"
+    period = text.replace(note.scope, f"period {span}")
+    assert notes.parse_exporter(f"{period}\n{line}".encode()).scope == f"period {span}"
     other = "— somebody.example AAAAAAAA\n"
     for refused in (
         f"{text}\n{line}{line}", f"{text}\n{other}", f"{text}\n{line}{other}", f"{text}x\n\n{line}",
         f"\n{text}\n{line}", f"{text.replace('02-29', '02-30')}\n{line}", f"{text}\n{line}\n",
-        f"{text.replace('evidence 1', 'evidence 2')}\n{line}", f"{text}",
+        f"{text.replace('evidence 2', 'evidence 1')}\n{line}", f"{text}",
         f"{text.replace('checkpoint 20', 'checkpoint 020')}\n{line}",
+        f"{text.replace('scope record ', 'scope ')}\n{line}",
+        f"{text.replace('scope record ', 'scope period ')}\n{line}",
     ):  # fmt: skip
         assert not accepts(notes.parse_exporter, refused.encode()), refused

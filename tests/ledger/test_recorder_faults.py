@@ -49,6 +49,7 @@ def row_of(table: str) -> str:
     return {
         "tiles": "INSERT INTO tiles VALUES (9, 9, x'00')",
         "checkpoints": "INSERT INTO checkpoints VALUES (99, 1, x'00')",
+        "anchors": "INSERT INTO anchors VALUES (99, 1, x'00', x'00')",
     }.get(table, "SELECT 1")
 
 

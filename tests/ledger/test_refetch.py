@@ -11,6 +11,7 @@ import pytest
 from domain.ledger import LedgerKeyRotated
 from ledger import acts, rebuild, recorder
 from ledger.application import Ledger
+from ledger.cosigning import set_policy
 from ledger.effects.ledgerrestore import BehindLedger
 from ledger.effects.recognising import Recognised
 from ledger.errors import NoLedgerError, RefusedError, VerificationError
@@ -18,9 +19,9 @@ from ledger.folder import Folder
 from ledger.founding import enrolment
 from ledger.privatekey import generate
 from ledger.signing import Proposal
-from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
+from ledger.tlog.checkpoint import Checkpoint, cosign_checkpoint, sign_checkpoint
 from ledger.tlog.commit import Entry
-from ledger.tlog.note import Note
+from ledger.tlog.note import COSIGNATURE, Note, SignatureLine
 from ledger.verification.rows import CommitRow
 from ledger.verification.stored import StoredSource, verify_folder
 from projections.view import id_of
@@ -37,6 +38,7 @@ from tests.ledger.copies import (
     story_fixture,  # noqa: F401  fixtures are found by their names
 )
 from tests.ledger.ledgers import FOUNDING, keep_key, passphrase, small_act
+from tests.ledger.signers import ToySigner, signer
 from tests.ledger.tampering import change, hand_in
 
 
@@ -281,6 +283,96 @@ def test_a_state_that_another_key_signed_is_not_believed(story: Story, state_hom
     with pytest.raises(VerificationError, match="checkpoint_changed"):
         fetch(fresh.path, story.path)
     assert rows(fresh.path) == before
+
+
+def with_witness(story: Story, witness: ToySigner) -> None:
+    """Put back, and a witness is believed there."""
+    put_back(story.early, story.path)
+    folder = Folder(story.path)
+    lines = [f"log {folder.pinned_key().format()}", f"witness w {witness.verifier.format()}"]
+    set_policy(folder, "\n".join([*lines, "quorum w", ""]).encode(), [])
+
+
+def append_note(database: Path, line: SignatureLine) -> Note:
+    """A line under the newest state, as whoever holds the other file writes it; the note."""
+    with hand_in(database) as connection:
+        query = "SELECT size, note FROM checkpoints ORDER BY size DESC LIMIT 1"
+        size, data = connection.execute(query).fetchone()
+        note = Note.parse(data)
+        signed = Note(note.text, (*note.signatures, line))
+        statement = "INSERT INTO checkpoints (size, note) VALUES (?, ?)"
+        connection.execute(statement, (size, signed.format()))
+    return signed
+
+
+def head_there(database: Path) -> Checkpoint:
+    with hand_in(database) as connection:
+        query = "SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1"
+        return Checkpoint.parse(Note.parse(connection.execute(query).fetchone()[0]).text)
+
+
+def test_a_forged_line_of_a_witness_whom_we_know_is_not_taken_into_a_table_that_only_grows(
+    story: Story,
+) -> None:
+    witness = signer("w.example/witness", COSIGNATURE)
+    with_witness(story, witness)
+    database = story.late.copy / "ledger.db"
+    forged = SignatureLine(
+        witness.verifier.name, witness.verifier.key_id, (1).to_bytes(8) + bytes(64)
+    )
+    append_note(database, forged)
+    unchanged(story, story.late.copy, "checkpoint_changed")
+    fetch(story.path, story.lost)
+    assert verify_folder(Folder(story.path)).verdict == "valid"
+
+
+def test_a_note_that_is_exchanged_after_it_was_examined_is_not_kept(
+    story: Story, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other file is in somebody else's hands, also between examining and keeping."""
+    witness = signer("w.example/witness", COSIGNATURE)
+    with_witness(story, witness)
+    forged = SignatureLine(
+        witness.verifier.name, witness.verifier.key_id, (1).to_bytes(8) + bytes(64)
+    )
+    genuine = StoredSource.checkpoints
+    asked: list[int] = []
+
+    def exchanged(source: StoredSource, size: int) -> Iterator[tuple[int, int, bytes]]:
+        asked.append(size)
+        for number, at, data in genuine(source, size):
+            note = Note.parse(data)
+            bad = Note(note.text, (*note.signatures, forged)).format()
+            yield (number, at, bad if len(asked) > 1 else data)
+
+    monkeypatch.setattr(StoredSource, "checkpoints", exchanged)
+    done = fetch(story.path, story.late.copy)
+    monkeypatch.undo()
+    assert (done.entries, done.states) == (3, 0)
+    assert verify_folder(Folder(story.path)).verdict == "valid"
+
+
+def test_a_line_of_nobody_who_is_known_here_stays_there_and_a_witnesss_comes(
+    story: Story,
+) -> None:
+    witness, stranger = (
+        signer(f"{name}.example/witness", COSIGNATURE) for name in ("w", "stranger")
+    )
+    with_witness(story, witness)
+    database = story.late.copy / "ledger.db"
+    head = head_there(database)
+    append_note(database, cosign_checkpoint(head, stranger, 1))
+    good = append_note(database, cosign_checkpoint(head, witness, 2))
+    done = fetch(story.path, story.late.copy)
+    assert done.going_on
+    assert verify_folder(Folder(story.path)).verdict == "valid"
+    with hand_in(story.path / "ledger.db") as connection:
+        kept = [row[0] for row in connection.execute("SELECT note FROM checkpoints")]
+    names = {line.name for data in kept for line in Note.parse(data).signatures}
+    assert names == {FOUNDING.origin, "w.example/witness"}
+    ours = [line for line in good.signatures if line.name != "stranger.example/witness"]
+    assert Note(good.text, tuple(ours)).format() in kept
+    assert fetch(story.path, story.late.copy).states == 0
 
 
 def test_an_entry_that_is_exchanged_while_it_is_fetched_is_not_recorded(

@@ -13,13 +13,12 @@ from msgspec import UNSET
 
 from domain.ledger import Former, LedgerInitialized
 from ledger.application import Ledger
-from ledger.bundle import export_record
 from ledger.effects.ledgerrestore import BehindLedger
 from ledger.effects.renewing import Names, Renewed, renew
 from ledger.errors import MunimentError, RefusedError, UsageError, VerificationError
 from ledger.folder import Folder
-from ledger.signing import new_ids, now
 from ledger.verification.stored import verify_folder
+from tests.ledger.bundles import evidence
 from tests.ledger.copies import (
     Story,
     act,
@@ -196,7 +195,5 @@ def test_evidence_from_a_renewed_ledger_verifies(story: Story, into: Path, tmp_p
     with opened(into) as ledger:
         admin = ledger.acting(made.founded.actor)
         (one,) = collect_files(ledger, admin, tmp_path / "更新")
-        bundle = export_record(
-            ledger, admin, one.record, bundle_id=new_ids("bundle")[0], exported_at=now()
-        )
+        bundle = evidence(ledger, admin, "record", one.record)
     assert any(b'"former":' in data for data in bundle.files.values())

@@ -336,10 +336,13 @@ def test_nothing_writes_a_replica(firm: Firm, machine: Machine, tmp_path: Path) 
         BehindLedger(Folder(machine.path), passphrase)
     for call in (["checkpoint"], ["rebuild"], ["party", "register", "--name", "x", "--party-role",
                  "buyer"], ["ledger", "reapply"], ["ledger", "refetch", "--from",
-                 str(tmp_path / "one")]):  # fmt: skip
+                 str(tmp_path / "one")], ["index", "publish"], ["timestamp", "request", "--out",
+                 str(tmp_path / "x.tsq")]):  # fmt: skip
         said = machine.error(*call, code=2)
         assert "replica" in said["message"]
-        assert "--draft" in said["remedy"]
+        # A draft is named only where the command can make one.
+        assert ("--draft" in said["remedy"]) == (call[0] == "party")
+        assert "whoever keeps the ledger" in said["remedy"], call
     assert machine.bytes() == before
 
 

@@ -384,10 +384,11 @@ def test_a_ledger_of_the_format_before_is_brought_up_to_date(firm: Firm, tmp_pat
     with sqlite3.connect(firm.path / "ledger.db") as raw:
         for table in ("subject_tokens", "subject_places", "subject_coverage"):
             raw.execute(f"DROP TABLE {table}")
+        raw.execute("DROP TABLE anchors")
         raw.execute("UPDATE alembic_version SET version_num = '0001'")
     raw.close()
     marker = firm.path / "muniment.toml"
-    marker.write_text(marker.read_text().replace('format = "0002"', 'format = "0001"'))
+    marker.write_text(marker.read_text().replace('format = "0003"', 'format = "0001"'))
     with pytest.raises(Exception, match="earlier"):
         firm.open(writing=False)
     with firm.open() as ledger:

@@ -165,7 +165,9 @@ def test_every_byte_of_content_one_at_a_time(busy: Firm, in_memory: sqlite3.Conn
     change_each(busy, in_memory, spots(in_memory))
 
 
-LOG = ("events", "commits", "tiles", "checkpoints", "packs", "sealed", "signers", "head")
+LOG = (
+    "events", "commits", "tiles", "checkpoints", "packs", "anchors", "sealed", "signers", "head",
+)  # fmt: skip
 
 
 def test_some_bytes_of_the_file(busy: Firm, database: Path) -> None:

@@ -247,11 +247,11 @@ class DealWalk(RecordWalk):
         """Of a record or a span, with or without something in clear."""
         bundle, record = self.history.new("bundle"), self.one(RecordState)
         if record is None or self.draw.random() < 0.2:
-            said = request(bundle, kind="period", begins=START, ends=self.history.accepted)
+            scope = {"kind": "period", "begins": START, "ends": self.history.accepted}
         else:
-            said = request(bundle, record.stream)
-        self.tries(self.wang, "custodian", said.but(opened=self.draw.randrange(2)),
-                   purpose="dispute")  # fmt: skip
+            scope = {"object_": record.stream}
+        said = request(bundle, opened=self.draw.randrange(2), **scope)
+        self.tries(self.wang, "custodian", said, purpose="dispute")
 
     def hand_evidence_out(self) -> None:
         """Approved by another first, more often than not."""

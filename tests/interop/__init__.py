@@ -1,0 +1,1 @@
+"""Other people's tools on what Muniment writes: they know nothing of it."""
