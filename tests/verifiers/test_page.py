@@ -75,8 +75,8 @@ def test_every_script_is_in_the_page_once_and_every_module_has_its_twin() -> Non
     assert modules <= set(SCRIPTS)
     beside = set(SCRIPTS) - modules
     assert beside == {
-        "text", "sha256", "sha512", "beforehand", "wording", "custody", "examined", "elements", "retold",
-        "shown", "page",
+        "text", "sha256", "sha512", "beforehand", "wording", "custody", "examined", "elements",
+        "retold", "shown", "page",
     }  # fmt: skip
 
 

@@ -1,5 +1,5 @@
-/* Which signatures will be asked for, so that WebCrypto can verify them all at once. Without a twin:
-   Python verifies each where it is met. Nothing is judged here.                                  */
+/* Which signatures will be asked for, so that WebCrypto can verify them all at once.
+   Without a twin: Python verifies each where it is met. Nothing is judged here.                  */
 const beforehand = (() => {
   "use strict";
 
