@@ -278,7 +278,7 @@ def test_a_withheld_event_is_proved_to_have_been_signed_and_says_nothing(estate:
     assert row.says == {"redacted": "trade_secret"}, "where it stands is the exporter's word"
     assert reasons(report, "streams_unbroken") == ["redacted"]
     assert answers(report)["events_genuine"] == "holds"
-    for language, word in (("en", "withheld: trade_secret"), ("zh", "遮盖:trade_secret")):
+    for language, word in (("en", "withheld: trade_secret"), ("zh", "遮盖：trade_secret")):
         assert word in report.as_text(language)
 
 
