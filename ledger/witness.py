@@ -275,12 +275,30 @@ def init_witness(path: Path, name: str, passphrase: bytes) -> WitnessFolder:
             "printable ASCII without space and '+', as in auditor.example/witness, and without a "
             "part 'a' or 'commit'",
         )
+    return _made(path, generate("ed25519", "cosign", name), passphrase)
+
+
+def enrolled_witness(path: Path, key_file: Path, passphrase: bytes) -> WitnessFolder:
+    """Make a witness with the key that an actor enrolled to cosign; the file is copied.
+
+    Raises `UsageError` for a folder with something in it and for a key of another purpose,
+    `KeyAccessError` for a file that does not open.
+    """
+    key = open_key(f"file:{key_file.name}", passphrase, key_file.parent)
+    if key.purpose != "cosign" or key.kind != "ed25519":
+        raise UsageError(
+            "the key is not one to cosign with; nothing was made",
+            "muniment key enrol --purpose cosign",
+        )
+    return _made(path, key, passphrase)
+
+
+def _made(path: Path, key: PrivateKey, passphrase: bytes) -> WitnessFolder:
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise UsageError("the folder is not empty; nothing was made", "name a new folder")
-    key = generate("ed25519", "cosign", name)
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_key(path / KEY, key, passphrase)
-    marker = f'format = "{FORMAT}"\nname = "{_toml(name)}"\n'
+    marker = f'format = "{FORMAT}"\nname = "{_toml(key.name)}"\n'
     write_atomically(path / MARKER, marker.encode("utf-8"))
     sync_folder(path.absolute().parent)
     return open_folder(path)

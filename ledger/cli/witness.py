@@ -44,16 +44,22 @@ def witness() -> None:
     ),
 )
 @_FOLDER
-@option("--name", required=True, metavar="NAME",
+@option("--name", metavar="NAME",
         help=N_("The key's name, as in auditor.example/witness; everybody sees it."))  # fmt: skip
+@option("--key", "key_file", type=PATH, metavar="FILE",
+        help=N_("Instead of a new key, one that an actor enrolled: muniment key enrol --purpose "
+                "cosign. It is copied, and keeps its name and passphrase."))  # fmt: skip
 @pass_call
-def init(call: Call, *, folder: Path, name: str) -> None:
+def init(call: Call, *, folder: Path, name: str | None, key_file: Path | None) -> None:
     """Make the folder and the key."""
-    from ledger.witness import init_witness
+    from ledger.witness import enrolled_witness, init_witness
 
+    if (name is None) == (key_file is None):
+        raise UsageError("either --name or --key says whose witness this is; nothing was made")
+    if key_file is not None:
+        return _tell(call, enrolled_witness(folder, key_file, call.passphrases("witness")))
     call.passphrases.founding = True
-    made = init_witness(folder, name, call.passphrases("witness"))
-    _tell(call, made)
+    return _tell(call, init_witness(folder, name or "", call.passphrases("witness")))
 
 
 @witness.command(

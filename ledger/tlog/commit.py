@@ -51,7 +51,16 @@ from typing import Final
 from ledger.errors import NoteError
 from ledger.tlog import ed25519
 from ledger.tlog.checkpoint import check_head, check_origin
-from ledger.tlog.note import ED25519, SignatureLine, Signer, encode_base64, failed, key_id
+from ledger.tlog.note import (
+    COSIGNATURE,
+    ED25519,
+    SignatureLine,
+    Signer,
+    VerifierKey,
+    encode_base64,
+    failed,
+    key_id,
+)
 
 MAX_COMMIT_BYTES: Final = 16_384
 MAX_COUNT: Final = 10_000
@@ -285,11 +294,14 @@ def sign(note: CommitNote, signer: Signer) -> SignatureLine:
     """The signature line of `signer`, who must be named in `note`.
 
     Takes commit notes only, never bytes: a signer of any text could be made to sign the message
-    of a cosignature. NoteError if the note does not name this key, or if it is no Ed25519 key.
+    of a cosignature. A cosigner's key signs as type 0x01 here: it proves possession when it is
+    enrolled. NoteError if the note does not name this key, or if it is no Ed25519 key.
     """
     if not isinstance(note, CommitNote):
         raise NoteError("only a parsed commit note can be signed")
     key = signer.verifier
+    if key.type == COSIGNATURE:
+        key = VerifierKey.of(key.name, ED25519, key.public)
     named = {(line.name, line.key_id) for line in note.signers}
     if key.type != ED25519 or (key.name, key.key_id) not in named:
         raise NoteError(f"the commit note does not name the key {key.name} as a signer")

@@ -215,7 +215,12 @@ def test_only_a_named_key_signs() -> None:
     with pytest.raises(NoteError, match="does not name the key"):
         sign(JOINT, SUPERVISOR)
     with pytest.raises(NoteError, match="does not name the key"):
-        sign(JOINT, signer(SELLER.verifier.name, COSIGNATURE))
+        sign(JOINT, signer(SELLER.verifier.name, COSIGNATURE, seed="another"))
+
+
+def test_a_cosigners_key_proves_possession_with_a_plain_signature() -> None:
+    as_cosigner = signer(SELLER.verifier.name, COSIGNATURE)
+    assert sign(JOINT, as_cosigner) == sign(JOINT, SELLER)
 
 
 def test_a_draft_that_still_lacks_a_signature_is_not_a_commit() -> None:

@@ -15,12 +15,12 @@ from ledger.cosigning import Enrolled, policy_of, set_policy
 from ledger.errors import UsageError
 from ledger.evidence import unb64url
 from ledger.folder import Folder
-from ledger.privatekey import generate
 from ledger.publishing import enrolled_keys
-from ledger.tlog.checkpoint import Checkpoint, cosign_checkpoint, open_checkpoint
+from ledger.tlog.checkpoint import open_checkpoint
 from ledger.tlog.fork import read_head
 from ledger.tlog.note import COSIGNATURE, Note, VerifierKey
 from ledger.witness_client import check_url
+from ledger.witness_state import open_folder
 from tests.ledger.desk import Desk
 from tests.ledger.published import House, house_fixture  # noqa: F401  found by its name
 from tests.ledger.replicas import acted
@@ -266,20 +266,38 @@ def _policy_with(house: House, key: VerifierKey) -> bytes:
 
 
 def test_a_party_with_a_key_enrolled_to_cosign_is_a_witness_and_its_cosignature_counts(
-    house: House,
+    house: House, tmp_path: Path
 ) -> None:
-    desk, folder = house.desk, Folder(house.desk.firm.path)
-    key = generate("ed25519", "cosign", f"{house.vkey.name}/a/{desk.firm.second}")
-    with desk.firm.open() as ledger:
-        with ledger.engine.connect() as connection:
-            enrolled = enrolled_keys(connection)
-        enrolled.append(Enrolled(key.public, "cosign", key.name))
-        note = Note.parse(ledger.sign_checkpoint())
-        head = Checkpoint.parse(note.text)
-        line = cosign_checkpoint(head, key, 1_790_000_000)
-    set_policy(folder, _policy_with(house, key.verifier), enrolled)
-    assert house.taken(Note(note.text, (*note.signatures, line)).format().decode())["quorum"]
-    assert desk.json("verify")["cosigned"]["met"]["size"] == head.size
+    desk = house.desk
+    secret = str(house.secret)
+    enrolled = desk.json("key", "enrol", "--purpose", "cosign", "--new-passphrase-file", secret)
+    (key_file,) = (desk.firm.path / "identity").glob(f"*.cosign.{enrolled['key']}.key")
+    mine = {"MUNIMENT_PASSPHRASE_FILE": secret}
+    desk.did("witness", "init", str(tmp_path / "own"), "--key", str(key_file), **mine)
+    own = open_folder(tmp_path / "own")
+    assert own.key.name.startswith(f"{house.vkey.name}/a/actor-")
+    own.trust(house.vkey)
+    policy = desk.home / "own-policy"
+    policy.write_bytes(_policy_with(house, own.key))
+    desk.did("checkpoint", "policy", str(policy))
+    (desk.home / "now.txt").write_text(desk.did("checkpoint"), encoding="utf-8")
+    signed = desk.did("witness", "sign", str(own.path), str(desk.home / "now.txt"), **mine)
+    assert house.taken(signed)["quorum"]
+    assert desk.json("verify")["cosigned"]["met"]["size"]
+    assert desk.json("verify")["verdict"] == "valid"
+
+
+@pytest.mark.parametrize("purpose", ["act", "seal", "checkpoint"])
+def test_a_key_of_another_purpose_is_no_witnesss(house: House, purpose: str) -> None:
+    desk = house.desk
+    key_file = next((desk.firm.path / "identity").glob(f"*.{purpose}.*.key"))
+    told = desk.error("witness", "init", str(desk.home / "other"), "--key", str(key_file), code=2)
+    assert "not one to cosign with" in told["message"]
+    assert not (desk.home / "other").exists()
+
+
+def test_a_witness_has_a_new_key_or_an_enrolled_one(house: House) -> None:
+    assert house.desk.error("witness", "init", "new", code=2)["message"].startswith("either --name")
 
 
 def test_a_key_enrolled_to_cosign_certifies_no_index_and_stands_under_no_other_actors_name(
