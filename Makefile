@@ -48,6 +48,7 @@ imports: $(VENV)/dev.stamp
 
 docs: $(VENV)/dev.stamp
 	@if [ -f docs/build.py ]; then $(BIN)/python docs/build.py; fi
+	@if [ -f docs/gallery.py ]; then $(BIN)/python docs/gallery.py; fi
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n auto -m "not slow" $(PYTEST_ARGS)

@@ -14,7 +14,20 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from bench import classification, evidence, growth, handover, ours, page, papers, peers, vault
+from bench import (
+    classification,
+    evidence,
+    growth,
+    guard,
+    handover,
+    ours,
+    page,
+    papers,
+    peers,
+    replay,
+    several,
+    vault,
+)
 from bench.measuring import (
     FULL,
     HERE,
@@ -244,6 +257,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a minute and a half, less steady")
     parser.add_argument("--only", help="one promise, such as P3; results.json is left alone")
+    parser.add_argument(
+        "--guard",
+        action="store_true",
+        help="fail if a ratio is worse than the one kept; results.json is left alone",
+    )
     parser.add_argument("--document", action="store_true", help="write the last results down")
     arguments = parser.parse_args()
     if arguments.document:
@@ -258,7 +276,10 @@ def main() -> None:
         "P1": (one_act, one_act_slowed),
         "P2": (bulk,),
         "P3 P9 P11": (reading,),
+        "P3": (several.verifying,),
+        "P9": (several.replaying,),
         "P4": (growth.incremental,),
+        "P4 P9 P10": (replay.replaying,),
         "P5": (evidence.proving,),
         "P6": (evidence.exporting,),
         "P7": (evidence.offline, page.shown),
@@ -279,11 +300,17 @@ def main() -> None:
                     print(shown(row), flush=True)
     finally:
         shutil.rmtree(WORK, ignore_errors=True)
-    if not arguments.only:
+    if not arguments.only and not arguments.guard:
         write(rows, HERE / "results.json")
     missed = sum(row.met is False for row in rows)
     seconds = time.monotonic() - start
     print(f"{missed} targets missed; {seconds:.0f} s; docs/performance.md says why")
+    if arguments.guard:
+        kept = [Result(**row) for row in json.loads((HERE / "results.json").read_text())]
+        found = guard.compared(rows, kept)
+        print(f"{found.rows} figures compared with those kept, {len(found.worse)} are worse")
+        if found.worse:
+            raise SystemExit("\n".join(found.worse))
 
 
 def write(rows: list[Result], path: Path) -> None:

@@ -31,7 +31,8 @@ from ledger.folder import Folder
 from ledger.inspection import inspect
 from ledger.keyfile import STANDARD_COST, Argon2Cost
 from ledger.signing import Proposal, new_ids, now
-from ledger.verification.stored import StoredSource, connect, verify_folder
+from ledger.verification.database import StoredSource, connect
+from ledger.verification.stored import verify_folder
 from ledger.verify import verify
 
 SEED: Final = 20261121

@@ -18,6 +18,8 @@ from domain import (
     anchor,
     anonymization,
     attached,
+    audit,
+    audit_rules,
     backup,
     backup_rules,
     bundle,
@@ -58,6 +60,7 @@ _MODULES = (
     replica,
     subject, notice,
     anchor, bundle,
+    audit, audit_rules,
 )  # fmt: skip
 
 TOPICS: Mapping[str, type[Event]] = {

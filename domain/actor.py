@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 from msgspec import UNSET, Struct, UnsetType, field
+from msgspec.structs import replace
 
 from domain.codes import ActorFunction, RevocationReason, Role
 from domain.engagement import EngagementState
@@ -127,13 +128,17 @@ class Trained(Struct, frozen=True):
 
 
 class ActorState(State):
-    """An actor with roles in force, every key ever enrolled by key id, and training by topic."""
+    """An actor with roles in force, every key ever enrolled by key id, and training by topic.
+
+    `ended`: the roles that were revoked, each with the day of its end as its last one.
+    """
 
     party: str
     function: str
     roles: list[Grant] = field(default_factory=list)
     keys: dict[str, KeyState] = field(default_factory=dict)
     trained: dict[str, Trained] = field(default_factory=dict)
+    ended: list[Grant] = field(default_factory=list)
 
     def is_trained(self, topic: str, day: str) -> bool:
         """Whether the last training in a topic was passed and counts on a day."""
@@ -216,7 +221,13 @@ def _grant(event: RoleGranted) -> Grant:
 
 
 @evolves(RoleRevoked, identity=True)
-def _role_revoked(state: ActorState, event: RoleRevoked, _: int, __: str) -> ActorState:
+def _role_revoked(state: ActorState, event: RoleRevoked, _: int, accepted: str) -> ActorState:
+    last = accepted[:10]
+    state.ended += [
+        replace(grant, valid_to=min(grant.valid_to, last))
+        for grant in state.roles
+        if grant.role == event.revoked and grant.valid_from <= last
+    ]
     state.roles = [grant for grant in state.roles if grant.role != event.revoked]
     return state
 

@@ -21,6 +21,16 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from domain.codes_audit import TABLES as _AUDIT
+from domain.codes_audit import (
+    AuditChapter,
+    AuditKind,
+    AuditOpinion,
+    AuditPopulation,
+    FindingResponse,
+    FindingSeverity,
+    RemediationOutcome,
+)
 from domain.codes_custody import TABLES as _CUSTODY
 from domain.codes_custody import (
     AccessMode,
@@ -136,6 +146,10 @@ __all__ = [
     "AgreedExtraction",
     "AgreedTimeSource",
     "AnonymizationTechnique",
+    "AuditChapter",
+    "AuditKind",
+    "AuditOpinion",
+    "AuditPopulation",
     "BackupKind",
     "BackupMedium",
     "BundleScope",
@@ -166,6 +180,8 @@ __all__ = [
     "EvidenceRecipient",
     "ExclusionReason",
     "ExemptionBasis",
+    "FindingResponse",
+    "FindingSeverity",
     "HoldReason",
     "HoldScope",
     "HoldingState",
@@ -193,6 +209,7 @@ __all__ = [
     "RecordState",
     "RedactionReason",
     "Relationship",
+    "RemediationOutcome",
     "ReplicaComparison",
     "RequestChannel",
     "RequestDecision",
@@ -248,6 +265,7 @@ class Enumeration(Struct, frozen=True):
 
 _TABLES: Final = {
     **_RECORD, **_PEOPLE, **_CUSTODY, **_DEAL, **_EVIDENCE, **_HANDOVER, **_NOTICE, **_TRANSFER,
+    **_AUDIT,
 }  # fmt: skip
 
 ENUMERATIONS: Final[Mapping[str, Enumeration]] = MappingProxyType(

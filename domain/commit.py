@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import cast
+from typing import NamedTuple, cast
 
 from msgspec import UNSET, UnsetType
 
@@ -31,7 +31,7 @@ from domain.ledger import LedgerState
 from domain.opening import leave_behind, opening_flaws
 from domain.policy import Policy
 from domain.privacy import looks_personal
-from domain.values import Event, later, malformed, moment
+from domain.values import Event, all_fit, later, malformed, moment
 
 _TIME_FIELDS = (
     "departed_at", "arrived_at", "discovered_at", "suspected_since", "started_at", "ended_at",
@@ -56,8 +56,18 @@ _STREAM_FIELDS = (
     "actor",
 )
 _CODE_FIELDS = (
-    "rules", "rule", "pack", "pack_version", "software", "origin", "media_type", "statute",
+    "rules", "rule", "code", "pack", "pack_version", "software", "origin", "media_type", "statute",
 )  # fmt: skip
+
+
+class Judgement(NamedTuple):
+    """What is not permitted about one event, or about the commit itself.
+
+    `at`: index of the event in the commit, 0-based; None: the commit, or what it leaves unfinished.
+    """
+
+    at: int | None
+    refusals: list[Refusal]
 
 
 def judge_commit(
@@ -68,37 +78,55 @@ def judge_commit(
     Returns the refusals of the commit itself, or of the first event that is not permitted; an
     empty list means that every rule permits it. After a refusal `world` is spent: discard it.
     """
+    for judgement in judgements(world, policy, statement, events):
+        return judgement.refusals
+    return []
+
+
+def judgements(
+    world: World, policy: Policy, statement: Statement, events: Sequence[Event]
+) -> Iterator[Judgement]:
+    """All that is not permitted about a commit, in order; `judge_commit` stops at the first.
+
+    Whoever goes on is told of the rest as it stands after what was not permitted, because it
+    happened (an auditor's replay). Nothing can be said after a malformed field.
+    """
     case = Case(world, policy, statement)
     world.begin_commit()
     if statement.entry == 0:
         if flaws := opening_flaws(events):
-            return flaws
+            yield Judgement(None, flaws)
+            return
         leave_behind(world, events, statement.accepted)
-    world.preload(_streams_named(statement, events))
+    world.preload(streams_named(statement, events))
     usual: set[_Usual] = set()
     refusals = [
         *_signers(case, events), *_cosigners(case, events), *_statement(case, events),
         *_alone(events),
     ]  # fmt: skip
-    for event in events:
-        if refusals:
-            break
-        if fields := malformed(event):  # before any rule looks into a field
-            return [refuse("I-02", "malformed_field", *fields)]
+    if refusals:
+        yield Judgement(None, refusals)
+    fit = all_fit(events)
+    for index, event in enumerate(events):
+        if not fit and (fields := malformed(event)):  # before any rule looks into a field
+            yield Judgement(index, [refuse("I-02", "malformed_field", *fields)])
+            return
         refusals = _envelope(case, event, usual)
         for judge in rules_for(type(event)):
-            refusals.extend(judge(case, event))
-        if not refusals:
-            world.advance(event, statement.entry, statement.accepted)
-    if not refusals:
-        ended = {(e.stream, type(e)): e for e in events if closing_rules_for(type(e))}
-        for event in ended.values():
-            for judge in closing_rules_for(type(event)):
-                refusals.extend(judge(case, event))
-    return refusals
+            refusals += judge(case, event)
+        if refusals:
+            yield Judgement(index, refusals)
+        world.advance(event, statement.entry, statement.accepted)
+    ended = {(e.stream, type(e)): e for e in events if closing_rules_for(type(e))}
+    if refusals := [
+        refusal for event in ended.values() for judge in closing_rules_for(type(event))
+        for refusal in judge(case, event)
+    ]:  # fmt: skip
+        yield Judgement(None, refusals)
 
 
-def _streams_named(statement: Statement, events: Sequence[Event]) -> set[str]:
+def streams_named(statement: Statement, events: Sequence[Event]) -> set[str]:
+    """The streams that a commit's judging looks at: signers, authors, and what events name."""
     named = {signer.holder for signer in statement.signers if signer.holder}
     for event in events:
         named.update(_streams_of(type(event))(event))
@@ -246,7 +274,7 @@ def _envelope(case: Case, event: Event, usual: set[_Usual]) -> list[Refusal]:
         refusals.append(refuse("I-02", "sealed_without_payload", event.id))
     for name in _fields(kind, _CODE_FIELDS):
         values = getattr(event, name)
-        for value in (values,) if isinstance(values, str) else values:
+        for value in (values,) if isinstance(values, str) else values or ():
             if looks_personal(value):
                 refusals.append(refuse("I-02", "code_looks_personal", event.id))
     return refusals

@@ -85,6 +85,7 @@ RULE_CODES: Mapping[str, str] = {
     "I-28": "hold_blocks_destruction",
     "I-29": "crypto_erase_preconditions",
     "I-30": "no_certificate_without_pass",
+    "I-31": "auditor_independence",
     "I-32": "export_minimised",
     "I-33": "restricted_means_restricted",
     "I-35": "all_copies",

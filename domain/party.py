@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from msgspec import UNSET
+from msgspec import UNSET, field
 
 from domain.codes import Jurisdiction, PartyKind, Role
 from domain.judging import Case, Refusal, State, evolves, refuse, rule
@@ -24,12 +24,16 @@ class PartyRegistered(Event, frozen=True, kw_only=True, tag="party.registered"):
 
 
 class PartyState(State):
-    """A registered party; `registered_by`: the actor who brought it in."""
+    """A registered party.
+
+    `registered_by`: the actor who brought it in; `audits`: those about it, in order of opening.
+    """
 
     kind: str
     party_role: str
     registered_by: str
     jurisdiction: str
+    audits: list[str] = field(default_factory=list)
 
 
 @evolves(PartyRegistered)

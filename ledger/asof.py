@@ -25,7 +25,7 @@ from ledger.evidence import unb64url
 from ledger.facts import LedgerFacts
 from ledger.folder import read_limited
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
-from ledger.tlog.note import ED25519, MAX_NOTE_BYTES, VerifierKey
+from ledger.tlog.note import ED25519, MAX_NOTE_BYTES, Note, VerifierKey
 from ledger.tree import StoredTree
 
 if TYPE_CHECKING:
@@ -70,6 +70,33 @@ def moment(ledger: Ledger, text: str) -> Moment:
             "SELECT first + count - 1 FROM commits WHERE entry = ?", (entry,)
         ).scalar_one()
     return Moment(entry, accepted, last)
+
+
+def entry_in(connection: Connection, text: str | None) -> tuple[int, int]:
+    """The last entry and position of the state that `text` names, of a log without a folder.
+
+    None: of the newest state. A checkpoint is believed for the state that it names, which must be
+    one of this tree, whoever signed it. Raises as `moment` does.
+    """
+    tree = StoredTree(connection)
+    if text is None:
+        stored = connection.exec_driver_sql("SELECT max(position) FROM events").scalar()
+        return tree.head.entries - 1, max(tree.head.events, stored or 0)
+    kind, _, rest = text.partition(":")
+    if kind == "position":
+        entry = _of_position(connection, rest)
+    elif kind == "checkpoint":
+        try:
+            stated = Checkpoint.parse(Note.parse(_read(rest)).text)
+        except NoteError as error:
+            raise VerificationError("this is not a checkpoint") from error
+        entry = _checked(tree, LedgerFacts(connection).origin, stated)
+    else:
+        entry = _of_time(connection, text)
+    last = connection.exec_driver_sql(
+        "SELECT first + count - 1 FROM commits WHERE entry = ?", (entry,)
+    ).scalar()
+    return entry, int(last or 0)
 
 
 def _of_position(connection: Connection, text: str) -> int:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from ledger.effects import expiring, pending
-from ledger.effects.reapplying import come_back
+from ledger.effects.reapplying import come_back, missing_keys
 from ledger.effects.vaulting import DAY, encrypted_copies
 from ledger.errors import KeyAccessError, MunimentError
 from ledger.folder import Folder
@@ -236,6 +236,7 @@ def _come_back(folder: Folder, connection: sa.Connection) -> Iterator[Check]:
         return
     try:
         keys = come_back(connection, folder.keystore)
+        missing = missing_keys(connection, folder.keystore)
     except KeyAccessError as error:
         yield Check("keystore", "failed", "{message}", {"message": error.message}, error.remedy)
         return
@@ -243,6 +244,12 @@ def _come_back(folder: Folder, connection: sa.Connection) -> Iterator[Check]:
         yield Check(
             "destroyed", "failed", "{keys} data keys are here that were destroyed: an older "
             "keystore was put back", {"keys": keys}, "muniment ledger reapply",
+        )  # fmt: skip
+    if missing:
+        yield Check(
+            "keys", "failed", "{keys} data keys are gone that no event says were shredded: the "
+            "keystore is damaged or an older one was put back", {"keys": missing},
+            "bring them back from a copy of the keystore: muniment keystore list",
         )  # fmt: skip
 
 

@@ -47,6 +47,16 @@ class MunimentError(Exception):
         self.remedy = remedy.format(**values) if values else remedy
         super().__init__(self.message)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """As it is, wherever it was raised: another process cannot make it from its message."""
+        return _again, (type(self), self.args), self.__dict__
+
+
+def _again(kind: type[MunimentError], args: tuple[object, ...]) -> MunimentError:
+    error = kind.__new__(kind)
+    error.args = args
+    return error
+
 
 class UsageError(MunimentError):
     """The call is wrong: an unknown id, a malformed date, options that exclude each other."""

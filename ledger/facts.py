@@ -131,13 +131,13 @@ class LedgerFacts:
 
     def fold(self, streams: Sequence[str]) -> dict[str, State]:
         """As `load`, always read anew: states that nobody else holds and goes on to change."""
+        if len(streams) > _FEW:  # ids begin with a time: new ones lie beyond the index's end
+            highest = id_of("", self.highest_stream())
+            streams = [stream for stream in streams if stream[-36:] <= highest[1:]]
         by_key = {}
         for stream in streams:
             with suppress(ValueError):  # what is no id names no stream
                 by_key[key_of(stream)] = stream
-        if len(by_key) > _FEW:  # ids begin with a time: new ones lie beyond the index's end
-            highest = self._one("SELECT max(stream) FROM events") or b""
-            by_key = {key: stream for key, stream in by_key.items() if key <= highest}
         if not by_key:
             return {}
         marks = ", ".join(["{}"] * len(by_key))
@@ -162,6 +162,10 @@ class LedgerFacts:
             elif stream in states:
                 affect(states[stream], event)
         return {stream: state for stream, state in states.items() if state.stream == stream}
+
+    def highest_stream(self) -> bytes:
+        """The highest key of a stream that an event is in; empty if there is none."""
+        return bytes(self._one("SELECT max(stream) FROM events") or b"")
 
     def _accepted(self, entries: set[int]) -> dict[int, str]:
         return {entry: self.accepted_at(entry) for entry in entries}

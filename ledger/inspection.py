@@ -9,6 +9,8 @@ and 2). With `since` only the log is looked at, and of it only what is new.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from msgspec import structs
@@ -16,7 +18,8 @@ from msgspec import structs
 from ledger import rebuild
 from ledger.errors import MunimentError
 from ledger.folder import Folder
-from ledger.schema import engine_for, foreign_objects
+from ledger.parallel import Executor
+from ledger.schema import engine_for, foreign_objects, reshaped_tables
 from ledger.tlog.note import VerifierKey
 from ledger.tree import StoredTree
 from ledger.verification.findings import Finding, Report
@@ -29,15 +32,27 @@ def inspect(
     trust: VerifierKey | None = None,
     *,
     tsa_roots: Sequence[bytes] = (),
+    tables: bool = True,
     progress: Callable[[int], None] | None = None,
+    executor: Executor | None = None,
 ) -> Report:
-    """Verify a ledger's folder; arguments and errors as of `verify_folder`."""
-    report = verify_folder(folder, since=since, trust=trust, tsa_roots=tsa_roots, progress=progress)
+    """Verify a ledger's folder; arguments and errors as of `verify_folder`.
+
+    `tables`: False leaves out the projections, for whoever makes and compares them anyway.
+    """
+    early = None
+    if executor is not None and executor.width > 1 and since is None:
+        early = executor.submit(_database, folder.database, tables)
+    report = verify_folder(
+        folder, since=since, trust=trust, tsa_roots=tsa_roots, progress=progress, executor=executor
+    )
     if folder.replica and not folder.keystore.exists():  # another's ledger comes without its texts
         report = report.without("sealed_missing")
     if since is not None:
         return report
-    found = [*_settings(folder, report), *_database(folder, report)]
+    sound = report.verdict != "invalid"
+    looked = early.result() if early else _database(folder.database, tables and sound)
+    found = [*_settings(folder, report), *looked.schema, *(looked.tables if sound else ())]
     if not found:
         return report
     findings = (*report.findings, *found)
@@ -52,27 +67,39 @@ def _settings(folder: Folder, report: Report) -> Iterator[Finding]:
         yield _finding("settings_differ", "file", "muniment.toml names another origin")
 
 
-def _database(folder: Folder, report: Report) -> Iterator[Finding]:
+class _Looked(NamedTuple):
+    """What was found of objects in a database, and of its tables, or in reading either."""
+
+    schema: list[Finding]
+    tables: list[Finding]
+
+
+def _database(database: Path, tables: bool) -> _Looked:  # noqa: FBT001  also run elsewhere
     """That nothing foreign stands in the database, and that its tables follow from its events."""
-    engine = engine_for(folder.database, read_only=True)
+    found = _Looked([], [])
+    engine = engine_for(database, read_only=True)
     try:
         with engine.connect() as connection:
             for name in foreign_objects(connection):
                 shown = name if name.isidentifier() and name.isascii() else "an object"
                 cause = f"{shown} is not as Muniment makes it"
-                yield _finding("schema_changed", "file", cause)
-            if report.verdict != "invalid":
+                found.schema.append(_finding("schema_changed", "file", cause))
+            if tables and rebuild.is_up_to_date(connection):
+                for name in reshaped_tables(connection):
+                    cause = f"table {name} has other columns or indexes than Muniment makes"
+                    found.schema.append(_finding("schema_changed", "file", cause))
+            if tables:
                 StoredTree(connection)
                 for difference in rebuild.check(connection):
                     columns = " ".join(difference.columns)
                     cause = f"table {difference.table}, row {difference.kind} {columns}".rstrip()
-                    yield _finding("projection_differs", "column", cause)
+                    found.tables.append(_finding("projection_differs", "column", cause))
     except (MunimentError, sa.exc.DBAPIError, TypeError, ValueError) as error:
-        if report.verdict != "invalid":
-            cause = f"the tables cannot be read ({type(error).__name__})"
-            yield _finding("database_damaged", "file", cause)
+        cause = f"the tables cannot be read ({type(error).__name__})"
+        found.tables.append(_finding("database_damaged", "file", cause))
     finally:
         engine.dispose()
+    return found
 
 
 def _finding(code: str, part: str, cause: str) -> Finding:

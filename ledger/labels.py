@@ -105,6 +105,13 @@ TOPICS: Final[Mapping[str, tuple[str, str]]] = {
     "destruction_case.destruction_certified": ("出具销毁证明", "Destruction certified"),
     "document.certificate_issued": ("文书出具", "Document issued"),
     "document.certificate_superseded": ("文书作废/更正", "Document superseded"),
+    "audit.opened": ("审计启动", "Audit opened"),
+    "audit.sample_drawn": ("抽样", "Sample drawn"),
+    "audit.finding_raised": ("审计发现", "Finding raised"),
+    "audit.finding_answered": ("审计发现答复", "Finding answered"),
+    "audit.remediation_recorded": ("整改", "Remediation recorded"),
+    "audit.remediation_verified": ("整改核验", "Remediation verified"),
+    "audit.report_issued": ("审计报告", "Audit report issued"),
 }
 
 FINDINGS: Final[Mapping[str, tuple[str, str]]] = {
@@ -116,6 +123,7 @@ FINDINGS: Final[Mapping[str, tuple[str, str]]] = {
     "copy_lost": ("副本遗失", "copy lost"),
     "continuity_broken": ("密钥不连续", "continuity broken"),
     "key_compromised": ("密钥失密", "key compromised"),
+    "audit_finding_overdue": ("审计发现逾期", "audit finding overdue"),
 }
 
 FIELDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -168,4 +176,11 @@ FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "scope": ("范围", "placed on"),
     "purpose": ("新的目的", "new purpose"),
     "columns": ("各列处理", "columns"),
+    "letter": ("审计约定书", "letter of engagement"),
+    "criteria": ("审计依据", "criteria"),
+    "effect": ("影响", "effect"),
+    "recommendation": ("建议", "recommendation"),
+    "answer": ("答复", "answer"),
+    "action": ("整改措施", "action"),
+    "limitations": ("局限", "limitations"),
 }

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
 from ledger.errors import MunimentError, VerificationError
-from ledger.evidence import decode_event
-from ledger.schema import SIGNERS, has_earlier_format, transaction
+from ledger.evidence import decode_events
+from ledger.schema import SIGNERS, engine_for, has_earlier_format, transaction
 from ledger.tlog.commit import POSSESSION, Entry
 from projections import METADATA, project
 from projections.comparison import Difference, differences
-from projections.view import Recorded, key_of
+from projections.view import Recorded, fetch, key_of, marked
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sqlalchemy.engine import Connection
 
 BATCH = 2_000
+
+_EVENTS: Final = (
+    "SELECT position, entry, state FROM events WHERE position BETWEEN {} AND {} ORDER BY position"
+)
+# A batch has no more entries than events, and they follow each other.
+_ACCEPTED: Final = (
+    "SELECT entry, substr(data, 10, 24) FROM commits WHERE entry >= {} ORDER BY entry LIMIT {}"
+)
+_recorded: Final = partial(tuple.__new__, Recorded)  # the class itself takes longer than the rest
 
 
 def batches(log: Connection, last: int, size: int = BATCH) -> Iterator[list[Recorded]]:
@@ -27,41 +41,27 @@ def batches(log: Connection, last: int, size: int = BATCH) -> Iterator[list[Reco
 
     Raises `VerificationError` for an event that cannot be read.
     """
-    mark = "?" if log.dialect.paramstyle == "qmark" else "%s"
-    accepted = _Accepted(log)
+    events, commits = marked(log, _EVENTS), marked(log, _ACCEPTED)
     for first in range(1, last + 1, size):
-        rows = log.exec_driver_sql(
-            "SELECT position, entry, state FROM events "  # noqa: S608  marks only
-            f"WHERE position BETWEEN {mark} AND {mark} ORDER BY position",
-            (first, min(first + size - 1, last)),
-        ).all()
+        rows = fetch(log, events, (first, min(first + size - 1, last)))
+        if not rows:
+            continue
+        positions, entries, states = zip(*rows, strict=True)
+        accepted = {
+            entry: bytes(time).decode("ascii", "replace")
+            for entry, time in fetch(log, commits, (entries[0], size))
+        }
         try:
-            yield [Recorded(p, e, accepted.at(e), decode_event(state)) for p, e, state in rows]
+            times = map(accepted.__getitem__, entries)
+            recorded = zip(positions, entries, times, decode_events(states), strict=True)
+            batch = [*map(_recorded, recorded)]
+        except KeyError as error:
+            msg = f"entry {error.args[0]} is missing"
+            raise VerificationError(msg, "muniment verify") from None
         except MunimentError as error:
             msg = f"an event near position {first} cannot be read: {error.message}"
             raise VerificationError(msg, "muniment verify") from error
-
-
-class _Accepted:
-    """The accepted time of entries, asked for in order."""
-
-    def __init__(self, log: Connection) -> None:
-        self._log = log
-        self._mark = "?" if log.dialect.paramstyle == "qmark" else "%s"
-        self._entry = -1
-        self._time = ""
-
-    def at(self, entry: int) -> str:
-        if entry != self._entry:
-            data = self._log.exec_driver_sql(
-                f"SELECT substr(data, 10, 24) FROM commits WHERE entry = {self._mark}",  # noqa: S608
-                (entry,),
-            ).scalar()
-            if data is None:
-                msg = f"entry {entry} is missing"
-                raise VerificationError(msg, "muniment verify")
-            self._entry, self._time = entry, bytes(data).decode("ascii", "replace")
-        return self._time
+        yield batch
 
 
 def rebuild_into(log: Connection, target: Connection, size: int = BATCH) -> int:
@@ -70,12 +70,29 @@ def rebuild_into(log: Connection, target: Connection, size: int = BATCH) -> int:
     Returns the number of events read.
     """
     last = log.exec_driver_sql("SELECT events FROM head").scalar() or 0
-    for batch in batches(log, last, size):
-        project(target, batch)
+    with few_collections():
+        for batch in batches(log, last, size):
+            project(target, batch)
     return int(last)
 
 
-LAYOUT: Final = 7
+@contextmanager
+def few_collections() -> Iterator[None]:
+    """Keep Python's collector of cycles from going through the whole program again and again.
+
+    What exists is set aside, and what follows is counted in batches and not in single objects.
+    """
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
+
+
+LAYOUT: Final = 8
 """The number of the projections' tables: raised with every change of them; 0 is before it was."""
 
 
@@ -132,6 +149,20 @@ def signers(log: Connection) -> list[dict[str, object]]:
             if line.capacity != POSSESSION and holder != line.name:
                 last[holder] = entry
     return [{"holder": key_of(holder), "entry": entry} for holder, entry in sorted(last.items())]
+
+
+def check_database(database: Path) -> tuple[int, Sequence[Difference]]:
+    """The number of events in a ledger's database, and where its tables differ from them.
+
+    A pure function of one ledger, for whoever has many and an executor.
+    """
+    engine = engine_for(database, read_only=True)
+    try:
+        with engine.connect() as log:
+            events = log.exec_driver_sql("SELECT events FROM head").scalar() or 0
+            return int(events), check(log)
+    finally:
+        engine.dispose()
 
 
 def check(log: Connection, *, limit: int = 20) -> list[Difference]:

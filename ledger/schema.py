@@ -20,6 +20,7 @@ import os
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -208,6 +209,45 @@ def foreign_objects(connection: Connection) -> list[str]:
         and sql is not None
         and OBJECTS.get(name) != sha256(str(sql).encode("utf-8")).hexdigest()[:32]
     )
+
+
+_VERSION = sa.Table(  # as Alembic makes it
+    "alembic_version", sa.MetaData(), sa.Column("version_num", sa.String(32), primary_key=True)
+)
+
+
+def reshaped_tables(connection: Connection) -> list[str]:
+    """Tables of projections (and Alembic's) whose columns or indexes are not as they are made.
+
+    Compared is what SQLite has understood, not its text, which libraries write in their own ways.
+    """
+    made = _shapes_made()
+    return sorted(name for name, shape in made.items() if _shape(connection, name) != shape)
+
+
+@cache
+def _shapes_made() -> Mapping[str, object]:
+    engine = sa.create_engine("sqlite://")
+    try:
+        with engine.begin() as connection:
+            PROJECTIONS.create_all(connection)
+            _VERSION.create(connection)
+            names = [*PROJECTIONS.tables, _VERSION.name]
+            return {name: _shape(connection, name) for name in names}
+    finally:
+        engine.dispose()
+
+
+def _shape(connection: Connection, table: str) -> object:
+    """Columns and indexes of a table as SQLite knows them."""
+
+    def told(pragma: str, name: str) -> list[tuple[object, ...]]:
+        sql = f"SELECT * FROM pragma_{pragma}(?)"  # noqa: S608  names of our own
+        return [tuple(row) for row in connection.exec_driver_sql(sql, (name,))]
+
+    indexes = sorted(row[1:] for row in told("index_list", table))
+    keys = {str(index[0]): told("index_xinfo", str(index[0])) for index in indexes}
+    return told("table_xinfo", table), indexes, keys
 
 
 def _configure_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

@@ -40,14 +40,14 @@ is the ledger key that the reader trusts; nothing is trusted on first use.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 
-from domain.keys import KeyState
-from ledger.errors import DataError, NoteError, ProofError
-from ledger.tlog.checkpoint import Checkpoint, open_checkpoint, verify_line
-from ledger.tlog.commit import CommitNote, Entry
+from ledger.errors import DataError, ProofError
+from ledger.parallel import Executor
+from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
+from ledger.tlog.commit import Entry
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import Note, VerifierKey
 from ledger.tlog.tiles import TILE_HEIGHT
@@ -58,7 +58,9 @@ from ledger.verification.findings import Findings, Report
 from ledger.verification.growth import Derived, Growth
 from ledger.verification.indexes import recompute
 from ledger.verification.keyhistory import KeyHistory
-from ledger.verification.rows import BEGINNING, CheckpointRow, DamagedError, HeadRow, Source
+from ledger.verification.ranges import Passed, Ranges, Reopen
+from ledger.verification.rows import BEGINNING, CommitRow, DamagedError, HeadRow, Source
+from ledger.verification.states import States
 
 MAX_GAP = 4096
 """So many missing entries in a row are named one by one; what lies beyond belongs to no entry."""
@@ -73,6 +75,8 @@ def verify(
     cosigners: Iterable[VerifierKey] = (),
     tsa_roots: Sequence[bytes] = (),
     progress: Callable[[int], None] | None = None,
+    executor: Executor | None = None,
+    reopen: Reopen | None = None,
 ) -> Report:
     """Verify everything, or what is new since a pinned checkpoint.
 
@@ -88,10 +92,15 @@ def verify(
     `tsa_roots`: certificates (DER) of time-stamping authorities that the reader trusts.
     `cosigners`: keys of others that may have signed stored checkpoints (a line of somebody else is
     `cosigner_unknown`: nobody can check it here); `progress` is told the
-    number of events. Raises `NoteError` if `since` is no checkpoint of this ledger signed by
-    `trust` or by a key that it leads to, each signed for by the one before.
+    number of events. `executor`: where ranges of entries are examined (`verification.ranges`), by
+    readings of their own that `reopen` opens; without them, here: the findings are the same.
+    Raises `NoteError` if `since` is no checkpoint of this ledger signed by `trust` or by a key that
+    it leads to, each signed for by the one before; `MunimentError` if a process was killed.
     """
-    return _Verification(source, trust, [*pins], [*cosigners], tsa_roots, progress).run(since)
+    ranges = Ranges(source, trust.name, executor, reopen)
+    return _Verification(source, trust, [*pins], [*cosigners], tsa_roots, progress, ranges).run(
+        since
+    )
 
 
 class _Verification:
@@ -103,11 +112,10 @@ class _Verification:
         cosigners: list[VerifierKey],
         tsa_roots: Sequence[bytes],
         progress: Callable[[int], None] | None,
+        ranges: Ranges,
     ) -> None:
         self._source = source
         self._trust = trust
-        self._pins = pins
-        self._cosigners = cosigners
         self._tsa_roots = tsa_roots
         self._progress = progress
         self._findings = Findings()
@@ -117,7 +125,8 @@ class _Verification:
         self._skipped = 0
         self._commits = 0
         self._indexes = 0
-        self._newest: tuple[int, str] | None = None
+        self._ranges = ranges
+        self._states = States(source, self._findings, self._keys, trust, pins, cosigners)
 
     def run(self, since: bytes | None) -> Report:
         events = 0
@@ -130,6 +139,7 @@ class _Verification:
             entries = self._entries
             anchors = Anchors(self._source, self._findings, self._tsa_roots)
             entries.begin(self._skipped + 1 if start else BEGINNING)
+            faults = self._ranges.version_faults(self._skipped + 1)
             try:
                 self._grow(growth, entries, anchors)  # steps 3, 4 and 11
             except DamagedError:
@@ -142,7 +152,7 @@ class _Verification:
             self._head(growth, entries, head)  # step 6
             self._kept(entries)  # step 7
             self._counted()
-            for position in self._source.version_faults(self._skipped + 1):  # step 8
+            for position in faults.result():  # step 8
                 self._findings.add(
                     "version_gap", "event", position=position,
                     cause="the version before it is not in the stream, or comes later",
@@ -164,7 +174,7 @@ class _Verification:
             self._findings.verdict,
             events - self._skipped,
             self._commits,
-            self._newest[1] if self._newest else None,
+            self._states.newest,
             self._findings.sorted(),
             self._indexes,
             sum(said.entry >= self._begun for said in self._entries.indexes) if self._begun else 0,
@@ -188,9 +198,9 @@ class _Verification:
         pinned = open_checkpoint(
             since, self._keys.reached_from(self._trust), self._trust.name
         ).checkpoint
-        self._remember(pinned)
+        self._states.remember(pinned)
         if tree is None:
-            self._pins.append(pinned)
+            self._states.pin(pinned)
         return tree
 
     def _earlier(self, tree: Derived) -> None:
@@ -221,9 +231,19 @@ class _Verification:
     # Steps 3 and 4: entry by entry
 
     def _grow(self, growth: Growth, entries: EntryCheck, anchors: Anchors) -> None:
-        checkpoints = self._source.checkpoints(self._begun or BEGINNING)
-        waiting = self._at_size(growth, checkpoints, next(checkpoints, None))
-        for row in self._source.commits(self._begun or BEGINNING):
+        self._states.begin(growth, self._begun or BEGINNING)
+        for found in self._ranges.entries(self._begun):
+            if isinstance(found, Passed):
+                position = entries.events + 1
+                if found.entry == growth.size and entries.passed(found):
+                    self._seen(growth, found.seen_size, found.seen_root, position)
+                    self._stamped(growth, anchors, found.seen_size, position)
+                    growth.append(found.leaf)
+                    self._told(growth)
+                    continue
+                row = next(self._source.commits(found.entry))
+            else:
+                row = found
             if not 0 <= row[0] - growth.size <= MAX_GAP:  # else one number could keep us for ever
                 self._findings.add(
                     "entry_unknown", "entry", actual=row[0], cause="no entry has this index"
@@ -232,38 +252,48 @@ class _Verification:
             while row[0] > growth.size:
                 entries.skip(growth.size, row)
                 growth.append(bytes(32), reported=True)
-                waiting = self._at_size(growth, checkpoints, waiting)
-            position = entries.events + 1
-            checked = entries.check(growth.size, row)
-            if checked.note is not None and checked.verified:
-                self._seen(growth, checked.note, position)
-            elif checked.note is not None and checked.note.seen_size <= growth.size:
-                growth.hint(checked.note.seen_size, checked.note.seen_root)
-            for one in anchors.recorded_in(growth.size):
-                stated = bytes.fromhex(one.event.root)
-                accuse = self._accuse("stamped_false", one.position, stated, "an event says that "
-                                      "a state was stamped that this ledger never had")  # fmt: skip
-                growth.state(one.event.size, stated, accuse)
-            if checked.note is not None and anchors.bounds:
-                anchors.check(growth.size, checked.note.seen_size, entries.accepted, position)
-            growth.append(leaf_hash(row[4]), reported=not checked.sound)
-            self._commits += 1
-            waiting = self._at_size(growth, checkpoints, waiting)
-            if self._progress and not self._commits & 0xFF:
-                self._progress(entries.events)
-        while waiting is not None:
-            self._checkpoint_beyond(growth, waiting)
-            waiting = next(checkpoints, None)
+                self._states.at_size(growth)
+            self._closely(growth, anchors, row)
+            self._told(growth)
+        self._states.beyond(growth)
 
-    def _seen(self, growth: Growth, note: CommitNote, position: int) -> None:
-        size = note.seen_size
+    def _told(self, growth: Growth) -> None:
+        """One more entry is in the tree."""
+        self._commits += 1
+        if self._progress and not self._commits & 0xFF:
+            self._progress(self._entries.events)
+        self._states.at_size(growth)
+
+    def _closely(self, growth: Growth, anchors: Anchors, row: CommitRow) -> None:
+        """Check an entry here and now."""
+        entries = self._entries
+        position = entries.events + 1
+        checked = entries.check(growth.size, row)
+        note = checked.note
+        if note is not None and checked.verified:
+            self._seen(growth, note.seen_size, note.seen_root, position)
+        elif note is not None and note.seen_size <= growth.size:
+            growth.hint(note.seen_size, note.seen_root)
+        self._stamped(growth, anchors, note.seen_size if note else None, position)
+        growth.append(leaf_hash(row[4]), reported=not checked.sound)
+
+    def _stamped(self, growth: Growth, anchors: Anchors, seen: int | None, position: int) -> None:
+        for one in anchors.recorded_in(growth.size):
+            stated = bytes.fromhex(one.event.root)
+            accuse = self._accuse("stamped_false", one.position, stated, "an event says that "
+                                  "a state was stamped that this ledger never had")  # fmt: skip
+            growth.state(one.event.size, stated, accuse)
+        if seen is not None and anchors.bounds:
+            anchors.check(growth.size, seen, self._entries.accepted, position)
+
+    def _seen(self, growth: Growth, size: int, root: bytes, position: int) -> None:
         if size > growth.size or (size == 0) != (growth.size == 0):
             self._findings.add(
                 "seen_out_of_range", "note", position=position, expected=growth.size, actual=size,
                 cause="the signers say that they saw a size that the ledger did not have",
             )  # fmt: skip
         elif size:
-            growth.state(size, note.seen_root, self._accuse("seen_false", position, note.seen_root))
+            growth.state(size, root, self._accuse("seen_false", position, root))
 
     def _accuse(
         self, code: str, position: int, root: bytes,
@@ -277,101 +307,6 @@ class _Verification:
 
         return accuse
 
-    def _at_size(
-        self, growth: Growth, rows: Iterator[CheckpointRow], waiting: CheckpointRow | None
-    ) -> CheckpointRow | None:
-        """What is said of the size reached; returns the next checkpoint, of a larger size."""
-        while waiting is not None and waiting[1] <= growth.size:
-            self._checkpoint(growth, waiting)
-            waiting = next(rows, None)
-        for pin in self._pins:
-            if pin.size == growth.size:
-                growth.state(pin.size, pin.root, self._forked(pin))
-        return waiting
-
-    def _forked(self, pin: Checkpoint) -> Callable[[bytes], None]:
-        def accuse(actual: bytes) -> None:
-            self._findings.add(
-                "forked", "head", position=self._first_position(pin.size - 1), expected=pin.root,
-                actual=actual, cause=f"the state pinned at {pin.size} entries is not of this tree",
-            )  # fmt: skip
-
-        return accuse
-
-    def _checkpoint(self, growth: Growth, row: CheckpointRow) -> None:
-        identity, size, data = row
-        try:
-            checkpoint = self._open(data, growth.size)
-        except NoteError as error:
-            return self._checkpoint_changed(row, error.message)
-        if checkpoint.size != size or size < growth.size:
-            return self._checkpoint_changed(row, f"it is of size {checkpoint.size}", size)
-        self._remember(checkpoint)
-
-        def accuse(actual: bytes) -> None:
-            self._findings.add(
-                "checkpoint_forked", "checkpoint", position=self._first_position(size - 1),
-                expected=actual, actual=checkpoint.root,
-                cause=f"checkpoint {identity} at size {size} is of another tree",
-            )  # fmt: skip
-
-        growth.state(size, checkpoint.root, accuse)
-        return None
-
-    def _open(self, data: bytes, size: int) -> Checkpoint:
-        """The checkpoint if the ledger's key in force signed it, and only known keys did."""
-        note = Note.parse(data)
-        checkpoint = Checkpoint.parse(note.text)
-        if checkpoint.origin != self._trust.name:
-            raise NoteError("the checkpoint is of another origin")
-        ledger: dict[VerifierKey, KeyState | None] = dict(self._keys.ledger_keys())
-        ledger = ledger or {self._trust: None}
-        signed = False
-        known = {(key.name, key.key_id): key for key in [*self._cosigners, *ledger]}
-        for line in note.signatures:
-            key = known.get((line.name, line.key_id))
-            if key is None and line.name == self._trust.name:
-                raise NoteError("it bears a signature by a key that is not known")
-            if key is None:
-                self._cosigner_unknown(checkpoint)
-                continue
-            verify_line(checkpoint, key, line)
-            state = ledger.get(key)
-            in_force = state is None or (
-                state.since < size and (state.until is None or size <= state.until)
-            )
-            signed = signed or (key in ledger and in_force)
-        if not signed:
-            raise NoteError("the ledger's key in force has not signed it")
-        return checkpoint
-
-    def _cosigner_unknown(self, checkpoint: Checkpoint) -> None:
-        self._findings.add(
-            "cosigner_unknown", "checkpoint", position=self._first_position(checkpoint.size - 1),
-            cause=f"at size {checkpoint.size}: a cosignature by a key that is not known here",
-        )  # fmt: skip
-
-    def _checkpoint_changed(self, row: CheckpointRow, cause: str, expected: object = None) -> None:
-        self._findings.add(
-            "checkpoint_changed", "checkpoint", position=self._first_position(row[1] - 1),
-            expected=expected, actual=sha256(row[2]).digest(),
-            cause=f"checkpoint {row[0]} at size {row[1]}: {cause}",
-        )  # fmt: skip
-
-    def _checkpoint_beyond(self, growth: Growth, row: CheckpointRow) -> None:
-        with suppress(NoteError):
-            checkpoint = self._open(row[2], growth.size)
-            if checkpoint.size == row[1] > growth.size:
-                return self._rolled_back(growth, checkpoint)
-        return self._checkpoint_changed(row, "no such size was reached", growth.size)
-
-    def _remember(self, checkpoint: Checkpoint) -> None:
-        if self._newest is None or checkpoint.size >= self._newest[0]:
-            self._newest = (checkpoint.size, checkpoint.format().decode())
-
-    def _first_position(self, entry: int) -> int | None:
-        return self._source.position_of(entry)
-
     # Steps 5 to 7, 9: what is kept beside the entries
 
     def _tiles(self, size: int) -> None:
@@ -382,16 +317,8 @@ class _Verification:
                     cause="a tree of this size has no such full tile",
                 )  # fmt: skip
 
-    def _rolled_back(self, growth: Growth, seen: Checkpoint) -> None:
-        self._findings.add(
-            "rolled_back", "head", expected=seen.size, actual=growth.size,
-            cause=f"a state of {seen.size} entries was seen before; later entries are missing",
-        )  # fmt: skip
-
     def _head(self, growth: Growth, entries: EntryCheck, head: HeadRow | None) -> None:
-        for pin in self._pins:
-            if pin.size > growth.size:
-                self._rolled_back(growth, pin)
+        self._states.pins_beyond(growth)
         if head is None:
             growth.finish()
             return

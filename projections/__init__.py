@@ -21,6 +21,7 @@ from projections.access import Access
 from projections.agreements import Agreements
 from projections.anonymity import Anonymity
 from projections.arrivals import Arrivals
+from projections.audits import Audits
 from projections.backups import Backups
 from projections.bundles import Bundles
 from projections.certificates import Certificates
@@ -48,7 +49,7 @@ VIEWS: Final[tuple[View, ...]] = (
     Backups(), Certificates(), KeyCopies(), Media(),
     Documents(), Rights(), Persons(),
     Deals(), Agreements(),
-    Outside(), Bundles(),
+    Outside(), Bundles(), Audits(),
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ A table's digest is the SHA-256 of its lines in order of the primary key.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from hashlib import sha256
 from typing import Any, Literal, NamedTuple
 
@@ -82,12 +83,18 @@ def _stored_rows(connection: sa.Connection, table: sa.Table) -> Iterator[_Stored
 
     No type conversion: a damaged or forged value must show, not fail in a converter.
     """
-    query = sa.select(table).order_by(*table.primary_key)
-    sql = str(query.compile(dialect=connection.dialect))
+    sql = _ordered(table, connection.dialect.name)
     options = {"yield_per": _ROWS_AT_ONCE}
     with connection.exec_driver_sql(sql, execution_options=options) as result:
         for row in result:
             yield tuple(row)
+
+
+@cache
+def _ordered(table: sa.Table, dialect: str) -> str:
+    """The statement, compiled once."""
+    query = sa.select(table).order_by(*table.primary_key)
+    return str(query.compile(dialect=sa.engine.url.URL.create(dialect).get_dialect()()))
 
 
 class _UnreadableError(Exception):

@@ -1,6 +1,7 @@
 r"""A page of a bundle, laid out once and printed twice: as HTML without a script, and as PDF.
 
-A page has sections as `ledger.documents.layout` makes them: fields, tables, texts. The HTML names
+A page has sections as `ledger.documents.layout` makes them: fields, tables, texts; and charts
+(`ledger.audit.charts`): pictures in SVG with the same numbers as a table. The HTML names
 the digest of its own style sheet and forbids everything else (`Content-Security-Policy`): it loads
 nothing, runs nothing and sends nothing. Texts that somebody typed are escaped, and characters that
 would not be seen, or would turn the line around, are shown as their numbers.
@@ -45,13 +46,23 @@ class Page(NamedTuple):
     flipped: bool = False
 
 
+_FOOTER: Final = (
+    "证据包内的阅读文本，以事件原文及核验结果为准。",
+    "A reading of the evidence; the events and their verification prevail.",
+)
+
+
 class Imprint(NamedTuple):
-    """What stands in the margin of every page of a bundle: its id, the ledger, its state, when."""
+    """What stands in the margin of every page: its id, the ledger, its state, when; what prevails.
+
+    `bundle`: the id of the bundle, or the digest of the report, that the page belongs to.
+    """
 
     bundle: str
     origin: str
     size: int
     exported: str
+    foot: Words = _FOOTER
 
 
 def plain(text: str) -> str:
@@ -76,6 +87,7 @@ def as_pdf(page: Page, imprint: Imprint) -> bytes:
         "size": imprint.size, "flipped": page.flipped,
         "sections": [_printed(section) for section in page.sections],
         "boxes": page.boxes, "zones": ZONES,
+        "foot": tuple(one.rstrip("。.") for one in imprint.foot),
     }  # fmt: skip
     from ledger.documents.pages import print_report
 
@@ -138,7 +150,7 @@ def as_html(page: Page, imprint: Imprint) -> bytes:
         f"<p><code>{escape(imprint.bundle)}</code></p>", f"<p>{_words(ZONES)}</p>", "</header>",
         "<main>",
         *(line for section in page.sections for line in _section(section)), "</main>",
-        "<footer>", f"<p>{_words(_FOOTER)}</p>", f"<p><code>{escape(foot)}</code></p>",
+        "<footer>", f"<p>{_words(imprint.foot)}</p>", f"<p><code>{escape(foot)}</code></p>",
         "</footer>", "</body>", "</html>", "",
     ]  # fmt: skip
     return "\n".join(lines).encode("utf-8")
@@ -149,10 +161,6 @@ ZONES: Final = (
     "Times are Beijing time (UTC+8); those in Z, as in the data, are UTC: the same moments.",
 )
 """What the head of every page says of the two time zones of a bundle."""
-_FOOTER: Final = (
-    "证据包内的阅读文本，以事件原文及核验结果为准。",
-    "A reading of the evidence; the events and their verification prevail.",
-)
 
 
 def _section(section: Mapping[str, Any]) -> Iterator[str]:
@@ -168,8 +176,17 @@ def _section(section: Mapping[str, Any]) -> Iterator[str]:
             english = f' <span lang="en">{escape(en)}</span>' if en else ""
             yield f"<p>{escape(zh)}{english}</p>"
     else:
+        if section["type"] == "chart":
+            yield from _pictures(section)
         yield from _table(section)
     yield "</section>"
+
+
+def _pictures(section: Mapping[str, Any]) -> Iterator[str]:
+    """The pictures of a chart, which are SVG as `ledger.audit.charts` writes it, and their note."""
+    yield from (f"<figure>{panel}</figure>" for panel in section["panels"])
+    if section["note"][0]:
+        yield f"<p>{_words(section['note'])}</p>"
 
 
 def _table(section: Mapping[str, Any]) -> Iterator[str]:

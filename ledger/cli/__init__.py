@@ -134,6 +134,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
         N_("Trusted time: have signed states stamped by an authority."),
     ),
     "verify": ("ledger.cli.checking:verify", N_("Check everything that the ledger holds.")),
+    "audit": (
+        "ledger.cli.audit:audit",
+        N_("Audits: open, replay, ask, sample, find, follow up and report."),
+    ),
     "evidence": (
         "ledger.cli.evidence:evidence",
         N_("Evidence that others can verify: request, approve, export, verify."),
@@ -148,6 +152,10 @@ COMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "rebuild": ("ledger.cli.checking:rebuild", N_("Make the tables anew from the events.")),
     "doctor": ("ledger.cli.checking:doctor", N_("Check the folder, database, keys and clock.")),
+    "salvage": (
+        "ledger.cli.salvage:salvage",
+        N_("Take out everything that can still be proved of a damaged ledger."),
+    ),
     "codes": ("ledger.cli.codes:codes", N_("The codes that options take, with their labels.")),
     "demo": ("ledger.cli.demo:demo", N_("Tell the story with a small fictional firm.")),
     "completion": (

@@ -30,7 +30,7 @@ _MOST_SAMPLED: Final = 10_000
 _MOST_STAFF_BYTES: Final = 16 << 20
 
 
-def _terms_options(function: Callable[..., Any]) -> Callable[..., Any]:
+def terms_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What a report is asked with; the command gets it as `bulk`, `sample`, `seed`, `staff`."""
     options = (
         option(
@@ -68,7 +68,7 @@ def _terms_options(function: Callable[..., Any]) -> Callable[..., Any]:
 @option("--engagement", metavar="ID", help=N_("Only accesses under this deal."))
 @option("--from", "first", type=TIME, help=N_("The first moment; that of the last review's end."))
 @option("--until", "last", type=TIME, help=N_("The first moment after the span; now if not given."))
-@_terms_options
+@terms_options
 @as_of_option
 @pass_call
 def report(
@@ -90,8 +90,8 @@ def report(
     with call.reading() as ledger:
         under = resolve(ledger, "engagement", engagement) if engagement else None
         entry = entry_of(call, ledger, as_of)
-        span = _span(ledger, under, first, last)
-        terms = _terms(ledger, bulk, sample, seed, staff)
+        span = span_of(ledger, under, first, last)
+        terms = terms_of(ledger, bulk, sample, seed, staff)
         found = access_report(ledger, span, under, terms=terms, entry=entry)
         if call.as_json:
             click.echo(found.data.decode("ascii"))
@@ -114,7 +114,7 @@ def report(
     help=N_("How many accesses need following up."),
 )  # fmt: skip
 @option("--report", "found", metavar="TEXT", help=N_("What was found; sealed."))
-@_terms_options
+@terms_options
 @act_options
 @pass_call
 def review(
@@ -140,8 +140,8 @@ def review(
         acting = call.acting(ledger)
         named = how.engagement
         engagement = resolve(ledger, "engagement", named) if named else ledger.routine()
-        span = _span(ledger, engagement, first, last)
-        terms = _terms(ledger, bulk, sample, seed, staff)
+        span = span_of(ledger, engagement, first, last)
+        terms = terms_of(ledger, bulk, sample, seed, staff)
         seen = access_report(ledger, span, engagement, terms=terms)
         counts = {"allowed": seen.allowed, "denied": seen.denied, "break_glass": seen.break_glass}
         many = seen.anomalous if anomalies is None else anomalies
@@ -153,7 +153,7 @@ def review(
     how.tell(call, receipt, report=seen.digest)
 
 
-def _span(
+def span_of(
     ledger: Ledger, engagement: str | None, first: str | None, last: str | None
 ) -> tuple[str, str]:
     """The span asked about; it begins where the last review ended, else with the ledger."""
@@ -171,7 +171,8 @@ def _span(
     return first, last
 
 
-def _terms(ledger: Ledger, bulk: int, sample: int, seed: str, staff: Path | None) -> Terms:
+def terms_of(ledger: Ledger, bulk: int, sample: int, seed: str, staff: Path | None) -> Terms:
+    """What a report is asked with, from the options of `terms_options`."""
     from ledger.accessreview import Terms
 
     listed = None if staff is None else frozenset(_staff(ledger, staff))

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from ledger.folder import Folder
     from ledger.verification.findings import Report
 
 FAILED = 3
 _LIMIT = 1 << 20
+_LARGE = 1 << 26  # some 60,000 events
 
 VERDICTS = {
     "valid": N_("valid: every byte is what was signed"),
@@ -55,22 +57,31 @@ PASSING = frozenset({"valid", "valid-but-since-revoked"})
     "--tsa-root", "roots", type=PATH, multiple=True, metavar="FILE",
     help=N_("A root certificate to trust for time, beside those pinned. May be repeated."),
 )  # fmt: skip
+@option(
+    "--jobs", type=int, metavar="N",
+    help=N_("How many processes share the work; without it one, or for a large ledger one a core."),
+)  # fmt: skip
 @pass_call
-def verify(call: Call, since: Path | None, trust: str | None, roots: tuple[Path, ...]) -> int:
+def verify(
+    call: Call, since: Path | None, trust: str | None, roots: tuple[Path, ...], jobs: int | None
+) -> int:
     """Verify; the exit code is the verdict."""
     from ledger.cli.cosigned import cosigned_of, show_cosigned
     from ledger.cli.verifierkeys import ledger_key
     from ledger.inspection import inspect
+    from ledger.parallel import jobs as at_once
     from ledger.timestamps import read_roots
 
     folder = call.folder
     folder.check()
     key = ledger_key(trust, "--trust") if trust else None
-    report = inspect(
-        folder, since=_read(since) if since else None, trust=key,
-        tsa_roots=[one for path in roots for one in read_roots(_read(path))],
-        progress=_progress(call),
-    )  # fmt: skip
+    state = _read(since) if since else None
+    trusted = [one for path in roots for one in read_roots(_read(path))]
+    count = _jobs(folder, partly=since is not None) if jobs is None else jobs
+    with at_once(count) as executor:
+        report = inspect(
+            folder, state, key, tsa_roots=trusted, progress=_progress(call), executor=executor
+        )
     cosigned = cosigned_of(folder) if report.verdict in PASSING else None
     if call.as_json:
         told = msgspec.to_builtins(report)
@@ -79,6 +90,17 @@ def verify(call: Call, since: Path | None, trust: str | None, roots: tuple[Path,
         _show(report, partly=since is not None)
         show_cosigned(cosigned)
     return 0 if report.verdict in PASSING else FAILED
+
+
+def _jobs(folder: Folder, *, partly: bool) -> int:
+    """Processes take a moment to start, which a small ledger does not take to verify."""
+    from ledger.parallel import cores
+
+    try:
+        large = folder.database.stat().st_size >= _LARGE
+    except OSError:
+        large = False  # what is wrong is said by whoever reads it
+    return cores() if large and not partly else 1
 
 
 def _progress(call: Call) -> Callable[[int], None] | None:

@@ -26,7 +26,7 @@ _DIGITS = 32
 AGGREGATES = (
     "record", "holding", "actor", "party", "engagement", "policy", "grant", "backup", "hold",
     "handover", "destruction_case", "rights", "subject", "keycopy",
-    "notice",
+    "notice", "audit",
 )  # fmt: skip
 """What has a table of its own to look an id up in."""
 _LISTINGS = {
@@ -154,6 +154,7 @@ def _column(aggregate: str) -> sa.ColumnElement[bytes]:
     from projections import (
         access,
         agreements,
+        audits,
         backups,
         bundles,
         certificates,
@@ -184,5 +185,6 @@ def _column(aggregate: str) -> sa.ColumnElement[bytes]:
         "rights": requests.requests.c.rights,
         "keycopy": keycopies.key_copies.c.copy,
         "medium": media.media.c.medium,
+        "audit": audits.audits.c.audit,
     }
     return names[aggregate]

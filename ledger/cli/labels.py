@@ -25,7 +25,7 @@ KINDS = {
     "handover": N_("handover"), "destruction_case": N_("case of destruction"),
     "rights": N_("request of a person"), "subject": N_("person"), "keycopy": N_("copy of keys"),
     "notice": N_("notice"), "document": N_("document"), "medium": N_("medium"),
-    "ledger": N_("ledger"),
+    "ledger": N_("ledger"), "audit": N_("audit"),
 }  # fmt: skip
 """What people call what an id names, by its first part."""
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from ledger.cli.language import N_, _
+from ledger.cli.refusals_audit import AUDIT
 from ledger.cli.refusals_cases import CASES
 from ledger.cli.refusals_deals import DEALS
 from ledger.cli.refusals_evidence import EVIDENCE
@@ -283,6 +284,7 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     **KEEPING,
     **DEALS,
     **EVIDENCE,
+    **AUDIT,
 }  # fmt: skip
 
 

@@ -87,7 +87,7 @@ def _status(ledger: Ledger, then: Moment | None) -> dict[str, Any]:
             "pack": {"id": pack.id, "version": pack.version},
             "records": dict(sorted(records.items())),
             "copies": count_there(connection, entry=entry),
-            "findings": _findings(connection, entry),
+            "findings": _findings(connection, entry) | _overdue(ledger, connection, then),
             "under_way": under_way,
         }
 
@@ -101,6 +101,16 @@ def _checkpoint(connection: sa.Connection, entries: int) -> int | None:
         "SELECT note FROM checkpoints WHERE size <= ? ORDER BY size DESC LIMIT 1", (entries,)
     ).scalar()
     return Checkpoint.parse(Note.parse(bytes(note)).text).size if note else None
+
+
+def _overdue(ledger: Ledger, connection: sa.Connection, then: Moment | None) -> dict[str, int]:
+    """How many findings of audits are past their day; nothing if none is."""
+    from ledger import signing
+    from projections.audits import overdue
+
+    day = ledger.policy().calendar.day_of(then.accepted if then else signing.now())
+    count = overdue(connection, day, entry=then.entry if then else None)
+    return {"audit_finding_overdue": count} if count else {}
 
 
 def _findings(connection: sa.Connection, entry: int | None) -> dict[str, int]:

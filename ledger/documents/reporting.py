@@ -61,6 +61,16 @@ def access_review(ledger: Ledger, source: Source) -> Row:
         "reviewer": event.by, "engagement": event.stream, "period_from": span[0],
         "period_to": span[1], "recorded_anomalies": event.anomalies,
         "report_digest": report.digest, "recorded_digest": event.report or None,
+        **reviewed(told),
+    }  # fmt: skip
+
+
+def reviewed(told: Row) -> Row:
+    """The rows of a report, as the pages have room for them (`ledger.documents.told`).
+
+    `told`: a report of `ledger.accessreview` in built-in types.
+    """
+    return {
         "allowed": told["allowed"], "denied": told["denied"],
         "break_glass": told["break_glass"], "anomalous": told["anomalous"],
         "coverage": told["coverage"], "method": told["method"],

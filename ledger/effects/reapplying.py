@@ -23,7 +23,7 @@ from domain.keycopy import SHREDDING, shredded_by
 from domain.values import Event, topic_of
 from ledger.application import Ledger
 from ledger.effects.destroying import sealed_under
-from ledger.evidence import decode_event
+from ledger.evidence import data_key, decode_event
 from ledger.folder import sync_folder
 from ledger.keystore import SLOT_FILE
 from ledger.schema import SEALED, transaction
@@ -80,6 +80,18 @@ def come_back(connection: sa.Connection, keystore: Path) -> int:
     """
     with Slots.at(keystore, reading=True) as slots:
         return sum(slots.state(key) == "present" for key in all_shredded(connection))
+
+
+def missing_keys(connection: sa.Connection, keystore: Path) -> int:
+    """How many data keys that stored texts are sealed under are gone without having been shredded.
+
+    Goes through every stored text. Raises `KeyAccessError` if the keystore is missing or damaged.
+    """
+    sql = "SELECT e.state FROM sealed AS s JOIN events AS e ON e.position = s.position"
+    named = {data_key(bytes(row[0])) for row in connection.exec_driver_sql(sql)} - {None}
+    with Slots.at(keystore, reading=True) as slots:
+        named.difference_update(slots.present())
+    return len(named.difference(all_shredded(connection))) if named else 0
 
 
 def destroyed_keys(connection: sa.Connection) -> set[str]:

@@ -48,10 +48,10 @@ from ledger.recorder import Readmission
 from ledger.tlog.checkpoint import Checkpoint, open_checkpoint
 from ledger.tlog.merkle import leaf_hash
 from ledger.tlog.note import Note, VerifierKey
+from ledger.verification.database import StoredSource, connect
 from ledger.verification.findings import Finding, Report
 from ledger.verification.growth import split
 from ledger.verification.rows import CommitRow, DamagedError
-from ledger.verification.stored import StoredSource, connect
 from ledger.verify import verify
 
 MOST_ENTRIES: Final = 256

@@ -44,6 +44,11 @@ def leaf_hash(data: bytes) -> bytes:
     return sha256(b"\x00" + data).digest()
 
 
+def leaf_hashes(leaves: Iterable[bytes]) -> list[bytes]:
+    """Hash the bytes of many leaves."""
+    return [sha256(b"\x00" + data).digest() for data in leaves]  # written out, as below
+
+
 def node_hash(left: bytes, right: bytes) -> bytes:
     """Hash two neighbouring nodes into their parent."""
     return sha256(b"\x01" + left + right).digest()

@@ -30,6 +30,7 @@ from ledger.verification.indexes import Said
 from ledger.verification.keyhistory import IDENTITY, KeyHistory
 from ledger.verification.notecheck import Commit, NoteCheck, majority
 from ledger.verification.permission import ON_TIME, Judge, opened_ledger
+from ledger.verification.ranges import Passed
 from ledger.verification.reading import Reader
 from ledger.verification.rows import CommitRow, DamagedError, EventRow, SealedRow, Source
 
@@ -82,6 +83,8 @@ class EntryCheck:
         self._event_rows: Iterator[EventRow] = iter(())
         self._sealed_rows: Iterator[SealedRow] = iter(())
         self._sealed_next: SealedRow | None = None
+        self._behind = 0  # the position that the rows taken so far reach to
+        self._closely = True  # rows that no entry covers can only be met on the way
         self.events = 0
         """How many positions lie behind."""
         self.policies: dict[str, tuple[int, str]] = {}
@@ -96,6 +99,7 @@ class EntryCheck:
 
     def check(self, index: int, row: CommitRow) -> Checked:
         """Check entry `index` with its events."""
+        self._follow()
         first = self.events + 1
         entry = self._notes.parse(first, row)
         count = majority(entry, row)
@@ -113,6 +117,7 @@ class EntryCheck:
         self._leaves(commit, rows, leaves, trusted, sound=sound)
         self._columns(commit, rows, events, sound=sound)
         self._sealed(commit, events)
+        self._behind = self.events
         if sound and not _SHREDDING.isdisjoint(kinds):
             for event in events:
                 self._erasure.shredded(shredded_by(event) if event is not None else ())
@@ -126,6 +131,34 @@ class EntryCheck:
             self._remember(commit, events, sound=sound, permitted=bool(permitted))
         return Checked(commit.note, sound, self._notes.verified)
 
+    def passed(self, one: Passed) -> bool:
+        """Take over an entry that was examined elsewhere.
+
+        False, and nothing done, if it does not follow or something is to be said about it: then it
+        must be checked here.
+        """
+        if self._closely or one.first != self.events + 1:
+            return False
+        actors = {
+            (self._keys.holder_of(signature.name), signature.capacity)
+            for signature in one.signatures
+            if signature.capacity != POSSESSION
+        }
+        if not one.authors <= actors:
+            return False
+        for position, _ in one.missing:  # it may have been erased since this reading began
+            stored = next(self._source.sealed(position), None)
+            if stored is not None and stored[0] == position:
+                return False
+        if not self._notes.passed(one):
+            return False
+        self.events += one.events
+        for holder, _ in actors:
+            self.signers[holder] = one.entry
+        for position, key in one.missing:
+            self._erasure.missing(position, key)
+        return True
+
     @property
     def accepted(self) -> str:
         """The accepted time of the last entry that could be read."""
@@ -133,10 +166,21 @@ class EntryCheck:
 
     def begin(self, first: int) -> None:
         """Go on with the rows from a position on."""
+        self._closely = True
+        self.events = self._behind = max(first, 1) - 1
+        self._take_up(first)
+
+    def _take_up(self, first: int) -> None:
         self._event_rows = self._source.events(first)
         self._sealed_rows = self._source.sealed(first)
         self._sealed_next = next(self._sealed_rows, None)
-        self.events = max(first, 1) - 1
+
+    def _follow(self) -> None:
+        """Leave out the rows of entries that were examined elsewhere."""
+        self._closely = False
+        if self._behind != self.events:
+            self._take_up(self.events + 1)
+            self._behind = self.events
 
     def resume(self, accepted: str) -> None:
         """Leave off after an entry that was verified before, accepted at this time."""
@@ -146,6 +190,8 @@ class EntryCheck:
 
     def skip(self, index: int, following: CommitRow) -> None:
         """Report that entry `index` is missing; `following` is the next row there is."""
+        self._follow()
+        self._closely = True
         self._findings.add(
             "entry_missing", "entry", position=self.events + 1, expected=index,
             cause=f"there is no row for entry {index}",
@@ -155,12 +201,13 @@ class EntryCheck:
         if following[0] == index + 1 and following[1] > self.events:
             for _ in self._rows_below(following[1]):
                 pass
-            self.events = following[1] - 1
+            self.events = self._behind = following[1] - 1
             while self._sealed_next is not None and self._sealed_next[0] <= self.events:
                 self._sealed_next = next(self._sealed_rows, None)
 
     def finish(self) -> None:
         """Report rows that belong to no entry."""
+        self._follow()
         for row in self._event_rows:
             self._event_unknown(row)
         while self._sealed_next is not None:

@@ -22,6 +22,7 @@ from ledger.tlog import ed25519
 from ledger.tlog.commit import MAX_COUNT, POSSESSION, CommitNote, Entry, SignerLine
 from ledger.verification.findings import Findings
 from ledger.verification.keyhistory import KeyHistory, KnownKey
+from ledger.verification.ranges import Passed
 from ledger.verification.rows import CommitRow
 
 _ENROLLING: Final = frozenset(kind for kind in TOPICS.values() if hasattr(kind, "enrolled_keys"))
@@ -141,7 +142,7 @@ class NoteCheck:
         if sound:  # else what the note says about its signers is not what they signed
             self._time(first, entry.accepted)
             for found in signers:
-                self._signed(commit, found)
+                self._signed(commit.index, first, found)
             if enrolled and len(publics) == len(signers):
                 self._enrolment(commit, entry, known)
         return sound
@@ -159,10 +160,31 @@ class NoteCheck:
             problems.append("key_not_for_acts")
         return _Signer(line, key.public, key if acting else None, problems)
 
-    def _signed(self, commit: Commit, signer: _Signer) -> None:
+    def passed(self, one: Passed) -> bool:
+        """Check of a note what depends on earlier entries.
+
+        False, and nothing done, if other keys are enrolled than its signatures were checked with.
+        """
+        signers: list[_Signer] = []
+        publics: set[bytes] = set()
+        for name, identity, capacity, public in one.signatures:
+            found = self._signer(one.entry, SignerLine(name, identity, capacity), None)
+            if found.public != public:
+                return False
+            if public in publics:
+                found.problems.append("key_signs_twice")
+            publics.add(public)
+            signers.append(found)
+        self.verified = True
+        self._time(one.first, one.accepted)
+        for found in signers:
+            self._signed(one.entry, one.first, found)
+        return True
+
+    def _signed(self, index: int, first: int, signer: _Signer) -> None:
         """Report what is wrong about a signer, or remember what the key signed."""
         if signer.acting is not None:
-            self._keys.used(signer.acting, commit.index, commit.first)
+            self._keys.used(signer.acting, index, first)
         name, identity = signer.line.name, signer.line.key_id
         for code in signer.problems:
             if code == "key_unknown":
@@ -171,12 +193,12 @@ class NoteCheck:
                 self._unknown.add((name, identity))
                 if self._keys.excused(name):
                     continue
-            self._key_finding(code, commit, name, identity)
+            self._key_finding(code, index, first, name, identity)
 
-    def _key_finding(self, code: str, commit: Commit, name: str, identity: bytes) -> None:
+    def _key_finding(self, code: str, index: int, first: int, name: str, identity: bytes) -> None:
         self._findings.add(
-            code, "key", position=commit.first, stream=self._keys.holder_of(name) or None,
-            actual=identity, cause=_KEY_CAUSES[code].format(entry=commit.index),
+            code, "key", position=first, stream=self._keys.holder_of(name) or None,
+            actual=identity, cause=_KEY_CAUSES[code].format(entry=index),
         )  # fmt: skip
 
     def _enrolment(self, commit: Commit, entry: Entry, events: Sequence[Event]) -> None:

@@ -11,7 +11,7 @@ stands: the fast way only ever says yes, and never names a cause.
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -19,13 +19,16 @@ import msgspec
 from msgspec import Struct
 
 from domain import TOPICS
+from ledger.errors import EncodingError
 from ledger.evidence import decode_event
 from ledger.tlog.encoding import MAX_EVENT_BYTES
 
 FEW: Final = 8
 """Up to so many events are decoded one by one."""
 
-_encode = msgspec.json.Encoder().encode
+_encoder = msgspec.json.Encoder()
+_encode = _encoder.encode
+_Decoder = msgspec.json.Decoder[Any]
 
 
 def _converted(kind: Any) -> Any:  # noqa: ANN401  any annotation
@@ -65,10 +68,9 @@ def _twin(kind: type[Struct]) -> type[Struct]:
 
 
 @cache
-def _decoders() -> Mapping[bytes, Callable[[bytes], Any]]:
+def _decoders() -> Mapping[bytes, _Decoder]:
     return {
-        topic.encode("ascii"): msgspec.json.Decoder(_twin(kind)).decode
-        for topic, kind in TOPICS.items()
+        topic.encode("ascii"): msgspec.json.Decoder(_twin(kind)) for topic, kind in TOPICS.items()
     }
 
 
@@ -80,7 +82,7 @@ class Reader:
 
     def __init__(self, whole: Container[type]) -> None:
         self._whole: Final = {topic.encode() for topic, kind in TOPICS.items() if kind in whole}
-        self._decoders: Mapping[bytes, Callable[[bytes], Any]] = {}
+        self._decoders: Mapping[bytes, _Decoder] = {}
         self.topic_of: Final[dict[type, bytes]] = {k: t.encode() for t, k in TOPICS.items()}
         """The topic, as the column holds it, of every class that is handed out."""
 
@@ -92,6 +94,28 @@ class Reader:
         """
         together = self._fast(states, topics) if len(states) > FEW else None
         return together or [decode_event(state) for state in states]
+
+    def read_agreeing(
+        self,
+        states: Sequence[bytes],
+        topics: Sequence[bytes],
+        streams: Sequence[bytes],
+        versions: Sequence[int],
+    ) -> Sequence[Any] | None:
+        """The events if all are acceptable and the columns of their rows say what they say."""
+        try:
+            events = self.read(states, topics)
+        except EncodingError:
+            return None
+        topic_of = self.topic_of
+        identities = "".join([event.stream[-36:] for event in events]).replace("-", "")
+        agree = (
+            set(map(len, streams)) == {16}
+            and b"".join(streams).hex() == identities
+            and list(versions) == [event.version for event in events]
+            and list(topics) == [topic_of[type(event)] for event in events]
+        )
+        return events if agree else None
 
     def _prepare(self) -> None:
         """Make the twins, which takes longer than a few commits do."""
@@ -114,12 +138,21 @@ class Reader:
             return None
         try:
             if len(kinds) == 1:
-                events = list(map(self._decoders[topics[0]], states))
-            else:
-                decoders = self._decoders
-                events = [
-                    decoders[topic](state) for topic, state in zip(topics, states, strict=True)
-                ]
+                return self._lines(together, topics[0], len(states))
+            decoders = self._decoders
+            events = [
+                decoders[topic].decode(state) for topic, state in zip(topics, states, strict=True)
+            ]
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return events if list(map(_encode, events)) == list(states) else None
+
+    def _lines(self, together: bytes, topic: bytes, count: int) -> Sequence[Any] | None:
+        """Events of one kind, from their bytes with newlines between.
+
+        What is encoded has a newline after each event and none inside, so if it equals `together`,
+        the newlines there are those between the states, and each state is one event.
+        """
+        events: list[Any] = self._decoders[topic].decode_lines(together)
+        same = len(events) == count and _encoder.encode_lines(events) == together + b"\n"
+        return events if same else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from ledger.errors import VerificationError
@@ -80,6 +80,13 @@ class Source(TreeSource, Protocol):
 
     def stream(self, identity: bytes) -> Iterator[EventRow]:
         """The events of a stream (16 bytes), by version."""
+
+    def ranges(self, first: int, events: int) -> Sequence[int]:
+        """Entries, ascending, that cut those from `first` on into ranges of about so many events.
+
+        The last one is the end: one more than the last entry that is stored. Empty where there is
+        nothing to cut. A hint, which damage may make a bad one.
+        """
 
     def version_faults(self, first: int) -> Iterator[int]:
         """Positions, from `first` on, of events that do not follow the version before.

@@ -11,7 +11,7 @@ import copy
 import random
 import re
 from functools import cache
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Self, get_args, get_origin, get_type_hints
 
 import pytest
 from msgspec import UNSET, Struct, UnsetType
@@ -26,6 +26,7 @@ from domain.judging import RULE_CODES, World
 from domain.listing import ListState, list_root
 from domain.values import Event, Form, Time, later, malformed
 from ledger.verification.keyhistory import IDENTITY
+from tests.domain.audit_words import open_audit, raise_finding
 from tests.domain.books import Ledger
 from tests.domain.estates import Estate
 from tests.domain.words import FAR, place_hold
@@ -35,10 +36,32 @@ SEEDS = (1, 2, 3, 4)
 ENVELOPE = set(Event.__struct_fields__)
 
 
+class Audited(Estate):
+    """With Feng, who audits it from outside, and Tang, who does so from inside."""
+
+    feng: Person
+    tang: Person
+
+    @classmethod
+    def open(cls, keystore: str | None = "disk_internal", mode: str = "merger") -> Self:
+        estate = super().open(keystore, mode)
+        firm = estate.another_firm()
+        estate.feng = estate.hire("external_auditor", party=firm, function="external")
+        estate.tang = estate.hire("internal_auditor", function="legal")
+        return estate
+
+    def audited(self) -> None:
+        """An audit with a finding that is to be set right."""
+        audit = self.new("audit")
+        said = open_audit(audit, self.tang, self.party, entry=len(self.book.accepted) - 1)
+        self.does(self.tang, "internal_auditor", said)
+        self.does(self.tang, "internal_auditor", raise_finding(audit, self.wang))
+
+
 @cache
-def _lived_in() -> Estate:
+def _lived_in() -> Audited:
     """A house in which everything is under way: a handover, a case, a hold, a backup, a scan."""
-    estate = Estate.open()
+    estate = Audited.open()
     ripe = [estate.holding_of(estate.ripe()) for _ in range(4)]
     estate.scanned()
     table, _ = estate.table(2)
@@ -48,13 +71,14 @@ def _lived_in() -> Estate:
     estate.executed(ripe[2])
     estate.released(estate.holding_of(estate.ready()))
     estate.does(estate.zhao, "dpo", place_hold(estate.new("hold"), ripe[3]))
+    estate.audited()
     return estate
 
 
 class Client:
     """Somebody who has read the types of events and nothing else."""
 
-    def __init__(self, estate: Estate, seed: int) -> None:
+    def __init__(self, estate: Audited, seed: int) -> None:
         self.estate = estate
         self.draw = random.Random(seed)
 
@@ -70,6 +94,8 @@ class Client:
             return self.stream(self.draw.choice(prefixes[1].split("|")))
         if pattern.startswith("[a-z_]{3,24}-[0-9a-f]{8}") and pattern.endswith("{12}"):
             return self.draw.choice([*self.estate.book.states, self.estate.new("record")])
+        if pattern.startswith("[a-z_]{3,24}-") and pattern.endswith(")?"):
+            return f"{self.stream('record')}/{self.draw.randint(1, 4)}"
         if prefix := re.match(r"([a-z_]+)-\[0-9a-f\]\{8\}", pattern):
             return self.stream(prefix[1])
         if pattern.endswith("/[1-9][0-9]{0,15}"):
@@ -130,6 +156,7 @@ class Client:
             "dpo": estate.zhao, "seller_handler": estate.qian, "buyer_handler": estate.he,
             "supervisor": estate.wu, "destruction_operator": estate.chen,
             "destruction_witness": estate.sun, "security_officer": estate.sun,
+            "external_auditor": estate.feng, "internal_auditor": estate.tang,
         }  # fmt: skip
         role = self.draw.choice([r for r in roles if r in people])
         who = estate.lin if role in ("custodian", "archivist") and self.draw.random() < 0.2 else (

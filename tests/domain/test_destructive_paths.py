@@ -124,7 +124,9 @@ PATHS: Final[dict[type[Event], tuple[Callable[[Doomed], Attempt], ...]]] = {
 """Every event that destroys, decides on it, or puts an end to what tells people apart."""
 HARMLESS: Final = frozenset({
     "AccessDenied", "AccessGranted", "AccessReviewed", "AccessRevoked", "ActorKeyCompromised",
-    "ActorKeyEnrolled", "ActorKeyRevoked", "ActorKeyRotated", "ActorRegistered", "BackupCreated",
+    "ActorKeyEnrolled", "ActorKeyRevoked", "ActorKeyRotated", "ActorRegistered",
+    "AuditFindingAnswered", "AuditFindingRaised", "AuditOpened", "AuditRemediationRecorded",
+    "AuditRemediationVerified", "AuditReportIssued", "AuditSampleDrawn", "BackupCreated",
     "BackupRestored", "BackupStoredOffsite", "BackupVerified", "BundleApproved",
     "BundleExported", "BundleRequested", "CertificateIssued",
     "CertificateSuperseded", "ConsentExempted", "ConsentGranted", "ConsentWithdrawn",

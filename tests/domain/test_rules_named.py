@@ -24,7 +24,8 @@ from domain.values import Code, Key, Origin, SealedRef, Time, Version
 
 ROOT = Path(__file__).parent.parent.parent
 MODULES = (
-    "access", "actor", "agreements", "anchor", "anonymization", "attached", "backup",
+    "access", "actor", "agreements", "anchor", "anonymization", "attached", "audit",
+    "audit_rules", "backup",
     "backup_rules", "bundle",
     "clearing", "closing", "commit", "confirmation", "copies", "crossing", "destruction",
     "digitization", "disposal", "document", "engagement", "gates", "guards", "handover",

@@ -92,7 +92,7 @@ def test_a_topic_is_its_aggregate_and_what_happened() -> None:
     for topic, kind in TOPICS.items():
         aggregate, _, happened = topic.partition(".")
         assert aggregate
-        past = ("ed", "lost", "found", "frozen", "withdrawn", "stored_offsite")
+        past = ("ed", "lost", "found", "frozen", "drawn", "stored_offsite")
         assert happened.endswith(past), "an event is a past"
         assert kind.__struct_config__.tag == topic
 

@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 
 from ledger import acts
 from ledger.folder import Folder
+from ledger.verification import ranges
+from ledger.verification.database import StoredSource
 from ledger.verification.findings import Finding, Report
 from ledger.verification.stored import verify_folder
 from tests.ledger.ledgers import Firm, buyer, collect_files, found_firm, small_act
@@ -71,7 +74,20 @@ def change(database: Path, table: str, column: str, key: str, number: int, at: i
 
 
 def check(firm: Firm, **options: Any) -> Report:
-    return verify_folder(Folder(firm.path), **options)
+    """Verify, and once more: however entries are cut into ranges, the same is found."""
+    report = verify_folder(Folder(firm.path), **options)
+    events = (0, 1, 5)[crc32(repr(report).encode()) % 3]  # seldom the same for two damages
+    assert verify_cut(firm, events, **options) == report, events
+    return report
+
+
+def verify_cut(firm: Firm, events: int, **options: Any) -> Report:
+    """Verify in ranges of so many events; of 0: in none, so that everything is looked at here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranges, "EVENTS", events)
+        if not events:
+            patch.setattr(StoredSource, "ranges", lambda *_: [])
+        return verify_folder(Folder(firm.path), **options)
 
 
 def places(report: Report) -> list[tuple[str, int | None, str | None, str]]:

@@ -23,8 +23,8 @@ from ledger.offline.token import Token, earliest, latest
 from ledger.timestamps import Request, Times
 from ledger.tlog.commit import Entry
 from ledger.verification.anchors import Anchors, Bounds
+from ledger.verification.database import StoredSource, connect
 from ledger.verification.findings import Findings
-from ledger.verification.stored import StoredSource, connect
 from tests.ledger import tsa
 from tests.ledger.bundles import evidence
 from tests.ledger.ledgers import Firm, collect_files

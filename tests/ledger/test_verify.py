@@ -21,7 +21,8 @@ from ledger.privatekey import generate
 from ledger.signing import Proposal, now
 from ledger.tlog.checkpoint import Checkpoint, sign_checkpoint
 from ledger.tlog.note import Note
-from ledger.verification.stored import StoredSource, connect
+from ledger.verification.database import StoredSource, connect
+from ledger.verification.stored import verify_folder
 from ledger.verify import verify
 from tests.ledger.ledgers import Firm, buyer, keep_key, new_keys, small_act
 from tests.ledger.tampering import (
@@ -342,7 +343,7 @@ def test_since_a_note_that_the_ledger_did_not_sign(
 
 def test_progress_is_told(tiled: Firm) -> None:
     told: list[int] = []
-    check(tiled, progress=told.append)
+    verify_folder(Folder(tiled.path), progress=told.append)
     assert told == sorted(told)
     assert len(told) == 2
 

@@ -79,11 +79,11 @@ from tests.domain.words import (
     verify_destruction,
 )
 from tests.domain.worlds import SEALED, START, Said, classify, collect, create_holding
-from tests.projections.dealwork import DealWalk
+from tests.projections.auditwork import AuditWalk
 from tests.projections.histories import History
 
 
-class CaseWalk(DealWalk):
+class CaseWalk(AuditWalk):
     """Everything that a record may go through."""
 
     def __init__(self, draw: random.Random) -> None:

@@ -1,0 +1,60 @@
+"""What could not be looked at, in both languages: the codes of gaps.
+
+Those of a bundle's claims are the reasons of `ledger.offline.report`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from ledger.audit.catalogue_text import Both
+from ledger.offline.report import REASONS
+
+_OWN: Final[Mapping[str, Both]] = {
+    "not_genuine": Both("verification found false bytes, which are not listed here",
+                        "核验发现不真实的内容，此处未列出"),
+    "not_judged": Both("events could not be judged: they, or what they rest on, are not known",
+                       "有事件无法判断：事件本身或其所依据的内容不明"),
+    "uncertain_from": Both("from here on, what was permitted may rest on what is not known",
+                           "自此处起，是否被允许可能取决于不明的内容"),
+    "unreadable_from": Both("from here on, the database cannot be read",
+                            "自此处起，数据库无法读取"),
+    "not_checked": Both("this could not be looked at: too much of the ledger is damaged",
+                        "无法检查：账本受损过多"),
+    "tables_not_compared": Both("the tables were not compared: not every event is known",
+                                "未比对各表：并非每一事件都已知"),
+    "tables_of_another_version": Both("the tables were made by another version of Muniment",
+                                      "各表由另一版本的软件生成"),
+    "policy_missing": Both("the policy pack that the ledger adopted is missing",
+                           "缺少账本所采用的制度包"),
+    "no_folder": Both("there is no ledger's folder here: vault, keys and files cannot be looked at",
+                      "此处没有账本文件夹：无法检查保管库、密钥和文件"),
+    "stored_is_newer": Both("what lies in the folder is of a later state than the one replayed",
+                            "文件夹中的内容属于比所回放状态更晚的状态"),
+    "needs_key": Both("where these copies lie is sealed, and the keystore was not opened",
+                      "副本位置已密封，而密钥库未打开"),
+    "out_of_reach": Both("these copies lie where no program here reaches",
+                         "副本所在之处程序无法到达"),
+    "place_unreadable": Both("the folder of backups cannot be read", "备份文件夹无法读取"),
+    "not_read": Both("what lies off-site was not fetched", "异地内容未取回读取"),
+    "endpoint_not_named": Both("the store is not one that this machine names",
+                               "本机未登记该存储服务"),
+    "not_all_shown": Both("the bundle does not show every entry up to its checkpoint",
+                          "证据包没有出示截至检查点的全部条目"),
+}  # fmt: skip
+
+GAPS: Final[Mapping[str, Both]] = MappingProxyType(
+    {**{code: Both(*texts) for code, texts in REASONS.items()}, **_OWN}
+)
+"""Every code of a gap that a replay of a ledger or of a bundle can give."""
+WHY: Final[Mapping[str, Both]] = MappingProxyType({
+    "withheld": Both("withheld from the bundle", "证据包中已遮盖"),
+    "entry_not_whole": Both("other events of the same entry are not shown",
+                            "同一条目的其他事件未出示"),
+    "history_not_shown": Both("what came before is not all shown", "此前的内容没有全部出示"),
+    "not_proved": Both("not proved to be in the ledger", "未证明在账本中"),
+    "unreadable": Both("cannot be read", "无法读取"),
+})  # fmt: skip
+"""Why events of a bundle were not judged: what stands in `subject` of such a gap."""

@@ -1,0 +1,242 @@
+"""`muniment audit replay`: everything that a ledger's stored bytes can tell, judged again."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from ledger.cli.call import Call
+from ledger.cli.command import PATH, TIME, ParamType, argument, command, option, pass_call
+from ledger.cli.language import N_, _
+from ledger.errors import UsageError
+
+if TYPE_CHECKING:
+    from ledger.audit.outcome import Replayed
+    from ledger.audit.replay import Asked, Progress
+    from ledger.folder import Folder
+    from ledger.tlog.note import VerifierKey
+
+_CHECKPOINT: Final = 1 << 20
+_SHARE: Final = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,6}))?%?", re.ASCII)
+_SQLITE: Final = b"SQLite format 3\0"
+_STEPS: Final = {
+    "verify": N_("verifying"),
+    "project": N_("reading what came before"),
+    "judge": N_("judging"),
+    "compare": N_("comparing tables"),
+    "check": N_("checking contents"),
+}
+
+
+class ShareType(ParamType):
+    """A share in per cent, such as `10%`."""
+
+    name = "share"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> Fraction:  # noqa: ANN401
+        """The share as a fraction of one."""
+        if isinstance(value, Fraction):
+            return value
+        found = _SHARE.fullmatch(str(value))
+        share = Fraction(f"{found[1]}.{found[2] or 0}") / 100 if found else Fraction(-1)
+        if not 0 < share <= 1:
+            self.fail(_("not a share: a number above 0% and up to 100%"), param, ctx)
+        return share
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """What stands for the value in help."""
+        del param, ctx
+        return "N%"
+
+
+@command(
+    "replay",
+    N_(
+        "Judge everything again: what is false, not permitted, missing, late or unknown.\n\n"
+        "PATH is a ledger's folder, a read-only copy of its ledger.db, or an evidence bundle; the "
+        "ledger of -L if it is not given. Every stored byte is verified, every act is judged with "
+        "the rules and the policy in force when it was recorded, the tables are made anew from the "
+        "events and compared, and what is overdue or missing is named. Changes nothing and needs "
+        "no passphrase.\n\n"
+        "Exit code 0: nothing found above a note; 3: something found; 4: nothing found, but not "
+        "everything could be looked at."
+    ),
+)
+@argument("path", type=PATH, required=False, metavar="[PATH]")
+@option(
+    "--trust", metavar="VKEY",
+    help=N_("The ledger's verifier key, or a file that holds it; else the folder's "
+            "trust/ledger.vkey."),
+)  # fmt: skip
+@option(
+    "--as-of", metavar="MOMENT",
+    help=N_("As it stood then: a time such as 2026-11-21T09:30:00+08:00, position:NUMBER or "
+            "checkpoint:FILE."),
+)  # fmt: skip
+@option(
+    "--since", type=PATH, metavar="FILE",
+    help=N_("A checkpoint that was replayed before: only what is new is judged and told."),
+)  # fmt: skip
+@option(
+    "--only", multiple=True, metavar="CODE",
+    help=N_("A code, or a chapter: genuine, permitted, complete, timely, consistent. May be "
+            "repeated."),
+)  # fmt: skip
+@option(
+    "--read-data", "share", type=ShareType(), is_flag=False, flag_value="100%", metavar="[=N%]",
+    help=N_("Read contents, files and backups, too, or a share of them drawn with --seed."),
+)  # fmt: skip
+@option(
+    "--seed", type=click.IntRange(0, 2**63 - 1), default=0, metavar="NUMBER",
+    help=N_("What the share is drawn with; 0 if not given."),
+)  # fmt: skip
+@option(
+    "--keep", type=PATH, metavar="DIR",
+    help=N_("Keep the replay in this folder: it goes on where it was interrupted, and next time "
+            "where it ended."),
+)  # fmt: skip
+@option(
+    "--now", type=TIME, metavar="TIME",
+    help=N_("Judge what is overdue up to this time; else up to now, or that of --as-of."),
+)  # fmt: skip
+@option(
+    "--tsa-root", "roots", type=PATH, multiple=True, metavar="FILE",
+    help=N_("A root certificate to trust for time, beside those pinned. May be repeated."),
+)  # fmt: skip
+@option("--out", type=PATH, metavar="FILE", help=N_("Write the result as JSON to this file, too."))
+@pass_call
+def replay(
+    call: Call,
+    /,
+    *,
+    path: Path | None,
+    trust: str | None,
+    as_of: str | None,
+    since: Path | None,
+    only: tuple[str, ...],
+    share: Fraction | None,
+    seed: int,
+    keep: Path | None,
+    now: str | None,
+    roots: tuple[Path, ...],
+    out: Path | None,
+) -> int:
+    """Replay; the exit code is what was found."""
+    from ledger import signing
+    from ledger.audit.replay import Asked
+    from ledger.cli.audit_told import show
+    from ledger.cli.verifierkeys import ledger_key
+    from ledger.timestamps import read_roots
+
+    if as_of is not None and now is not None:
+        raise UsageError("--now and --as-of exclude each other", "--as-of says which time it is")
+    asked = Asked(
+        now or signing.now(), as_of, _read(since) if since is not None else None, only,
+        share or Fraction(0), seed, keep,
+        [one for file in roots for one in read_roots(_read(file))],
+    )  # fmt: skip
+    key = ledger_key(trust, "--trust") if trust else None
+    found = _replayed(call, path, key, asked)
+    said = found.json()
+    if out is not None:
+        _write(out, said)
+    if call.as_json:
+        click.echo(said)
+    else:
+        show(found)
+    return found.exit_code
+
+
+def _replayed(call: Call, path: Path | None, key: VerifierKey | None, asked: Asked) -> Replayed:
+    from ledger.audit.replay import replay as run
+
+    place = call.folder if path is None else _place(path)
+    if isinstance(place, bytes):  # the name of a bundle
+        from ledger.audit.bundled import replay_bundle
+
+        if key is None:
+            raise UsageError("a bundle says nothing about whose it is", "give the key: --trust")
+        assert path is not None
+        return replay_bundle(path, key, now=asked.now, tsa_roots=asked.tsa_roots)
+    if not isinstance(place, Path):
+        place.check()
+    told = _progress(call)
+    found = run(place, key, asked, told)
+    if told is not None:
+        click.echo("\r\x1b[K", nl=False, err=True)
+    return found
+
+
+def _place(path: Path) -> Folder | Path | bytes:
+    """A ledger's folder, a database, or (any bytes) a bundle."""
+    from ledger.folder import MARKER, Folder
+
+    if path.is_dir():
+        if (path / "bagit.txt").exists() and not (path / MARKER).exists():
+            return b"bundle"
+        return Folder(path)
+    try:
+        with path.open("rb") as file:
+            begin = file.read(len(_SQLITE))
+    except OSError as error:
+        raise UsageError("the file cannot be read ({cause})", cause=error.strerror) from None
+    return b"bundle" if begin.startswith(b"PK") else path
+
+
+def _read(path: Path) -> bytes:
+    from ledger.folder import read_limited
+
+    try:
+        return read_limited(path, _CHECKPOINT)
+    except OSError as error:
+        raise UsageError("the file cannot be read ({cause})", cause=error.strerror) from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    from ledger.folder import write_atomically
+
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise UsageError("the file cannot be written ({cause})", cause=error.strerror) from None
+
+
+# -- how far it has come ----------------------------------------------------------------------
+
+
+def _progress(call: Call) -> Progress | None:
+    """Says how far it has come, where somebody is looking or asks with -v."""
+    if call.quiet or call.as_json or not (sys.stderr.isatty() or call.verbose):
+        return None
+    return _Told(sys.stderr.isatty(), time.monotonic)
+
+
+class _Told:
+    """A line that is written over, with events a second and what is left."""
+
+    def __init__(self, over: bool, clock: Callable[[], float]) -> None:  # noqa: FBT001
+        self._over, self._clock = over, clock
+        self._step, self._began, self._first, self._last = "", 0.0, 0, 0.0
+
+    def __call__(self, step: str, done: int, of: int) -> None:
+        """Say it, at most five times a second where it is written over, else every ten seconds."""
+        now = self._clock()
+        if step != self._step:
+            self._step, self._began, self._first, self._last = step, now, done, 0.0
+        elif now - self._last < (0.2 if self._over else 10.0):
+            return
+        self._last = now
+        text = f"{_(_STEPS[step])} {done:,}" + (f"/{of:,}" if of else "")
+        rate = (done - self._first) / (now - self._began) if now > self._began else 0.0
+        if rate and of > done:
+            text += _(", {rate} events a second, {seconds} s left").format(
+                rate=f"{rate:,.0f}", seconds=f"{(of - done) / rate:,.0f}"
+            )
+        click.echo(f"\r\x1b[K{text} …" if self._over else text, nl=not self._over, err=True)

@@ -1,0 +1,170 @@
+"""What a replay comes to, as people read it: by chapter and severity, with law and remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from ledger.cli.checking import VERDICTS
+from ledger.cli.columns import printable
+from ledger.cli.language import N_, _, language, plural
+from ledger.cli.output import local, print_fields
+
+if TYPE_CHECKING:
+    from ledger.audit.finding import Finding, Gap
+    from ledger.audit.outcome import Law, Replayed
+
+_MOST: Final = 10
+_MOST_EVIDENCE: Final = 4
+
+CHAPTER_NAMES: Final = {
+    "genuine": N_("genuine: what is not as it was signed"),
+    "permitted": N_("permitted: what a rule did not allow when it was recorded"),
+    "complete": N_("complete: what has to be there and is not"),
+    "timely": N_("timely: what is late, or at a time that cannot be"),
+    "consistent": N_("consistent: tables, contents and files that are not as the events say"),
+}
+SEVERITY_NAMES: Final = {
+    "critical": N_("critical"),
+    "high": N_("high"),
+    "medium": N_("medium"),
+    "low": N_("low"),
+    "note": N_("note"),
+}
+GAP_NAMES: Final = {
+    "not_genuine": N_("verification found false bytes, which are not listed here"),
+    "not_judged": N_("events could not be judged: they, or what they rest on, are not known"),
+    "uncertain_from": N_("from here on, what was permitted may rest on what is not known"),
+    "unreadable_from": N_("from here on, the database cannot be read"),
+    "not_checked": N_("this could not be looked at: too much of the ledger is damaged"),
+    "tables_not_compared": N_("the tables were not compared: not every event is known"),
+    "tables_of_another_version": N_("the tables were made by another version of Muniment"),
+    "policy_missing": N_("the policy pack that the ledger adopted is missing"),
+}
+
+
+def show(found: Replayed) -> None:
+    """Print the whole result; a code's first findings, and how many more there are."""
+    _show_head(found)
+    for chapter, those in groupby(_by_chapter(found), attrgetter("chapter")):
+        click.echo("")
+        click.echo(_(CHAPTER_NAMES[chapter]))
+        for same in _alike(list(those)):
+            _show_code(same, found.law)
+    if found.gaps:
+        click.echo("")
+        click.echo(_("What could not be looked at:"))
+        for gap in found.gaps:
+            click.echo(f"  {_gap(gap)}")
+    click.echo("")
+    click.echo(_summary(found))
+
+
+def _show_head(found: Replayed) -> None:
+    compared = {True: N_("as the events make them"), False: N_("not as the events make them"),
+                None: N_("not compared")}[found.projections.equal]  # fmt: skip
+    print_fields(
+        [
+            (N_("ledger"), found.origin),
+            (N_("entries"), f"{found.entries:,}"),
+            (N_("events judged"), f"{found.events:,}"),
+            (N_("replayed before"), f"{found.since:,}" if found.since else None),
+            (N_("as of"), local(found.as_of.accepted) if found.as_of.accepted else None),
+            (N_("due up to"), local(found.now) if found.now else None),
+            (N_("policy"), f"{found.policy.pack} {found.policy.version}".strip() or None),
+            (N_("bytes"), _(VERDICTS[found.verdict]) if found.verdict else None),
+            (N_("tables"), _(compared)),
+            (N_("digest of tables"), found.projections.digest or None),
+        ]
+    )
+
+
+def _by_chapter(found: Replayed) -> list[Finding]:
+    from ledger.audit.finding import CHAPTERS
+
+    return sorted(found.findings, key=lambda finding: CHAPTERS.index(finding.chapter))
+
+
+def _alike(findings: Sequence[Finding]) -> Iterator[list[Finding]]:
+    """Those of one severity, code, rule and detail together; the gravest first."""
+    kinds: dict[tuple[str, ...], list[Finding]] = {}
+    for one in findings:
+        detail = one.detail if one.code == "not_permitted" else ""
+        kinds.setdefault((one.severity, one.code, one.rule, detail), []).append(one)
+    yield from kinds.values()
+
+
+def _show_code(those: Sequence[Finding], law: Mapping[str, Sequence[Law]]) -> None:
+    from ledger.audit.catalogue import entry
+
+    first, chosen = those[0], language()
+    known = entry(first.code)
+    rule = f" {first.rule}" if first.rule else ""
+    detail = f" ({first.detail})" if first.code == "not_permitted" else ""
+    severity = _(SEVERITY_NAMES[first.severity])
+    click.echo(f"  [{severity}] {first.code}{rule}{detail}: {known.title.said(chosen)}")
+    cited = "; ".join(_citation(one) for one in law.get(first.rule, ()))
+    if cited:
+        click.echo(f"      {_('law')}: {printable(cited)}")
+    for one in those[:_MOST]:
+        if place := _place(one):
+            click.echo(f"      {printable(place)}")
+    if len(those) > _MOST:
+        more = len(those) - _MOST
+        text = plural("… and {count} more; --json lists it", "… and {count} more; --json lists all",
+                      more)  # fmt: skip
+        click.echo(f"      {text.format(count=more)}")
+    click.echo(f"      {_('remedy')}: {known.remedy.said(chosen)}")
+
+
+def _citation(law: Law) -> str:
+    name = law.zh if language() == "zh" else law.en
+    return f"{name or law.statute} {law.article} ({law.version})"
+
+
+def _place(finding: Finding) -> str:
+    """Where it is and what shows it, in a line."""
+    parts = []
+    if finding.position is not None:
+        parts.append(_("position {position}").format(position=finding.position))
+    elif finding.entry is not None:
+        parts.append(_("entry {entry}").format(entry=finding.entry))
+    if finding.subject:
+        parts.append(finding.subject)
+    if finding.detail and finding.code != "not_permitted":
+        parts.append(finding.detail)
+    evidence = [one for one in finding.evidence if one != finding.subject]
+    if evidence:
+        parts.append(" ".join(evidence[:_MOST_EVIDENCE]))
+    for name, value in (
+        (N_("since"), finding.since), (N_("due"), finding.due),
+        (N_("expected"), finding.expected), (N_("actual"), finding.actual),
+    ):  # fmt: skip
+        if value:
+            parts.append(f"{_(name)} {value}")
+    return ", ".join(parts) or finding.cause
+
+
+def _gap(gap: Gap) -> str:
+    said = _(GAP_NAMES[gap.code]) if gap.code in GAP_NAMES else gap.code
+    count = f" ({gap.count:,})" if gap.count != 1 else ""
+    subject = f": {printable(gap.subject)}" if gap.subject else ""
+    return f"{gap.part}: {said}{count}{subject}"
+
+
+def _summary(found: Replayed) -> str:
+    severities = found.counts.severity
+    counts = ", ".join(
+        f"{_(SEVERITY_NAMES[name])} {count:,}" for name, count in severities.items() if count
+    )
+    total = len(found.findings)
+    text = plural("{count} finding", "{count} findings", total).format(count=f"{total:,}")
+    if counts:
+        text += f" ({counts})"
+    if found.gaps:
+        text += _("; {count} not looked at").format(count=len(found.gaps))
+    return text

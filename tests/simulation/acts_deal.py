@@ -1,0 +1,308 @@
+"""The deal: a handover from the plan to the confirmation, papers, and what customers ask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ledger import consenting, deals, handovers, requests
+from ledger.handoverlist import SEED_BYTES, lines_root
+from ledger.signing import now
+from tests.ledger.deals import introduce
+from tests.simulation.act import Act, a_copy, a_record, draw, one_of, somebody
+from tests.simulation.acts_records import joined
+from tests.simulation.book import THERE, Listed
+from tests.simulation.world import World
+
+FINISHED = ("confirmed", "cancelled")
+
+
+def introducing(world: World) -> Act | None:
+    """Whose records these are is said, and that this person was told of the deal."""
+    records = [r for r in world.book.records if r not in world.book.told]
+    if not records:
+        return None
+    some = records[-5:]
+    notice = None if world.book.told else world.notice
+    broken = set[str]()
+    if not all(world.guards.keeps(world.people["qian"], record) for record in some):
+        broken |= {"I-09"}
+
+    def do() -> Any:
+        introduce(world.ledger, world.acting("qian"), world.deal, world.customer, some, notice)
+
+    return Act("says who is in", "qian", f"{len(some)} records", frozenset(broken), do)
+
+
+def planning(world: World) -> Act | None:
+    """A handover is planned."""
+    under_way = [h for h in world.book.handovers.values() if h.step not in FINISHED]
+    if len(under_way) > 3:
+        return None
+    who = somebody(world, "qian", side="seller")
+    broken = frozenset() if who == "qian" else frozenset({"I-09"})
+
+    def do() -> Any:
+        said = handovers.plan_handover(world.ledger, world.deal, {
+            "from_party": world.parties["seller"], "seller_handler": world.people["qian"],
+            "buyer_handler": world.people["he"], "first_day": "2026-11-01",
+            "last_day": "2026-12-31", "inspection_days": 15,
+        })  # fmt: skip
+        return world.say(who, [said], engagement=world.deal, role="seller_handler")
+
+    return Act("plans a handover", who, "", broken, do)
+
+
+def a_handover(world: World, *steps: str) -> Listed | None:
+    """A handover, mostly one that has come so far."""
+    found = list(world.book.handovers.values())
+    fitting = [one for one in found if one.step in steps]
+    if fitting and draw(world).random() < 0.9:
+        return draw(world).choice(fitting)
+    return draw(world).choice(found) if found else None
+
+
+def freezing(world: World) -> Act | None:
+    """The list is frozen: ready, introduced, in no other case."""
+    handover, dice = a_handover(world, "planned", "planned", "list_frozen"), draw(world)
+    if handover is None or not world.book.copies:
+        return None
+    guards, book = world.guards, world.book
+    items = list(dict.fromkeys(a_copy(world) for _ in range(dice.randint(1, 2))))
+    fit = [
+        c for c, copy in book.copies.items()
+        if copy.condition == THERE and not copy.encrypted and not copy.made_from
+        and not book.claimed(c) and copy.custodian == world.parties["seller"]
+        and not guards.ready([c]) and book.inside(c) and set(book.inside(c)) <= book.told
+    ]  # fmt: skip
+    if fit and dice.random() < 0.8:
+        items = dice.sample(fit, min(len(fit), 2))
+    who = somebody(world, "qian", side="seller")
+    broken = _step(world, who, "qian") | guards.present(world.people[who], items)
+    if handover.step not in ("planned", "list_frozen"):
+        broken |= {"I-21"}
+    broken |= _listable(world, handover.stream, items)
+
+    def do() -> Any:
+        return _freeze(world, who, handover.stream, items)
+
+    return Act("freezes the list of", who, handover.stream, frozenset(broken), do)
+
+
+def _step(world: World, who: str, handler: str) -> set[str]:
+    """Only the handler takes a step, with a key that was agreed on (I-09, I-23)."""
+    del world
+    return set() if who == handler else {"I-09", "I-23"}
+
+
+def _listable(world: World, handover: str, items: list[str]) -> set[str]:
+    """Why copies may not be on a list."""
+    guards, book = world.guards, world.book
+    broken = guards.ready(items)
+    for item in items:
+        if book.copies[item].encrypted or book.claimed(item) not in ("", handover):
+            broken |= {"I-21"}
+        beside = {book.claimed(one) for one in book.family(item)} - {handover}
+        if beside & set(book.handovers):  # one content goes once
+            broken |= {"I-21"}
+        inside = book.inside(item)
+        broken |= set() if inside else {"I-11"}
+        personal = [r for r in inside if _about_people(world, r)]
+        broken |= set() if set(personal) <= book.told else {"I-14"}
+    return broken
+
+
+def _about_people(world: World, record: str) -> bool:
+    known = world.book.records[record]
+    return known.sensitivity not in ("non_personal", "business_secret")
+
+
+def _freeze(world: World, who: str, handover: str, items: list[str]) -> Any:
+    from ledger.effects.listlines import Frozen, lines
+
+    ledger, moment, seed = world.ledger, now(), world.chance.bytes(SEED_BYTES)
+    frozen = Frozen(items, seed, moment[:10], ledger.seen()[0], {})
+    root = lines_root(line.format() for line in lines(ledger, frozen))
+    state: Any = ledger.state(handover)
+    said = handovers.freeze_list(state, items, lines=root, seed=seed.hex())
+    return world.say(who, said, engagement=world.deal, role="seller_handler", at=moment)
+
+
+def releasing(world: World) -> Act | None:
+    """What the frozen list names is given away, if it is still ready."""
+    handover = a_handover(world, "list_frozen")
+    if handover is None or not handover.items:
+        return None
+    who, items = somebody(world, "qian", side="seller"), list(handover.items)
+    broken = _step(world, who, "qian") | world.guards.present(world.people[who], items)
+    broken |= _listable(world, handover.stream, items)
+    broken |= set() if handover.step == "list_frozen" else {"I-21"}
+
+    def do() -> Any:
+        state: Any = world.ledger.state(handover.stream)
+        said = handovers.release_handover(state, None)
+        return world.say(who, [said], engagement=world.deal, role="seller_handler")
+
+    return Act("releases", who, handover.stream, frozenset(broken), do)
+
+
+def receiving(world: World) -> Act | None:
+    """The buyer receives what was released; or another list than that."""
+    handover = a_handover(world, "released")
+    if handover is None or not handover.items:
+        return None
+    who, other = somebody(world, "he", side="buyer"), draw(world).random() < 0.1
+    broken = _step(world, who, "he") | ({"I-21"} if other else set())
+    broken |= set() if handover.step == "released" else {"I-21"}
+    count = len(handover.items)
+
+    def do() -> Any:
+        state: Any = world.ledger.state(handover.stream)
+        root = "0" * 64 if other else None
+        said = handovers.receive_handover(state, read=count, matched=count, root=root)
+        return world.say(who, [said], engagement=world.deal, role="buyer_handler")
+
+    return Act("receives", who, handover.stream, frozenset(broken), do)
+
+
+def inspecting(world: World) -> Act | None:
+    """The buyer looks at what came."""
+    handover = a_handover(world, "received")
+    if handover is None or not handover.items:
+        return None
+    who, items = somebody(world, "he", side="buyer"), list(handover.items)
+    items = items[:1] if draw(world).random() < 0.2 else items
+    broken = _step(world, who, "he")
+    broken |= set() if handover.step == "received" else {"I-21"}
+
+    def do() -> Any:
+        said = handovers.inspect_items(handover.stream, items, "match", "yes")
+        return world.say(who, said, engagement=world.deal, role="buyer_handler")
+
+    return Act("inspects", who, handover.stream, frozenset(broken), do)
+
+
+def confirming(world: World) -> Act | None:
+    """Both handlers and both supervisors sign; or one of them is missing."""
+    handover, dice = a_handover(world, "received"), draw(world)
+    received = [one for one in world.book.handovers.values() if one.step == "received"]
+    seen_whole = [one for one in received if set(one.items.values()) == {"seen"}]
+    if seen_whole and dice.random() < 0.8:
+        handover = dice.choice(seen_whole)
+    if handover is None or not handover.items:
+        return None
+    others = [("he", "buyer_handler"), ("wu", "supervisor"), ("ma", "supervisor")]
+    missing = dice.random() < 0.5
+    if missing:
+        others.remove(dice.choice(others))
+    items = list(handover.items)
+    broken = {"I-23"} if missing else set()
+    broken |= joined(world, "qian", others)
+    broken |= set() if handover.step == "received" else {"I-21", "I-23", "I-09"}
+    seen = [item for item in items if handover.items[item] == "seen"]
+    if len(seen) < len(items):
+        broken |= {"I-23", "I-21"}
+    if any(world.book.copies[item].condition != THERE for item in seen):
+        broken |= {"I-03"}
+    broken |= _listable(world, handover.stream, seen)
+
+    def do() -> Any:
+        state: Any = world.ledger.state(handover.stream)
+        said = handovers.confirm_handover(state, None)
+        if not said or not seen:
+            said = [_as_if(world, state, items)]
+        return world.together("qian", said, others, engagement=world.deal, role="seller_handler")
+
+    return Act("confirms", "qian", f"{handover.stream} {len(others)}", frozenset(broken), do)
+
+
+def _as_if(world: World, state: Any, items: list[str]) -> Any:
+    """What a modified client says: everything passes."""
+    from domain.handover import HandoverConfirmed
+    from ledger.signing import Proposal
+
+    fields = {
+        "root": state.root, "lines": state.lines, "to_party": world.parties["buyer"],
+        "effective_at": now(), "rejected": 0, "reservations": [], "items": items,
+    }  # fmt: skip
+    return Proposal(HandoverConfirmed, state.stream, fields)
+
+
+def cancelling(world: World) -> Act | None:
+    """A handover is called off; what was received, by both."""
+    handover = a_handover(world, "planned", "list_frozen", "released")
+    if handover is None:
+        return None
+    who = somebody(world, "qian", "he")
+    broken = set() if who in ("qian", "he") else {"I-09", "I-23"}
+    broken |= {"I-21"} if handover.step in FINISHED else set()
+    broken |= {"I-23"} if handover.step == "received" else set()
+    role = "seller_handler" if world.side(who) == "seller" else "buyer_handler"
+    said = handovers.cancel_handover(handover.stream, "改日")
+
+    def do() -> Any:
+        return world.say(who, [said], engagement=world.deal, role=role)
+
+    return Act("calls off", who, handover.stream, frozenset(broken), do)
+
+
+def attaching(world: World) -> Act:
+    """A paper is attached to the deal."""
+    who = somebody(world, "qian", "he", "wang")
+    broken = world.guards.may(world.people[who], "document")
+    said = deals.attach_document(
+        "legal_opinion", world.chance.hex(32), 9, "application.pdf", title="王小明案意见"
+    )
+    about = said.stream
+    return Act("attaches", who, about, frozenset(broken), lambda: world.say(who, [said]))
+
+
+def asking(world: World) -> Act | None:
+    """A customer asks for something."""
+    record, who = a_record(world), somebody(world, "zhao", "wang", "zhou", "qian")
+    if not record:
+        return None
+    broken = world.guards.may(world.people[who], "hear")
+    if not world.guards.keeps(world.people[who], record):
+        broken |= {"I-09"}
+
+    def do() -> Any:
+        said = requests.receive(
+            world.ledger, "access", subject=world.customer, channel="telephone", received_at=None,
+            records=[record], sealed={"requester": "王小明"},
+        )  # fmt: skip
+        return world.say(who, said)
+
+    return Act("hears a request about", who, record, frozenset(broken), do)
+
+
+def identifying(world: World) -> Act | None:
+    """Who asks is who they say to be."""
+    if not world.book.requests:
+        return None
+    rights, who = one_of(world, list(world.book.requests)), somebody(world, "zhao", "wang")
+    hears = world.holds_one(world.people[who], "collector", "custodian", "dpo")
+    broken = set() if hears else {"I-09"}
+    if world.guards.party(world.people[who]) != world.parties["seller"]:
+        broken |= {"I-09"}
+
+    def do() -> Any:
+        said = requests.identify(world.ledger, rights, "document_seen", "pass", "身份证已核")
+        return world.say(who, [said])
+
+    return Act("identifies who asks in", who, rights, frozenset(broken), do)
+
+
+def agreeing(world: World) -> Act | None:
+    """The customer agrees to be told by the buyer."""
+    if not world.book.told:
+        return None
+    who = somebody(world, "qian", "wang", "zhao", side="seller")
+    broken = set() if world.holds_one(
+        world.people[who], "collector", "custodian", "dpo", "seller_handler"
+    ) else {"I-09"}  # fmt: skip
+    said = consenting.grant(
+        world.customer, kind="separate_provision", recipient=world.parties["buyer"],
+        channel="telephone", sealed={"remark": "王小明同意"},
+    )  # fmt: skip
+    about = "that the customer agrees"
+    return Act("records", who, about, frozenset(broken), lambda: world.say(who, [said]))
