@@ -134,10 +134,11 @@ class _Verification:
             head = self._source.head()  # step 1
             if head is None:
                 self._findings.add("head_missing", "head", cause="the head is not one row")
+            anchors = Anchors(self._source, self._findings, self._tsa_roots)
+            self._keys.covered_before = anchors.bounds.covered_before
             start = self._start(since, head) if since is not None else None  # step 2
             growth = Growth(self._source, self._findings, start)
             entries = self._entries
-            anchors = Anchors(self._source, self._findings, self._tsa_roots)
             entries.begin(self._skipped + 1 if start else BEGINNING)
             faults = self._ranges.version_faults(self._skipped + 1)
             try:

@@ -51,6 +51,7 @@ class Bounds:
     def __init__(self, stamps: Iterable[Stamp]) -> None:
         """`stamps`: of trusted authorities, by size; of equal ones the first counts."""
         ranked = [*enumerate(stamps)]
+        self._stamps: Final = [stamp for _, stamp in ranked]
         self._sizes: Final = [stamp.size for _, stamp in ranked]
         self._oldest: Final = [*accumulate(reversed(ranked), _older)][::-1]
         by_entry = sorted(ranked, key=lambda one: one[1].anchored)
@@ -60,6 +61,10 @@ class Bounds:
     def __bool__(self) -> bool:
         """Whether anything is proved of any entry."""
         return bool(self._sizes)
+
+    def covered_before(self, time: str) -> int:
+        """How many entries a stamp covers that was surely made before a time."""
+        return max((stamp.size for stamp in self._stamps if stamp.last < time), default=0)
 
     def of(self, entry: int, seen: int) -> Interval:
         """The stamps after and before which an entry (0-based) was signed, as far as is proved.

@@ -13,7 +13,8 @@ finding.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
 
@@ -68,18 +69,15 @@ class KnownKey(NamedTuple):
 
 
 class _Use:
-    """What one key signed: how often, and the positions of the first entries."""
+    """What one key signed: entries and their first positions, in order."""
 
     def __init__(self) -> None:
-        self.count = 0
         self.entries = array("q")
         self.positions = array("q")
 
     def add(self, entry: int, position: int) -> None:
-        self.count += 1
-        if len(self.entries) < LIMIT:
-            self.entries.append(entry)
-            self.positions.append(position)
+        self.entries.append(entry)
+        self.positions.append(position)
 
 
 class KeyHistory:
@@ -100,6 +98,8 @@ class KeyHistory:
         self._found: dict[tuple[str, bytes], KnownKey] = {}
         self._uses: dict[tuple[str, str], _Use] = {}
         self._ended: dict[tuple[str, str], int] = {}
+        self.covered_before: Callable[[str], int] = _nothing
+        """How many entries trusted time-stamps from before a time cover (DESIGN 4.6)."""
         self.damaged: set[str] = set()
         """The last 36 characters of streams of which an event was changed or is missing."""
 
@@ -198,12 +198,12 @@ class KeyHistory:
                 earlier = key.key.purpose == "act" and key.since + 1 < begun
                 position = self._ended.get((holder, identity))
                 if key.condition == "revoked" and (use or earlier):
-                    many = f"{use.count if use else 0} entries" if not begun else "entries"
+                    many = f"{len(use.entries) if use else 0} entries" if not begun else "entries"
                     self._findings.add(
                         "key_revoked", "key", position=position, stream=holder, actual=identity,
                         cause=f"revoked by entry {key.until} after it had signed {many}",
                     )  # fmt: skip
-                elif key.condition == "compromised" and earlier:
+                elif key.condition == "compromised" and earlier and self._open(key) < begun:
                     self._findings.add(
                         "key_compromised", "key", position=position, stream=holder,
                         actual=identity,
@@ -216,19 +216,30 @@ class KeyHistory:
         state = self.states.get(holder)
         return state if isinstance(state, ActorState | LedgerState) else None
 
+    def _open(self, key: KeyState) -> int:
+        """The first entry of which nothing proves that it is older than the suspicion."""
+        return self.covered_before(key.suspected_since or "")
+
     def _dispute(self, holder: str, event: ActorKeyCompromised, entry: int) -> None:
-        """Nothing anchors the times of a key's earlier acts yet, so all of them are disputed."""
+        """What a trusted time-stamp from before the suspicion covers stays valid; else disputed."""
         use = self._uses.get((holder, event.key))
         if use is None:
             return
-        for earlier, position in zip(use.entries, use.positions, strict=True):
-            if earlier < entry:
-                self._findings.add(
-                    "key_compromised", "key", position=position, stream=holder, actual=event.key,
-                    cause=f"entry {earlier} was signed with a key that entry {entry} reports as "
-                    f"compromised since {event.suspected_since}; nothing anchors it before then",
-                )  # fmt: skip
-        self._findings.omit("key_compromised", use.count - len(use.entries))
+        first = bisect_left(use.entries, self.covered_before(event.suspected_since))
+        last = bisect_left(use.entries, entry)
+        for index in range(first, min(last, first + LIMIT)):
+            self._findings.add(
+                "key_compromised", "key", position=use.positions[index], stream=holder,
+                actual=event.key,
+                cause=f"entry {use.entries[index]} was signed with a key that entry {entry} "
+                f"reports as compromised since {event.suspected_since}; no trusted time-stamp "
+                "proves it older",
+            )  # fmt: skip
+        self._findings.omit("key_compromised", max(0, last - first - LIMIT))
+
+
+def _nothing(_: str) -> int:
+    return 0
 
 
 def _public(state: KeyState) -> bytes | None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from ledger import timestamps
+from domain.values import later
+from ledger import acts, timestamps
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.clock import SystemClock
@@ -23,11 +24,12 @@ from ledger.errors import (
 )
 from ledger.folder import Folder
 from ledger.schema import trigger_names
+from ledger.signing import now
 from ledger.timestamps import Request
 from ledger.tlog.checkpoint import Checkpoint
 from ledger.verification.stored import verify_folder
 from tests.ledger import tsa
-from tests.ledger.ledgers import Firm, passphrase
+from tests.ledger.ledgers import Firm, collect_files, passphrase
 from tests.ledger.stamping import act, rows, stamp, stamped_at, tampered
 from tests.ledger.tampering import hand_in, only, places
 
@@ -202,6 +204,34 @@ def test_an_act_that_was_accepted_before_a_token_its_signer_had_seen_is_disputed
     assert [(f.code, f.position) for f in report.findings] == [
         ("accepted_outside_interval", receipt.first + 1)
     ]
+
+
+def test_what_a_stamp_from_before_the_suspicion_covers_is_not_disputed(
+    firm: Firm, stamping: tsa.Authority, root: tsa.Issued, tmp_path: Path
+) -> None:
+    """A thief of the key cannot have signed what was there before it could be stolen."""
+    with firm.open() as ledger:
+        admin, second = ledger.acting(firm.founded.actor), ledger.acting(firm.second)
+        one, other = collect_files(ledger, admin, tmp_path / "合同", 2)
+        covered = ledger.act(second, [acts.review(one.record, ["accuracy"], "pass")])
+        stamp(ledger, admin, stamping, root)
+        later_on = ledger.act(second, [acts.review(other.record, ["accuracy"], "pass")])
+        since = ledger.sign_checkpoint()
+    with firm.open(clock=Wrong(2)) as ledger:
+        admin, second = ledger.acting(firm.founded.actor), ledger.acting(firm.second)
+        suspected = later(now(), hours=1)
+        ledger.act(admin, [acts.report_compromise(second.actor, second.key_id.hex(), suspected)])
+
+    def disputed(**options: Any) -> list[int]:
+        report = check(firm, **options)
+        return [one.position for one in report.findings if one.code == "key_compromised"]
+
+    assert disputed(tsa_roots=[root.der]) == [later_on.first]
+    assert disputed() == [covered.first, later_on.first]
+    (enrolled,) = rows(
+        firm.path, "SELECT position FROM events WHERE topic = 'actor.key_compromised'"
+    )[0]
+    assert disputed(tsa_roots=[root.der], since=since) == [enrolled]
 
 
 @contextmanager
