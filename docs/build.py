@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, get_args, get_origin, get_type_hints
+
+from click.testing import CliRunner
 
 from domain import TOPICS, values
 from domain.codes import ENUMERATIONS
@@ -28,11 +30,10 @@ ENVELOPE = set(Event.__struct_fields__)
 
 def help_of(path: list[str], language: str) -> str:
     """What a command's `--help` prints."""
-    environment = {**os.environ, "MUNIMENT_LANG": language, "COLUMNS": "96", "NO_COLOR": "1"}
-    done = subprocess.run(  # noqa: S603  our own command
-        [sys.executable, "-m", "ledger.cli", *path, "--help"],
-        env=environment, stdout=subprocess.PIPE, check=True, encoding="utf-8", cwd=ROOT.parent,
-    )  # fmt: skip
+    environment = {"MUNIMENT_LANG": language, "NO_COLOR": "1"}
+    done = CliRunner(env=environment).invoke(muniment, [*path, "--help"], terminal_width=78)
+    if done.exit_code:
+        raise SystemExit(f"muniment {' '.join(path)} --help ends with {done.exit_code}")
     return done.stdout.rstrip()
 
 
@@ -137,10 +138,13 @@ def index() -> str:
 def pages() -> dict[Path, str]:
     """Every generated page and its text."""
     reference = ROOT / "reference"
+    # A process speaks one language: click keeps the text of `--help` once it was asked for.
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        english, chinese = pool.map(commands, ("en", "zh"))
     return {
         reference / "README.md": index(),
-        reference / "commands.md": commands("en"),
-        reference / "commands.zh-CN.md": commands("zh"),
+        reference / "commands.md": english,
+        reference / "commands.zh-CN.md": chinese,
         reference / "events.md": events(),
         reference / "rules.md": rules(parse_policy(default_pack())),
         reference / "codes.md": codes(),
