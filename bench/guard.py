@@ -4,9 +4,9 @@
 
 Rates follow the machine and what else it does; how a rate stands to a peer's in the same run does
 not. So ratios are compared with those of `bench/results.json`, row by row; of rows that have none,
-only what no machine changes: bytes and flushes. A row may be worse by `TOLERANCE`, which is more
-than three runs of the same program differed by on two shared cores. Rows that one side does not
-have (other sizes have other names) are counted and not compared.
+only what no machine changes: bytes and flushes. A row may be worse by `TOLERANCE`, which was chosen
+and not measured: a smaller one would name runs on a busy machine, and a change that costs less is
+not found. Rows that one side does not have (other sizes have other names) are not compared.
 """
 
 from __future__ import annotations

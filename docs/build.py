@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: commands, events, rules, codes.
+"""Write the reference pages from the code: commands, events, rules, codes, findings.
 
 `make docs` runs it; a test runs it with `--check` and fails when a page is not what the code says.
 """
@@ -19,6 +19,9 @@ from domain.codes import ENUMERATIONS
 from domain.judging import RULE_CODES
 from domain.policy import Policy, parse_policy
 from domain.values import Event
+from ledger.audit.catalogue import CODES as FINDINGS
+from ledger.audit.catalogue_gaps import GAPS, NOT_ASKED
+from ledger.audit.finding import CHAPTERS
 from ledger.cli import COMMANDS, muniment
 from ledger.cli.refusals import EXPLANATIONS
 from ledger.founding import default_pack
@@ -124,13 +127,35 @@ def codes() -> str:
     return "\n".join(parts)
 
 
+def findings() -> str:
+    """The page of all that a replay can find, and of what it cannot look at."""
+    parts = [NOTE, "# Findings", "", "What `muniment audit replay` finds, by chapter.", ""]
+    for chapter in CHAPTERS:
+        those = [one for one in FINDINGS.values() if one.chapter == chapter]
+        parts += [f"## {chapter}", "", "| code | severity | rule | English | 中文 | remedy |",
+                  "|---|---|---|---|---|---|"]  # fmt: skip
+        parts += [
+            f"| `{one.code}` | {one.severity} | {one.rule} | {one.title.en} | {one.title.zh} "
+            f"| {one.remedy.en} |"
+            for one in sorted(those)
+        ]
+        parts.append("")
+    parts += ["## Gaps", "", "What could not be looked at. What is *lacking* ends a replay",
+              "that finds nothing with exit code 4; what was *not asked* is listed only.", "",
+              "| code | kind | English | 中文 |", "|---|---|---|---|"]  # fmt: skip
+    for code, said in sorted(GAPS.items()):
+        kind = "not asked" if code in NOT_ASKED else "lacking"
+        parts.append(f"| `{code}` | {kind} | {said.en} | {said.zh} |")
+    return "\n".join(parts) + "\n"
+
+
 def index() -> str:
     """The first page of the reference."""
     lines = [
         NOTE, "# Reference", "",
         "* [Commands](commands.md) · [命令](commands.zh-CN.md)",
         "* [Events](events.md)", "* [Rules and refusals](rules.md)", "* [Codes](codes.md)",
-        "* [Files of a ledger](files.md)", "",
+        "* [Findings of a replay](findings.md)", "* [Files of a ledger](files.md)", "",
     ]  # fmt: skip
     return "\n".join(lines)
 
@@ -148,6 +173,7 @@ def pages() -> dict[Path, str]:
         reference / "events.md": events(),
         reference / "rules.md": rules(parse_policy(default_pack())),
         reference / "codes.md": codes(),
+        reference / "findings.md": findings(),
     }
 
 

@@ -210,12 +210,12 @@ def _gone(state: State, _: BackupExpired) -> None:
 
 def chain(case: Case, backup: str) -> list[BackupState]:
     """A backup and what it continues, the newest first; empty if there is no such backup."""
-    found: list[BackupState] = []
+    found: dict[str, BackupState] = {}
     state = case.world.state(backup, BackupState)
-    while state is not None:
-        found.append(state)
+    while state is not None and state.stream not in found:  # a circle is what nobody was permitted
+        found[state.stream] = state
         state = case.world.state(state.base, BackupState) if state.base else None
-    return found
+    return list(found.values())
 
 
 def not_restored(case: Case, copy: HoldingState) -> str | None:

@@ -23,7 +23,7 @@ from domain.gates import path_of
 from domain.handover import HandoverState
 from domain.handover_rules import SHOWN
 from domain.judging import Case, Refusal, evolves, refuse, rule
-from domain.values import ActorId, Count, Date, Digest, EngagementId, Event, PartyId, Time, is_day
+from domain.values import ActorId, Count, Date, Digest, EngagementId, Event, PartyId, Time
 
 
 class EngagementClosed(Event, frozen=True, kw_only=True, tag="engagement.closed"):
@@ -157,7 +157,7 @@ def tracked_when_due(case: Case, event: TrackingChecked) -> Iterator[Refusal]:
     deal = deal_of(case, event)
     if deal is None:
         return
-    if not is_day(event.due) or event.due not in tracking_days(case, deal):
+    if event.due not in tracking_days(case, deal):
         yield refuse("I-16", "no_check_is_due", event.due)
     if event.due in deal.tracked:
         yield refuse("I-06", "tracked_before", event.due)

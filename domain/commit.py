@@ -16,8 +16,10 @@ from msgspec import UNSET, UnsetType
 from domain.actor import ActorState
 from domain.engagement import EngagementState
 from domain.judging import (
+    STUMBLES,
     Case,
     Refusal,
+    Rule,
     Signer,
     State,
     Statement,
@@ -31,7 +33,7 @@ from domain.ledger import LedgerState
 from domain.opening import leave_behind, opening_flaws
 from domain.policy import Policy
 from domain.privacy import looks_personal
-from domain.values import Event, all_fit, later, malformed, moment
+from domain.values import Event, all_fit, by_kind, is_day, later, malformed, moment
 
 _TIME_FIELDS = (
     "departed_at", "arrived_at", "discovered_at", "suspected_since", "started_at", "ended_at",
@@ -44,6 +46,13 @@ _TIME_FIELDS = (
     "disposed_at",
     "done_at", "gen_time",
 )  # fmt: skip
+_DATE_FIELDS = (
+    "begins_on", "due", "due_at", "effective_from", "ended_on", "ends_on", "expires_on",
+    "first_day", "last_day", "max_until", "min_until", "on", "retain_until", "review_on", "since",
+    "terminated_on", "trigger_date", "until", "valid_from", "valid_to",
+)  # fmt: skip
+_NEVER = "9000-01-01T00:00:00.000Z"
+_NO_MOMENT = frozenset({"not_a_time", "no_such_day"})
 _STREAM_FIELDS = (
     "party",
     "custodian",
@@ -89,7 +98,8 @@ def judgements(
     """All that is not permitted about a commit, in order; `judge_commit` stops at the first.
 
     Whoever goes on is told of the rest as it stands after what was not permitted, because it
-    happened (an auditor's replay). Nothing can be said after a malformed field.
+    happened (an auditor's replay). Nothing can be said after a malformed field. A rule that cannot
+    answer (`rule_failed`) permits nothing; a fold that cannot leaves its stream as it was.
     """
     case = Case(world, policy, statement)
     world.begin_commit()
@@ -112,35 +122,49 @@ def judgements(
             yield Judgement(index, [refuse("I-02", "malformed_field", *fields)])
             return
         refusals = _envelope(case, event, usual)
-        for judge in rules_for(type(event)):
-            refusals += judge(case, event)
+        if not refusals or _NO_MOMENT.isdisjoint(refusal.detail for refusal in refusals):
+            _ask(rules_for(type(event)), case, event, refusals)
         if refusals:
             yield Judgement(index, refusals)
-        world.advance(event, statement.entry, statement.accepted)
+        try:
+            world.advance(event, statement.entry, statement.accepted)
+        except STUMBLES:
+            if not refusals:
+                yield Judgement(index, [refuse("I-00", "rule_failed", event.id)])
     ended = {(e.stream, type(e)): e for e in events if closing_rules_for(type(e))}
-    if refusals := [
-        refusal for event in ended.values() for judge in closing_rules_for(type(event))
-        for refusal in judge(case, event)
-    ]:  # fmt: skip
+    refusals = []
+    for event in ended.values():
+        _ask(closing_rules_for(type(event)), case, event, refusals)
+    if refusals:
         yield Judgement(None, refusals)
+
+
+def _ask(rules: Sequence[Rule], case: Case, event: Event, refusals: list[Refusal]) -> None:
+    """Add what rules say; one that no answer can be had from permits nothing."""
+    for judge in rules:
+        try:
+            refusals += judge(case, event)
+        except STUMBLES:
+            refusals.append(refuse("I-00", "rule_failed", event.id))
 
 
 def streams_named(statement: Statement, events: Sequence[Event]) -> set[str]:
     """The streams that a commit's judging looks at: signers, authors, and what events name."""
     named = {signer.holder for signer in statement.signers if signer.holder}
-    for event in events:
-        named.update(_streams_of(type(event))(event))
-        named.update(event.mentions)
+    for kind, those in by_kind(events).items():
+        for read in _streams_of(kind):
+            named.update(map(read, those))
+        if kind.mentions is not Event.mentions:
+            named.update(*(event.mentions for event in those))
     named.discard(cast("str", UNSET))  # what an absent optional field reads as
     return named
 
 
 @lru_cache(maxsize=256)
-def _streams_of(kind: type[Event]) -> Callable[[Event], tuple[str, ...]]:
-    """Reads the streams that an event of this class names."""
-    return attrgetter(
-        "stream", "by", "engagement", *_fields(kind, _STREAM_FIELDS),
-    )  # fmt: skip
+def _streams_of(kind: type[Event]) -> tuple[Callable[[Event], str], ...]:
+    """Read the streams that an event of this class names."""
+    names = ("stream", "by", "engagement", *_fields(kind, _STREAM_FIELDS))
+    return tuple(attrgetter(name) for name in names)
 
 
 def _key_of(case: Case, holder: str, key_id: str) -> KeyState | None:
@@ -219,6 +243,8 @@ def _statement(case: Case, events: Sequence[Event]) -> Iterator[Refusal]:
     said, limits, source = case.statement, case.policy.limits, case.world.source
     if any(source.commit_voided(said.commit, signer.holder) for signer in said.actors):
         yield refuse("I-06", "draft_voided", said.commit)
+    if said.accepted >= _NEVER:  # deadlines are counted from it, and there must be days for them
+        yield refuse("I-04", "accepted_past_all_deadlines")
     if (said.seen == 0) != (said.entry == 0) or said.seen > said.entry:
         yield refuse("I-04", "seen_out_of_range")
         return
@@ -264,7 +290,7 @@ def _envelope(case: Case, event: Event, usual: set[_Usual]) -> list[Refusal]:
         refusals.append(refuse("I-04", "version_gap_or_repeat", event.id))
     if not settled:
         refusals.extend(_times(case, event))
-        if not refusals and not _fields(kind, _TIME_FIELDS):
+        if not refusals and not _fields(kind, _TIME_FIELDS) and not _fields(kind, _DATE_FIELDS):
             usual.add(common)
     if (
         event.sealed is not UNSET
@@ -315,6 +341,10 @@ def _times(case: Case, event: Event) -> Iterator[Refusal]:
     except ValueError:
         yield refuse("I-04", "not_a_time", event.id)
         return
+    for name in _fields(type(event), _DATE_FIELDS):
+        if (day := getattr(event, name)) is not UNSET and not is_day(day):
+            yield refuse("I-04", "no_such_day", event.stream)
+            return
     if event.at > later(accepted, seconds=limits.clock_skew_seconds):
         yield refuse("I-04", "claimed_time_in_future", event.id)
         return

@@ -8,7 +8,7 @@ what is left: `survivors`. The folds keep every link in both directions; nothing
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import field
 
@@ -124,12 +124,22 @@ def holdings(case: Case, streams: Iterable[str]) -> list[HoldingState]:
 
 def original(case: Case, holding: HoldingState) -> HoldingState:
     """The collected copy that a copy was made of whole; itself if it was not."""
-    while holding.record is None and holding.made_from is not None:
-        source = case.world.state(holding.made_from, HoldingState)
-        if source is None:
+    for above in _upwards(case, holding):
+        holding = above
+        if holding.record is not None:
             break
-        holding = source
     return holding
+
+
+def _upwards(case: Case, holding: HoldingState) -> Iterator[HoldingState]:
+    """A copy, the one that it was made of, and so on; each once, even if somebody says a circle."""
+    seen: set[str] = set()
+    above: HoldingState | None = holding
+    while above is not None and above.stream not in seen:
+        yield above
+        seen.add(above.stream)
+        made_from = above.made_from
+        above = case.world.state(made_from, HoldingState) if made_from is not None else None
 
 
 def copies_of_record(case: Case, record: RecordLike) -> list[HoldingState]:
@@ -158,12 +168,13 @@ def _with_copies(case: Case, streams: Iterable[str], record: str | None) -> list
 
 def offspring(case: Case, holding: HoldingState) -> list[HoldingState]:
     """A copy and every copy made of it or of its copies, of one record in it or whole."""
-    found: list[HoldingState] = []
+    found: dict[str, HoldingState] = {}
     level = [holding]
     while level:
-        found += level
-        level = holdings(case, [copy for made in level for copy in made.copies])
-    return found
+        found.update((made.stream, made) for made in level)
+        made_of = holdings(case, [copy for made in level for copy in made.copies])
+        level = [copy for copy in made_of if copy.stream not in found]
+    return list(found.values())
 
 
 def survivors(case: Case, holding: HoldingState, doomed: set[str]) -> list[HoldingState]:
@@ -173,12 +184,7 @@ def survivors(case: Case, holding: HoldingState, doomed: set[str]) -> list[Holdi
     saying of what it was made may hold anything, and a corrected content is another one.
     """
     record = record_in(case, holding)
-    root = holding
-    while root.made_from is not None:
-        source = case.world.state(root.made_from, HoldingState)
-        if source is None:
-            break
-        root = source
+    *_, root = _upwards(case, holding)
     family = _with_copies(case, [root.stream], record.stream if record is not None else None)
     return [copy for copy in family if copy.there and copy.stream not in doomed]
 

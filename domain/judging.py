@@ -15,7 +15,7 @@ while it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from msgspec import Struct
 
@@ -33,6 +33,9 @@ from domain.answers import (
 )
 from domain.policy import Policy
 from domain.values import Event
+
+STUMBLES: Final = (LookupError, AttributeError, TypeError, ValueError, ArithmeticError)
+"""What a rule or a fold may stumble over in a state that no permitted history leads to."""
 
 
 class Refusal(Struct, frozen=True):
@@ -250,6 +253,7 @@ class World:
         self.source = source
         self._states: dict[str, State | None] = {}
         self._before: dict[str, State | None] = {}
+        self._late: dict[str, tuple[Event, int, str]] = {}  # first events that nobody asked about
         self._keys: set[str] = set()
         self._voided: set[tuple[str, str]] = set()
         self._contents: dict[str, Contents] = {}
@@ -266,7 +270,9 @@ class World:
 
     def state(self, stream: str, kind: type[_S]) -> _S | None:
         """The state of a stream as of the event being judged; None if absent or another kind."""
-        if stream not in self._states:
+        if stream in self._late:
+            self._settle(stream)
+        elif stream not in self._states:
             self.preload([stream])
         state = self._states[stream]
         return state if isinstance(state, kind) else None
@@ -298,9 +304,13 @@ class World:
             self._found[name] = find()
         return cast("_T", self._found[name])
 
-    def states(self) -> Iterator[tuple[str, State]]:
-        """Every stream held that exists, with its state now."""
-        return ((stream, state) for stream, state in self._states.items() if state is not None)
+    def states(self, *kinds: type[State]) -> Iterator[tuple[str, State]]:
+        """Every stream held that exists, with its state now; `kinds`: those of these classes."""
+        wanted = kinds or (State,)
+        for stream, (event, *_) in [*self._late.items()]:
+            if issubclass(_LATE[type(event)], wanted):
+                self._settle(stream)
+        return ((stream, held) for stream, held in self._states.items() if isinstance(held, wanted))
 
     def begin_commit(self) -> None:
         """Forget what `before` kept of the previous commit."""
@@ -310,23 +320,46 @@ class World:
 
     def adopt_as_before(self, other: World) -> None:
         """Answer `before` with the states of another world (entry 0 is judged against itself)."""
-        self._before = dict(other._states)
+        self._before = {**other._states, **dict(other.states())}
 
     def advance(self, event: Event, entry: int, accepted: str) -> None:
-        """Fold one event into its stream, and into those held that it mentions."""
+        """Fold one event into its stream, and into those held that it mentions.
+
+        Raises one of `STUMBLES` for what nothing follows from: those streams stay as they were.
+        """
         stream = event.stream
+        self._settle(stream)
         old = self._states.get(stream)
+        if old is None and type(event) in _LATE:
+            self._states[stream] = None
+            self._late[stream] = event, entry, accepted
+            return
         if type(event) in _FREEZE_BEFORE:
             if stream not in self._before:
                 self._before[stream] = _copy(old)
             self._keys.update(key.public for key in getattr(event, "enrolled_keys", ()))
             if (commit := getattr(event, "voided_commit", None)) is not None:
                 self._voided.add((commit, event.by))
-        self._states[stream] = evolve(old, event, entry, accepted)
+        failed = None
+        try:
+            self._states[stream] = evolve(old, event, entry, accepted)
+        except STUMBLES as error:
+            self._states[stream], failed = _passed_over(old, event), error
         if type(event) in _AFFECTORS:
             for other in event.mentions:
+                self._settle(other)
                 if (state := self._states.get(other)) is not None:
-                    affect(state, event)
+                    try:
+                        affect(state, event)
+                    except STUMBLES as error:
+                        failed = error
+        if failed is not None:
+            raise failed
+
+    def _settle(self, stream: str) -> None:
+        """Fold a first event that has waited until somebody asks about its stream."""
+        if (late := self._late.pop(stream, None)) is not None:
+            self._states[stream] = evolve(None, *late)
 
 
 def _copy(state: State | None) -> State | None:
@@ -352,6 +385,7 @@ _CLOSING: dict[type[Event], list[Rule]] = {}
 _EVOLVERS: dict[type[Event], Evolver] = {}
 _AFFECTORS: dict[type[Event], Affector] = {}
 _FREEZE_BEFORE: set[type[Event]] = set()
+_LATE: dict[type[Event], type[State]] = {}
 
 
 def rule(*kinds: type[Event]) -> Callable[[Rule], Rule]:
@@ -379,17 +413,23 @@ def closes(kind: type[Event]) -> Callable[[Rule], Rule]:
     return register
 
 
-def evolves(kind: type[Event], *, identity: bool = False) -> Callable[[Evolver], Evolver]:
+def evolves(
+    kind: type[Event], *, identity: bool = False, late: type[State] | None = None
+) -> Callable[[Evolver], Evolver]:
     """Register the fold of one event class: `(state or None, event, entry, accepted) → state`.
 
     `identity`: the event changes keys or roles or voids a draft, so the stream's state before the
-    commit is kept, and what it enrols and voids.
+    commit is kept, and what it enrols and voids. `late`: as a stream's first event it becomes a
+    state of this class, whatever it says and whatever else there is, and mentions nothing; it is
+    folded once somebody asks about the stream, which for most rows of a table nobody does.
     """
 
     def register(function: Evolver) -> Evolver:
         _EVOLVERS[kind] = function
         if identity:
             _FREEZE_BEFORE.add(kind)
+        if late is not None:
+            _LATE[kind] = late
         return function
 
     return register
@@ -422,6 +462,23 @@ def evolve(state: State | None, event: Event, entry: int, accepted: str) -> Stat
     new = _EVOLVERS[type(event)](state, event, entry, accepted)
     new.version = event.version
     return new
+
+
+def evolved(state: State | None, event: Event, entry: int, accepted: str) -> State | None:
+    """As `evolve`; the state as it was, one version on, after an event that nothing follows from.
+
+    Such an event was never permitted, but may have been recorded by whoever has no rules.
+    """
+    try:
+        return evolve(state, event, entry, accepted)
+    except STUMBLES:
+        return _passed_over(state, event)
+
+
+def _passed_over(state: State | None, event: Event) -> State | None:
+    if state is not None:
+        state.version = event.version
+    return state
 
 
 def closing_rules_for(kind: type[Event]) -> list[Rule]:

@@ -228,7 +228,7 @@ class RecordState(RecordLike, kw_only=True):
         )
 
 
-@evolves(RecordCollected)
+@evolves(RecordCollected, late=RecordState)
 def _collected(_: None, event: RecordCollected, __: int, ___: str) -> RecordState:
     return RecordState(
         event.stream, event.version, category=event.category, basis=event.basis,

@@ -172,7 +172,8 @@ def _asks_for_it(request: RequestState | None) -> bool:
 def copied_only_to_protect(case: Case, event: HoldingCreated) -> Iterator[Refusal]:
     """A restricted record is not copied but to store or protect it (I-33).
 
-    Asked at the end of the commit: what restores, or scans a paper, is said after the copy.
+    Asked at the end of the commit: what restores, or scans a paper, is said after the copy. Where a
+    corrected content lies is said with the correction, which `corrected_only_as_asked` judges.
     """
     if event.record is UNSET and event.made_from is UNSET:
         return
@@ -183,5 +184,5 @@ def copied_only_to_protect(case: Case, event: HoldingCreated) -> Iterator[Refusa
         record = case.world.state(stream, RecordState)
         if record is None or record.restricted is None:
             continue
-        if copy.stream not in record.digitized.values():
+        if copy.stream not in (*record.digitized.values(), *record.holdings):
             yield refuse("I-33", "record_is_restricted", record.restricted)

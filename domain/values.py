@@ -24,7 +24,7 @@ title or a remark has no place to stand in clear. Such text is sealed; the event
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from operator import attrgetter
@@ -34,6 +34,7 @@ from typing import (
     ClassVar,
     Literal,
     NamedTuple,
+    TypeVar,
     get_args,
     get_origin,
     get_type_hints,
@@ -45,6 +46,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from domain.codes import AccessPurpose, LateReason, Role
 
 MAX_INTEGER = 2**53 - 1
+LAST_MOMENT = "9999-12-31T23:59:59.999Z"
 
 
 class Form(Struct, frozen=True):
@@ -225,11 +227,20 @@ def timestamp(instant: datetime) -> str:
 
 @lru_cache(maxsize=1024)
 def later(time: str, *, days: int = 0, hours: int = 0, seconds: int = 0) -> str:
-    """`time` moved on by a span; times of this form compare as strings."""
-    return timestamp(moment(time) + timedelta(days=days, hours=hours, seconds=seconds))
+    """`time` moved on by a span; times of this form compare as strings.
+
+    There is nothing later than the last millisecond of the year 9999.
+    """
+    try:
+        return timestamp(moment(time) + timedelta(days=days, hours=hours, seconds=seconds))
+    except OverflowError:
+        return LAST_MOMENT
 
 
 _Check = Callable[[Any], bool]
+_E = TypeVar("_E", bound=Struct)
+_FEW = 8
+"""Up to so many are looked at one by one."""
 
 
 def malformed(event: Event) -> list[str]:
@@ -245,16 +256,26 @@ def malformed(event: Event) -> list[str]:
 
 def all_fit(events: Sequence[Event]) -> bool:
     """Whether no event is `malformed`, told faster of many of a kind at once."""
-    kinds: dict[type[Struct], list[Struct]] = {}
+    return all(_all_of(kind, those) for kind, those in by_kind(events).items())
+
+
+def by_kind(events: Iterable[_E]) -> dict[type[_E], list[_E]]:
+    """The events of each class, in order."""
+    kinds: dict[type[_E], list[_E]] = {}
     for event in events:
         kinds.setdefault(type(event), []).append(event)
-    return all(_all_of(kind, those) for kind, those in kinds.items())
+    return kinds
 
 
 def _all_of(kind: type[Struct], those: Sequence[Struct]) -> bool:
+    if len(those) <= _FEW:
+        return all(map(_fits, those))
     forms = _forms(kind)
-    if not all(map(forms.match, map("\n".join, map(forms.strings, those)))):
-        return False
+    for read, match in forms.columns:
+        different = {*map(read, those)}  # most fields say the same of all rows of a table
+        lines = "\n".join(different)
+        if match(lines) is None or lines.count("\n") != len(different) - 1:
+            return False
     for name, fits in forms.others:
         parts = [part for one in those if (part := getattr(one, name)) is not UNSET]
         if fits is _fits and len(inner := {type(part) for part in parts}) == 1:
@@ -269,11 +290,13 @@ class _Forms(NamedTuple):
     """The forms of a class's strings, so that one look settles all that are always there.
 
     `strings`: the values of the fields that always hold one string; `match`: their patterns, one
-    line each; `others`: the checks of optional fields, lists and structures.
+    line each; `columns`: of each such field, what reads it and a pattern of any number of lines
+    that each have its form; `others`: the checks of optional fields, lists and structures.
     """
 
     strings: Callable[[Any], tuple[str, ...]]
     match: Callable[[str], re.Match[str] | None]
+    columns: tuple[tuple[Callable[[Any], str], Callable[[str], re.Match[str] | None]], ...]
     others: tuple[tuple[str, _Check], ...]
 
 
@@ -302,6 +325,10 @@ def _forms(kind: type[Struct]) -> _Forms:
     return _Forms(
         _reader(tuple(forms)),
         re.compile("\n".join(f"(?:{pattern})" for pattern in forms.values())).fullmatch,
+        tuple(
+            (attrgetter(name), re.compile(f"(?:{pattern})(?:\n(?:{pattern}))*+").fullmatch)
+            for name, pattern in forms.items()
+        ),
         tuple((name, check) for name, check in _checks(kind) if name not in forms),
     )
 

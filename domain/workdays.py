@@ -20,7 +20,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta, Struct
 
-from domain.values import moment
+from domain.values import later
 
 _WEEKDAYS: Final = 5
 _DAY: Final = timedelta(days=1)
@@ -47,7 +47,7 @@ class Calendar(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def day_of(self, time: str) -> str:
         """The day, `YYYY-MM-DD`, that a `Time` falls on there."""
-        return (moment(time) + timedelta(minutes=self.utc_offset_minutes)).date().isoformat()
+        return later(time, seconds=60 * self.utc_offset_minutes)[:10]
 
     def after(self, time: str, days: int) -> str:
         """The last day, `YYYY-MM-DD`, of a deadline of so many working days from a `Time` on."""

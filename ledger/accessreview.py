@@ -79,13 +79,18 @@ class Terms(Struct, frozen=True, kw_only=True):
     staff: frozenset[str] | None = None
 
 
-class Coverage(Struct, frozen=True, kw_only=True):
-    """What the report rests on. `recorded`: accesses and refusals; `limits`: what it cannot see."""
+class Coverage(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the report rests on. `recorded`: accesses and refusals; `limits`: what it cannot see.
+
+    `begins`: when the ledger's first entry was accepted, where that is after the span's first
+    moment: of what was before, nothing is known; absent elsewhere.
+    """
 
     feeds: tuple[str, ...]
     recorded: int
     none_recorded: bool
     limits: tuple[str, ...]
+    begins: str = ""
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -418,12 +423,14 @@ class _Work:
 
     def _coverage(self) -> Coverage:
         recorded = self._outcomes.total()
+        begins = LedgerFacts(self._connection).accepted_at(0)
         limits = ["outside_muniment", "other_ledgers", "paper_by_statement", "site_not_recorded"]
         if self._terms.staff is None:
             limits.append("no_staff_list")
         return Coverage(
             feeds=("record.accessed", "record.access_denied"), recorded=recorded,
             none_recorded=recorded == 0, limits=tuple(limits),
+            begins=begins if begins > self._span.first else "",
         )  # fmt: skip
 
     def _counted(self) -> dict[str, dict[str, Row]]:

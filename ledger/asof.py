@@ -64,7 +64,7 @@ def moment(ledger: Ledger, text: str) -> Moment:
         elif kind == "checkpoint":
             entry = _of_checkpoint(ledger, connection, rest)
         else:
-            entry = _of_time(connection, text)
+            entry = _of_time(connection, text, StoredTree(connection))
         accepted = LedgerFacts(connection).accepted_at(entry)
         last = connection.exec_driver_sql(
             "SELECT first + count - 1 FROM commits WHERE entry = ?", (entry,)
@@ -72,13 +72,16 @@ def moment(ledger: Ledger, text: str) -> Moment:
     return Moment(entry, accepted, last)
 
 
-def entry_in(connection: Connection, text: str | None) -> tuple[int, int]:
+def entry_in(
+    connection: Connection, text: str | None, tree: StoredTree | None = None
+) -> tuple[int, int]:
     """The last entry and position of the state that `text` names, of a log without a folder.
 
     None: of the newest state. A checkpoint is believed for the state that it names, which must be
-    one of this tree, whoever signed it. Raises as `moment` does.
+    one of this tree, whoever signed it. `tree`: of this log, where it is known. Raises as `moment`
+    does.
     """
-    tree = StoredTree(connection)
+    tree = tree or StoredTree(connection)
     if text is None:
         stored = connection.exec_driver_sql("SELECT max(position) FROM events").scalar()
         return tree.head.entries - 1, max(tree.head.events, stored or 0)
@@ -92,11 +95,19 @@ def entry_in(connection: Connection, text: str | None) -> tuple[int, int]:
             raise VerificationError("this is not a checkpoint") from error
         entry = _checked(tree, LedgerFacts(connection).origin, stated)
     else:
-        entry = _of_time(connection, text)
+        entry = _of_time(connection, text, tree)
     last = connection.exec_driver_sql(
         "SELECT first + count - 1 FROM commits WHERE entry = ?", (entry,)
     ).scalar()
     return entry, int(last or 0)
+
+
+def stated_time(text: str) -> str | None:
+    """The time that `text` names, as entries write it; None for the other two forms.
+
+    Raises `UsageError` for what is none of the three.
+    """
+    return None if text.startswith(("position:", "checkpoint:")) else _accepted_form(text)
 
 
 def _of_position(connection: Connection, text: str) -> int:
@@ -116,9 +127,9 @@ def _of_position(connection: Connection, text: str) -> int:
 class _AcceptedTimes(Sequence[str]):
     """The accepted time of every entry, each read when it is asked for."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, tree: StoredTree) -> None:
         self._facts = LedgerFacts(connection)
-        self._entries = StoredTree(connection).head.entries
+        self._entries = tree.head.entries
 
     def __len__(self) -> int:
         return self._entries
@@ -135,8 +146,8 @@ class _AcceptedTimes(Sequence[str]):
         return self._facts.accepted_at(entry)
 
 
-def _of_time(connection: Connection, text: str) -> int:
-    following = bisect_right(_AcceptedTimes(connection), _accepted_form(text))
+def _of_time(connection: Connection, text: str, tree: StoredTree) -> int:
+    following = bisect_right(_AcceptedTimes(connection, tree), _accepted_form(text))
     if following == 0:
         raise UsageError(
             "the ledger had no entry yet at this time",

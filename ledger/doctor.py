@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import sqlalchemy as sa
 from msgspec import Struct
 
+from ledger.databasefile import disguised
 from ledger.effects import expiring, pending
 from ledger.effects.reapplying import come_back, missing_keys
 from ledger.effects.vaulting import DAY, encrypted_copies
@@ -96,6 +97,9 @@ def _database(folder: Folder) -> Iterator[Check]:
     engine = engine_for(folder.database, read_only=True)
     try:
         with engine.connect() as connection:
+            if names := disguised(connection.exec_driver_sql):
+                yield _foreign(names)
+                return
             check_format(connection)
             yield _triggers(connection)
             yield _integrity(connection)
@@ -115,13 +119,7 @@ def _triggers(connection: sa.Connection) -> Check:
     found = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'")
     missing = sorted(trigger_names() - {row[0] for row in found})
     if foreign := foreign_objects(connection):
-        return Check(
-            "triggers",
-            "failed",
-            "something in the database is not as Muniment makes it: {names}",
-            {"names": ", ".join(foreign)},
-            "somebody has opened the database for changes: muniment verify",
-        )
+        return _foreign(foreign)
     if missing:
         return Check(
             "triggers",
@@ -131,6 +129,16 @@ def _triggers(connection: sa.Connection) -> Check:
             "somebody has opened the database for changes: muniment verify",
         )
     return Check("triggers", "ok", "triggers refuse changes of the log")
+
+
+def _foreign(names: Sequence[str]) -> Check:
+    return Check(
+        "triggers",
+        "failed",
+        "something in the database is not as Muniment makes it: {names}",
+        {"names": ", ".join(names)},
+        "somebody has opened the database for changes: muniment verify",
+    )
 
 
 def _integrity(connection: sa.Connection) -> Check:

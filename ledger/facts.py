@@ -27,7 +27,7 @@ from domain.answers import (
     Shredded,
 )
 from domain.engagement import EngagementState
-from domain.judging import State, Statement, World, affect, evolve
+from domain.judging import STUMBLES, State, Statement, World, affect, evolved
 from domain.ledger import LedgerInitialized, LedgerState, PolicyAdopted
 from domain.party import PartyState
 from domain.policy import Policy, parse_policy
@@ -158,9 +158,12 @@ class LedgerFacts:
         for key, entry, raw, _ in rows:
             stream, event = by_key[bytes(key)], decode_event(raw)
             if event.stream == stream:
-                states[stream] = evolve(states.get(stream), event, entry, accepted[entry])
+                state = evolved(states.get(stream), event, entry, accepted[entry])
+                if state is not None:
+                    states[stream] = state
             elif stream in states:
-                affect(states[stream], event)
+                with suppress(*STUMBLES):  # never permitted: nothing follows from it
+                    affect(states[stream], event)
         return {stream: state for stream, state in states.items() if state.stream == stream}
 
     def highest_stream(self) -> bytes:
@@ -374,6 +377,4 @@ class LedgerFacts:
 
     def keep(self, world: World) -> None:
         """Keep the folds that a permitted commit has advanced, for the next one."""
-        for stream, state in world.states():
-            if isinstance(state, _KEPT):
-                self._states[stream] = state
+        self._states.update(world.states(*_KEPT))

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from msgspec import structs
 
 from ledger import rebuild
+from ledger.databasefile import disguised
 from ledger.errors import MunimentError
 from ledger.folder import Folder
 from ledger.parallel import Executor
@@ -23,6 +24,7 @@ from ledger.schema import engine_for, foreign_objects, reshaped_tables
 from ledger.tlog.note import VerifierKey
 from ledger.tree import StoredTree
 from ledger.verification.findings import Finding, Report
+from ledger.verification.rows import ReshapedError
 from ledger.verification.stored import verify_folder
 
 
@@ -80,10 +82,11 @@ def _database(database: Path, tables: bool) -> _Looked:  # noqa: FBT001  also ru
     engine = engine_for(database, read_only=True)
     try:
         with engine.connect() as connection:
+            if names := disguised(connection.exec_driver_sql):
+                found.schema.extend(map(_reshaped, names))
+                return found
             for name in foreign_objects(connection):
-                shown = name if name.isidentifier() and name.isascii() else "an object"
-                cause = f"{shown} is not as Muniment makes it"
-                found.schema.append(_finding("schema_changed", "file", cause))
+                found.schema.append(_reshaped(name))
             if tables and rebuild.is_up_to_date(connection):
                 for name in reshaped_tables(connection):
                     cause = f"table {name} has other columns or indexes than Muniment makes"
@@ -100,6 +103,10 @@ def _database(database: Path, tables: bool) -> _Looked:  # noqa: FBT001  also ru
     finally:
         engine.dispose()
     return found
+
+
+def _reshaped(name: str) -> Finding:
+    return _finding("schema_changed", "file", ReshapedError([name]).message)
 
 
 def _finding(code: str, part: str, cause: str) -> Finding:

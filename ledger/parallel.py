@@ -18,6 +18,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from functools import partial
+from types import ModuleType
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from ledger.errors import MunimentError, UsageError
@@ -136,7 +138,7 @@ def processes(count: int) -> Iterator[Executor]:
     held, leash = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(count, context, _begin, (held,))
     try:
-        with _deaf():
+        with _deaf(), _without_main():
             for _ in range(count):  # a process begins with a part that nobody is free for
                 pool.submit(os.getpid)
         yield _Processes(pool, count)
@@ -157,6 +159,21 @@ def _deaf() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Programs started meanwhile do not run this one's main module again.
+
+    Parts are imported by name, and to import all that a command line or a bench needs would cost
+    each process more than most parts do.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +11,7 @@ import sqlalchemy as sa
 
 from ledger.errors import MunimentError, VerificationError
 from ledger.evidence import decode_events
+from ledger.garbage import few_collections
 from ledger.schema import SIGNERS, engine_for, has_earlier_format, transaction
 from ledger.tlog.commit import POSSESSION, Entry
 from projections import METADATA, project
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
 BATCH = 2_000
 
 _EVENTS: Final = (
-    "SELECT position, entry, state FROM events WHERE position BETWEEN {} AND {} ORDER BY position"
+    "SELECT position, entry, state, topic FROM events "
+    "WHERE position BETWEEN {} AND {} ORDER BY position"
 )
 # A batch has no more entries than events, and they follow each other.
 _ACCEPTED: Final = (
@@ -46,14 +46,14 @@ def batches(log: Connection, last: int, size: int = BATCH) -> Iterator[list[Reco
         rows = fetch(log, events, (first, min(first + size - 1, last)))
         if not rows:
             continue
-        positions, entries, states = zip(*rows, strict=True)
+        positions, entries, states, topics = zip(*rows, strict=True)
         accepted = {
             entry: bytes(time).decode("ascii", "replace")
             for entry, time in fetch(log, commits, (entries[0], size))
         }
         try:
             times = map(accepted.__getitem__, entries)
-            recorded = zip(positions, entries, times, decode_events(states), strict=True)
+            recorded = zip(positions, entries, times, decode_events(states, topics), strict=True)
             batch = [*map(_recorded, recorded)]
         except KeyError as error:
             msg = f"entry {error.args[0]} is missing"
@@ -74,22 +74,6 @@ def rebuild_into(log: Connection, target: Connection, size: int = BATCH) -> int:
         for batch in batches(log, last, size):
             project(target, batch)
     return int(last)
-
-
-@contextmanager
-def few_collections() -> Iterator[None]:
-    """Keep Python's collector of cycles from going through the whole program again and again.
-
-    What exists is set aside, and what follows is counted in batches and not in single objects.
-    """
-    before = gc.get_threshold()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 LAYOUT: Final = 8
@@ -174,6 +158,7 @@ def check(log: Connection, *, limit: int = 20) -> list[Difference]:
     )  # fmt: skip
     try:
         with engine.connect() as scratch:
+            scratch.exec_driver_sql("PRAGMA page_size=16384")
             METADATA.create_all(scratch)
             SIGNERS.create(scratch)
             scratch.exec_driver_sql("BEGIN")

@@ -29,6 +29,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from ledger.databasefile import check_ordinary, prepare, uri_of
 from ledger.errors import LockedError, MunimentError, NewerFormatError, NoLedgerError
 from projections import METADATA as PROJECTIONS
 from projections.view import execute
@@ -281,10 +282,9 @@ def engine_for(database: Path, *, read_only: bool = False) -> Engine:
     `read_only`: the file is opened in a mode in which no statement can change it.
     """
     mode = "ro" if read_only else "rwc"
-    path = str(database.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     engine = sa.create_engine(
         "sqlite+pysqlite://",
-        creator=lambda: _connect(f"file:{path}?mode={mode}"),
+        creator=lambda: _connect(database, mode),
         poolclass=sa.pool.QueuePool,
         pool_size=4,
         pool_use_lifo=True,  # the one used last has the pages in its cache; the others stay small
@@ -296,10 +296,17 @@ def engine_for(database: Path, *, read_only: bool = False) -> Engine:
     return engine
 
 
-def _connect(uri: str) -> object:
+def _connect(database: Path, mode: str) -> object:
     import sqlite3  # only SQLite's engines get here
 
-    return sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
+    if mode == "ro" or database.exists():
+        check_ordinary(database)
+    connection = sqlite3.connect(
+        f"{uri_of(database)}?mode={mode}", uri=True, check_same_thread=False, isolation_level=None
+    )
+    if mode == "ro":
+        prepare(connection)
+    return connection
 
 
 def _damaged() -> NoLedgerError:
@@ -368,7 +375,8 @@ class WriterLock:
         """
         if self._descriptor is not None:
             return
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK  # it waits at no pipe
+        descriptor = os.open(self._path, flags, 0o600)
         deadline = time.monotonic() + wait
         while True:
             try:

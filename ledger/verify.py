@@ -125,6 +125,7 @@ class _Verification:
         self._skipped = 0
         self._commits = 0
         self._indexes = 0
+        self._read = 0, ""  # the tree, once it was read to its end
         self._ranges = ranges
         self._states = States(source, self._findings, self._keys, trust, pins, cosigners)
 
@@ -163,6 +164,7 @@ class _Verification:
             anchors.settle(self._skipped + 1)  # step 11
             if not self._begun:  # step 10
                 self._indexes = recompute(self._source, entries.indexes, self._findings)
+            self._read = growth.size, growth.root().hex()
         except DamagedError as error:
             self._findings.add(
                 "database_damaged", "file", position=events + 1 if events else None,
@@ -179,6 +181,7 @@ class _Verification:
             self._findings.sorted(),
             self._indexes,
             sum(said.entry >= self._begun for said in self._entries.indexes) if self._begun else 0,
+            *self._read,
         )
 
     # Step 2: from a pinned checkpoint on

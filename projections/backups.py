@@ -238,9 +238,9 @@ def chain(connection: sa.Connection, backup: str) -> list[str]:
     while following is not None:
         query = sa.select(backups.c.backup, backups.c.base).where(backups.c.backup == following)
         row = connection.execute(query).one_or_none()
-        if row is None:
+        if row is None or (name := id_of("backup", row.backup)) in found:
             break
-        found.append(id_of("backup", row.backup))
+        found.append(name)
         following = row.base
     return found
 

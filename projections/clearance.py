@@ -79,7 +79,7 @@ def _chain(connection: sa.Connection, holding: bytes) -> list[bytes]:
     """A copy, the one that it was made of, and so on."""
     sql = marked(connection, "SELECT made_from FROM holdings WHERE holding = {}")
     found, above = [holding], fetch(connection, sql, (holding,))
-    while above and above[0][0] is not None:
+    while above and above[0][0] is not None and bytes(above[0][0]) not in found:
         found.append(bytes(above[0][0]))
         above = fetch(connection, sql, (found[-1],))
     return found

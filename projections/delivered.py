@@ -188,7 +188,9 @@ class _Lies(Struct):
         return bool(self.kept) and self.passing is not None and self.passing.to_party == party
 
     def _goes_back(self, copy: bytes | None) -> bool:
-        while copy is not None and copy not in self.homes:
+        seen = set()
+        while copy is not None and copy not in self.homes and copy not in seen:
+            seen.add(copy)
             copy = self.named.get(copy)
         return copy is not None
 

@@ -32,11 +32,12 @@ from ledger import VERSION
 from ledger.audit import completeness, timeliness
 from ledger.audit.catalogue import entry as meaning
 from ledger.audit.catalogue import raised
-from ledger.audit.finding import Finding, Gap, ordered
+from ledger.audit.cited import law_of, policy_used
+from ledger.audit.finding import CHAPTERS, Chapter, Finding, Gap, ordered
 from ledger.audit.judging import Judging
 from ledger.audit.kept import Kept
 from ledger.audit.outcome import Point, Projections, Replayed, Tool
-from ledger.audit.replay import _law, _used, tool_digest
+from ledger.audit.replay import chapters_of, tool_digest
 from ledger.audit.scope import Scope
 from ledger.audit.scratch import TABLES, reading, scratch
 from ledger.errors import DataError, MunimentError
@@ -80,22 +81,45 @@ def replay_bundle(
     trust: VerifierKey,
     *,
     now: str,
+    only: Sequence[str] = (),
     cosigners: Sequence[VerifierKey] = (),
     tsa_roots: Sequence[bytes] = (),
 ) -> Replayed:
     """Replay a bundle: a zip file, its bytes, or the folder that it was unpacked into.
 
-    `trust`: the ledger's key as the reader knows it; `cosigners`, `tsa_roots`: as `muniment
-    evidence verify` takes them. Raises `OSError` if there is nothing to read, `ValueError` for
-    keys or certificates that are none.
+    `trust`: the ledger's key as the reader knows it; `only`: codes and chapters, else everything;
+    `cosigners`, `tsa_roots`: as `muniment evidence verify` takes them. Raises `OSError` if there is
+    nothing to read, `ValueError` for keys or certificates that are none, `UsageError` for a code
+    that is none.
     """
+    chapters = chapters_of(only)
     trusted = parse_trust(trust.format(), [key.format() for key in cosigners], tsa_roots)
     try:
         bag = _bag(source)
     except Flaw as flaw:
-        return _said(trust.name, now, "invalid", [raised(flaw.code)], [])
-    report = check_bundle(bag, trusted, ed25519.verify)
-    return _Bundle(bag, report, trust.name, now).replayed()
+        found = _said(trust.name, now, "invalid", [raised(flaw.code)], [])
+    else:
+        report = check_bundle(bag, trusted, ed25519.verify)
+        found = _Bundle(bag, report, trust.name, now).replayed()
+    return _limited(found, frozenset(only), chapters) if only else found
+
+
+def _limited(found: Replayed, only: frozenset[str], chapters: Sequence[Chapter]) -> Replayed:
+    """What was asked for; that what is false was not asked for is said."""
+    findings = [one for one in found.findings if {one.code, one.chapter} & only]
+    gaps = [
+        gap for gap in found.gaps
+        if (gap.part if gap.part in CHAPTERS else "genuine") in chapters
+    ]  # fmt: skip
+    if "genuine" not in chapters and found.verdict == "invalid":
+        false = sum(one.chapter == "genuine" for one in found.findings)
+        gaps.insert(0, Gap("permitted", "not_genuine", false))
+    rules = {one.rule for one in findings}
+    return structs.replace(
+        found, findings=tuple(findings), gaps=_sorted(gaps), chapters=tuple(chapters),
+        only=tuple(sorted(only)), verdict=found.verdict if "genuine" in chapters else "",
+        law={rule: law for rule, law in found.law.items() if rule in rules},
+    )  # fmt: skip
 
 
 def _bag(source: Path | bytes) -> Bag:
@@ -333,9 +357,11 @@ def _said(
 ) -> Replayed:
     return Replayed(
         origin=origin, entries=entries, events=events, since=0, as_of=point, now=now,
-        checkpoint=checkpoint, policy=_used(policy), tool=Tool(VERSION, tool_digest()),
+        checkpoint=checkpoint, policy=policy_used(policy), tool=Tool(VERSION, tool_digest()),
         projections=projections, verdict=verdict,  # type: ignore[arg-type]
-        findings=tuple(ordered(findings)),
-        gaps=tuple(sorted(gaps, key=lambda gap: (gap.part, gap.code, gap.subject))),
-        law=_law(policy, findings),
+        findings=tuple(ordered(findings)), gaps=_sorted(gaps), law=law_of(policy, findings),
     )  # fmt: skip
+
+
+def _sorted(gaps: Iterable[Gap]) -> tuple[Gap, ...]:
+    return tuple(sorted(gaps, key=lambda gap: (gap.part, gap.code, gap.subject)))

@@ -210,6 +210,15 @@ _TIMES: Final = Table("timely", (("evidence-rules", "93"),), {
 })  # fmt: skip
 
 _STORED: Final = Table("consistent", (("evidence-rules", "93"),), {
+    "audit_root_false": ("high", "I-31", "content",
+        "an audit names a state of the ledger that it never had", "审计所称的账本状态从未有过",
+        "compare what the auditors kept: muniment checkpoint compare FILE",
+        "与审计人所留的比对：muniment checkpoint compare FILE"),
+    "sample_differs": ("high", "I-31", "content",
+        "a recorded sample is not what its seed draws from the events",
+        "所登记的样本与由种子从事件中抽取的不符",
+        "draw it again: muniment audit sample AUDIT --verify NUMBER",
+        "重新抽样：muniment audit sample AUDIT --verify NUMBER"),
     "object_missing": (
         "high", "I-35", "custody", "the vault lacks the object of a copy that is there",
         "保管库中缺少在库副本的对象", _VAULT, _VAULT_ZH),
@@ -263,6 +272,11 @@ _STORED: Final = Table("consistent", (("evidence-rules", "93"),), {
     "exposed": ("medium", "", "environment", "others on this machine may read keys or contents",
         "本机其他用户可以读取密钥或内容", "muniment doctor says which folders: chmod -R go-rwx",
         "muniment doctor 列出文件夹：chmod -R go-rwx"),
+    "no_signed_state": ("note", "", "environment",
+        "no checkpoint stored here covers the last entries: nobody could tell if they were cut off",
+        "最后的条目没有任何已存检查点覆盖：若被截断，无人能够发现",
+        "muniment checkpoint sign; leave a copy with others",
+        "muniment checkpoint sign；并将副本交他人保存"),
     "triggers_missing": ("high", "I-06", "environment",
         "what refuses changes of the log was taken out of the database",
         "数据库中阻止改动日志的触发器被移除", "somebody opened it for changes: muniment verify",

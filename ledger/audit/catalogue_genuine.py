@@ -38,10 +38,21 @@ _STAMP_ZH: Final = "重新附上时间戳：muniment timestamp add FILE"
 _LOOK: Final = "look at who opened the database, and when: muniment doctor; muniment verify"
 _LOOK_ZH: Final = "查明谁在何时打开过数据库：muniment doctor；muniment verify"
 
+_OWN_COPY: Final = (
+    "somebody changes the file while it is read: copy it to a medium of your own, then muniment "
+    "audit replay COPY --trust VKEY"
+)
+_OWN_COPY_ZH: Final = (
+    "有人在读取期间更改文件：复制到自有介质，然后 muniment audit replay 副本 --trust VKEY"
+)
+
 _BYTES: Final = Table("genuine", (("evidence-rules", "93"),), {
     "event_changed": (
         "critical", "I-06", "content", "a stored event was changed", "已存储的事件被改动",
         _RESTORE, _RESTORE_ZH),
+    "read_differently": (
+        "critical", "I-06", "environment", "what was judged is not what was verified",
+        "判断时读到的内容与核验时不同", _OWN_COPY, _OWN_COPY_ZH),
     "event_missing": (
         "critical", "I-06", "gap", "an event is missing", "缺少事件", _RESTORE, _RESTORE_ZH),
     "event_unknown": (

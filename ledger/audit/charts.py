@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
+from math import cos, radians, sin
 from typing import Any, Final, Literal, NamedTuple
 
 from ledger.audit.drawing import (
@@ -39,7 +40,9 @@ from ledger.audit.drawing import (
     rect,
     rule,
     short,
+    size,
     together,
+    wedge,
 )  # fmt: skip
 from ledger.bundle.page import plain
 from ledger.documents.cells import Cell
@@ -56,6 +59,9 @@ MOST_BINS: Final = 60
 _ROWS_A_PANEL, _COLUMNS_A_PANEL = 40, 20
 _DUE_A_PANEL: Final = 30
 _TICKS: Final = 5
+_WIDEST: Final = 110.0
+_TALLEST: Final = 320.0
+_TURN: Final = 58
 
 
 class Chart(NamedTuple):
@@ -299,12 +305,12 @@ def _told(
 
 
 def _panel(grid: _Grid, number: int, rows: Sequence[Words], columns: Sequence[Words]) -> str:
-    side, head, high = 280.0, 150.0 if columns else 4.0, 24.0
-    wide = min((WIDTH - side - 90) / max(len(columns), 1), 70.0)
-    body = []
-    for at, words in enumerate(columns):
-        x = round(side + wide * (at + 0.5) + 4, 1)
-        body.append(label(x, head - 8, fit(words, 150, 13), 13, turn=-58))
+    side, high = 280.0, 24.0
+    wide = min((WIDTH - side - 90) / max(len(columns), 1), _WIDEST)
+    heads = [_head(words, side + wide * (at + 0.5)) for at, words in enumerate(columns)]
+    head = max((size(text, 13) for text, _ in heads), default=0) * sin(radians(_TURN))
+    head = round(head + 26, 1) if columns else 4.0
+    body = [label(x, head - 8, text, 13, turn=-_TURN) for text, x in heads]
     for at, words in enumerate(rows):
         y = head + at * high
         body.append(label(side - 10, y + 17, fit(words, side - 16, 13), 13, "end"))
@@ -317,11 +323,18 @@ def _panel(grid: _Grid, number: int, rows: Sequence[Words], columns: Sequence[Wo
     if not rows:
         body.append(label(side, head + 17, "无 none", fill=GREY))
     zh, en = (f"{grid.heads[0][at]} × {grid.heads[1][at]}" for at in (0, 1))
-    size = f"{len(rows)} × {len(columns)}"
-    said = f"矩阵，{zh}，{size}，颜色越深越多。", f"Matrix, {en}, {size}; the darker, the more."
+    shape = f"{len(rows)} × {len(columns)}"
+    said = f"矩阵，{zh}，{shape}，颜色越深越多。", f"Matrix, {en}, {shape}; the darker, the more."
     return picture(
         grid.name, number, head + high * max(len(rows), 1) + 12, (grid.title, said), body
     )
+
+
+def _head(words: Words, middle: float) -> tuple[str, float]:
+    """The turned label of a column and where its foot stands; it ends within the picture."""
+    x = round(middle + 4, 1)
+    room = min((WIDTH - 6 - x) / cos(radians(_TURN)), _TALLEST)
+    return fit(words, room, 13), x
 
 
 def _square(
@@ -344,15 +357,16 @@ def _square(
 _STATES: Final[Mapping[str, Words]] = {
     "overdue": ("逾期", "overdue"), "due": ("未到期", "to come"), "done": ("已完成", "done"),
 }  # fmt: skip
-_REACH: Final = timedelta(days=1_100)
+_REACH: Final = timedelta(days=400)
 
 
 def due_dates(name: str, title: Words, today: str, items: Iterable[Due]) -> Chart:
     """A line of time with what falls due on it, the earliest first, and today.
 
     What is overdue is a full diamond with a bar up to today, what is to come an open circle, what
-    is done a small full one. Days three years and more away stand at the edge. Of more than
-    `MOST_DUE`, those that are done are left out first, then the latest.
+    is done a small full one. A day more than 400 days away is beyond the axis, which it would
+    stretch: a wedge at its edge points there. Of more than `MOST_DUE`, those that are done are left
+    out first, then the latest.
     """
     given = sorted(items, key=lambda one: (one.day, one.label))
     urgent = sorted(given, key=lambda one: (one.state == "done", one.day, one.label))[:MOST_DUE]
@@ -383,9 +397,13 @@ class _Axis(NamedTuple):
     last: date
 
     def x(self, day: date) -> float:
-        """Where a day stands, between 300 and 890."""
+        """Where a day stands, between 300 and 890; one beyond the axis stands at its end."""
         inside = min(max(day, self.first), self.last)
         return round(300 + 590 * (inside - self.first).days / (self.last - self.first).days, 1)
+
+    def beyond(self, day: date) -> int:
+        """-1 or 1 for a day before or after what the axis reaches, else 0."""
+        return (day > self.now + _REACH) - (day < self.now - _REACH)
 
     def ticks(self) -> Iterator[date]:
         """Six days, evenly apart."""
@@ -408,22 +426,28 @@ def _due_panel(name: str, number: int, of: tuple[Words, _Axis], part: Sequence[D
         body.append(label(312, top + 16, "无 none", fill=GREY))
     x = axis.x(axis.now)
     said_today = f"今日 today {axis.now.isoformat()}"
+    beyond = sum(axis.beyond(date.fromisoformat(one.day)) != 0 for one in part)
     body += [rule(x, top - 8, x, foot, BLACK, 2),
              label(x, top - 16, said_today, 13, "middle", bold=True)]  # fmt: skip
     late = sum(one.state == "overdue" for one in part)
-    said = (f"期限图，{len(part)} 项，其中逾期 {late} 项。",
-            f"Due dates, {len(part)}, of which {late} are overdue.")  # fmt: skip
-    return picture(name, number, foot + 34, (title, said), body)
+    said = (f"期限图，{len(part)} 项，其中逾期 {late} 项，超出时间轴 {beyond} 项。",
+            f"Due dates, {len(part)}: {late} overdue, {beyond} beyond the axis.")  # fmt: skip
+    if beyond:
+        body.append(label(290, foot + 38, "◀ ▶ 超出时间轴 beyond the axis", 12, "end", fill=GREY))
+    return picture(name, number, foot + (48 if beyond else 34), (title, said), body)
 
 
 def _due_row(one: Due, axis: _Axis, y: float) -> Iterator[str]:
-    x, middle = axis.x(date.fromisoformat(one.day)), y + 12
+    day = date.fromisoformat(one.day)
+    x, middle, beyond = axis.x(day), y + 12, axis.beyond(day)
     said = f"{together(one.label)}: {one.day} {together(_STATES[one.state])}"
     yield label(290, y + 17, fit(one.label, 270, 13), 13, "end")
     if one.state == "overdue":
         until = axis.x(axis.now)
         yield rect(x, middle - 3, max(round(until - x, 1), 0), 6, SHADES[1])
-        yield diamond(x, middle, said)
+        yield wedge(x, middle, beyond, INK, said) if beyond else diamond(x, middle, said)
+    elif beyond:
+        yield wedge(x, middle, beyond, PAPER if one.state == "due" else GREY, said)
     else:
         radius, fill = (7, PAPER) if one.state == "due" else (4, GREY)
         yield circle(x, middle, radius, fill, said)

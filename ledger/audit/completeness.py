@@ -1,7 +1,7 @@
 """Is everything there that has to be: gates, cadences, periods, verdicts, reviews, registers.
 
-A duty that stands open is found in every replay until it is done; what was passed over at a moment
-(a list released past a red gate) is found where that moment is new. Nothing is judged here that is
+All of it holds now, so every replay tells all of it, wherever it begins; a duty that stands open is
+found until it is done. Nothing is judged here that is
 judged elsewhere: backups by `ledger.effects.cadence`, gates by `ledger.gates`, grants and training
 by `ledger.grantreview`, due records by `ledger.retaining`, all asked of the replay's scratch.
 Records are counted by the copy that they came in: a table of a million rows is one finding.
@@ -20,6 +20,7 @@ from domain.values import later
 from ledger.audit import completeness_deals
 from ledger.audit.catalogue import raised
 from ledger.audit.finding import Finding, Gap
+from ledger.audit.located import located
 from ledger.audit.parts import Part, looked
 from ledger.audit.scope import Scope
 from ledger.effects.cadence import overdue
@@ -52,7 +53,7 @@ REGISTERS: Final = {
 
 def check(scope: Scope) -> Iterator[Finding | Gap]:
     """What is missing, as of `scope.entry` and up to `scope.now`."""
-    yield from looked("complete", _PARTS, scope)
+    yield from located(scope, looked("complete", _PARTS, scope))
 
 
 def _today(scope: Scope) -> str:
@@ -192,12 +193,15 @@ def _to_review(scope: Scope, engagement: bytes) -> bool:
 
 def _people(scope: Scope) -> Iterator[Finding]:
     """Training of whoever accessed, grants and keys of whoever left or whose time is over."""
-    span = Span(scope.facts.accepted_at(min(scope.since, scope.entry)),
-                scope.now, scope.since, scope.entry + 1, scope.entry)  # fmt: skip
+    span = Span(scope.facts.accepted_at(0), scope.now, 0, scope.entry + 1, scope.entry)
     staff = reviewing.staff(scope.scratch, _today(scope), scope.entry)
     for row in training(scope.scratch, staff, span):
         if row["missing"]:
-            yield raised("untrained", subject=row["actor"], detail=" ".join(row["missing"]))
+            (last,) = access.listed(scope.scratch, actor=row["actor"], newest=True, limit=1)
+            yield raised(
+                "untrained", position=last.position, entry=last.entry, subject=row["actor"],
+                detail=" ".join(row["missing"]),
+            )  # fmt: skip
     days = scope.policy.cadence.access_review_live_days
     for row in grants(scope.scratch, span, staff, days):
         for flag, code in (("leaver", "grant_of_leaver"), ("expired", "grant_not_ended")):

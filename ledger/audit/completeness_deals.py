@@ -9,9 +9,10 @@ to an entry.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
-from domain.judging import Case, State, Statement, World, affect, evolve
+from domain.judging import STUMBLES, Case, State, Statement, World, affect, evolved
 from ledger.audit.catalogue import raised
 from ledger.audit.finding import Finding
 from ledger.audit.scope import Scope
@@ -84,9 +85,10 @@ class Then(LedgerFacts):
         for _, entry, raw in self._scope.scratch.exec_driver_sql(query, asked):
             event = decode_event(bytes(raw))
             if event.stream == stream:
-                state = evolve(state, event, entry, self.accepted_at(entry))
+                state = evolved(state, event, entry, self.accepted_at(entry))
             elif state is not None:
-                affect(state, event)
+                with suppress(*STUMBLES):  # never permitted: nothing follows from it
+                    affect(state, event)
         return state
 
 
@@ -105,7 +107,7 @@ def check(scope: Scope) -> Iterator[Finding]:
 def _deal(scope: Scope, deal: deals.Deal) -> Iterator[Finding]:
     lists = [one for one in handovers_of(scope.scratch, deal.engagement) if one.step != "cancelled"]
     for one in lists:
-        if one.released_entry is not None and one.released_entry >= scope.since:
+        if one.released_entry is not None:
             yield from _released(scope, deal, one)
     yield from _standing(scope, deal, lists)
     if not deal.open:

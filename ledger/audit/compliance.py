@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import UNSET
 
@@ -40,7 +40,9 @@ from ledger.audit.compliance_data import (
     Sample,
     Span,
     canonical,
+    limitations_of,
 )
+from ledger.audit.matrices import granted_once
 from ledger.audit.names import texts_of
 from ledger.audit.outcome import Replayed, read_replayed
 from ledger.audit.printed import Report
@@ -68,13 +70,20 @@ _DAYS, _WEEKS, _MONTHS = 45, 300, 1_826
 Recorded = tuple[int, str, "Event", bytes]
 
 
-def report(ledger: Ledger, audit_id: str, replayed_json: bytes, opinion: str = "") -> Report:
+def report(
+    ledger: Ledger,
+    audit_id: str,
+    replayed_json: bytes,
+    opinion: str = "",
+    limitations: str | None = None,
+) -> Report:
     """The report of an audit on what a replay found; `opinion`: a code of `AuditOpinion`, or empty.
 
-    Depends on the audit's events before a report was issued, on the replay's bytes and on the
-    events up to the entry that the audit covers, on nothing else: what was issued can be made
-    again. Texts and names are opened beside it as far as the ledger's keystore does; they are no
-    part of the JSON. Raises `UsageError` if there is no such audit, or the replay is of another
+    Depends on the audit's events before a report was issued, on the replay's bytes (one newline
+    may end them), on the events up to the entry that the audit covers and on whether `limitations`
+    are stated, on nothing else: what was issued can be made again. Texts and names are opened
+    beside it as far as the ledger's keystore does; they are no part of the JSON, nor is what
+    `limitations` say. Raises `UsageError` if there is no such audit, or the replay is of another
     ledger or ends before what the audit covers; `EncodingError` if the bytes are no replay.
     """
     rows = list(takewhile(_before_issue, ledger.events_of(audit_id)))
@@ -88,8 +97,11 @@ def report(ledger: Ledger, audit_id: str, replayed_json: bytes, opinion: str = "
             "written",
             "muniment audit replay --json > replay.json",
         )  # fmt: skip
-    said = _compiled(ledger, rows, replayed, sha256(replayed_json).hexdigest(), opinion)
-    return Report(canonical(said), texts_of(ledger, said))
+    said = _compiled(ledger, rows, replayed, (opinion, "sealed" if limitations else ""))
+    texts = texts_of(ledger, said)
+    if limitations:
+        texts = {**texts, limitations_of(audit_id): limitations}
+    return Report(canonical(said), texts, compared=True)
 
 
 def _before_issue(row: Recorded) -> bool:
@@ -112,12 +124,16 @@ def issued(ledger: Ledger, audit_id: str, digest: str) -> bool | None:
 
 
 def _compiled(
-    ledger: Ledger, rows: Sequence[Recorded], replayed: Replayed, digest: str, opinion: str
+    ledger: Ledger,
+    rows: Sequence[Recorded],
+    replayed: Replayed,
+    ends: tuple[str, Literal["", "sealed"]],
 ) -> Compliance:
+    """`ends`: the opinion, and whether limitations are stated."""
     order, policy = rows[0][2], ledger.policy()
     assert isinstance(order, AuditOpened)
-    findings = followup.findings(event for _, _, event, _ in rows)
-    used = _replay(replayed, digest)
+    findings = followup.findings((accepted, event) for _, accepted, event, _ in rows)
+    used = _replay(replayed)
     with ledger.engine.connect() as connection:
         period = _Period(connection, order, policy)
         return Compliance(
@@ -132,8 +148,11 @@ def _compiled(
             access=_access(ledger, order),
             acts=tuple(period.spans()),
             copies=_copies(connection, order.entry),
+            previous=followup.previous(connection, order),
             limits=LIMITS,
-            opinion=opinion,
+            limitations=ends[1],
+            begins=LedgerFacts(connection).accepted_at(0),
+            opinion=ends[0],
             today=policy.calendar.day_of(replayed.now),
         )
 
@@ -149,7 +168,7 @@ def _ordered(order: AuditOpened, accepted: str, policy: Policy) -> Ordered:
 
 
 def _criteria(policy: Policy) -> Iterator[Criterion]:
-    """The statutes that the rules stand on, each with its version, in the order of the pack."""
+    """What the rules stand on, each statute with its version, in the order of the pack."""
     cited: dict[str, tuple[set[str], set[str]]] = {}
     for rule, one in policy.rules.items():
         for citation in one.basis:
@@ -161,7 +180,7 @@ def _criteria(policy: Policy) -> Iterator[Criterion]:
             articles, rules = cited[name]
             in_force = statute.in_force.isoformat() if statute.in_force else ""
             yield Criterion(
-                name, statute.zh, statute.en, statute.version, in_force,
+                name, statute.kind, statute.zh, statute.en, statute.version, in_force,
                 tuple(sorted(articles, key=_article)), tuple(sorted(rules)),
             )  # fmt: skip
 
@@ -172,11 +191,13 @@ def _article(article: str) -> tuple[int, str]:
     return (int(number[0]) if number else sys.maxsize), article
 
 
-def _replay(replayed: Replayed, digest: str) -> ReplayUsed:
+def _replay(replayed: Replayed) -> ReplayUsed:
+    """What was replayed; its digest is that of the bare JSON, without a newline at its end."""
     read = replayed.read_data
     return ReplayUsed(
-        digest=digest, entries=replayed.entries, events=replayed.events, since=replayed.since,
-        entry=replayed.as_of.entry, accepted=replayed.as_of.accepted, now=replayed.now,
+        digest=sha256(replayed.json()).hexdigest(), entries=replayed.entries,
+        events=replayed.events, since=replayed.since, entry=replayed.as_of.entry,
+        accepted=replayed.as_of.accepted, now=replayed.now,
         checkpoint=replayed.checkpoint, verdict=replayed.verdict,
         equal=replayed.projections.equal, projections=replayed.projections.digest,
         tool=replayed.tool.version, tool_digest=replayed.tool.digest,
@@ -186,7 +207,7 @@ def _replay(replayed: Replayed, digest: str) -> ReplayUsed:
         total=len(replayed.findings),
         findings=tuple(
             Found(one.chapter, one.code, one.severity, one.rule, one.detail, one.position,
-                  one.subject, one.since, one.due, one.evidence)
+                  one.entry, one.subject, one.since, one.due, one.evidence)
             for one in replayed.findings[:MOST_FOUND]
         ),
         gaps=tuple(Missing(one.part, one.code, one.count) for one in replayed.gaps),
@@ -221,12 +242,13 @@ def _chapters(
     for code, chapter in CHAPTERS.items():
         held = sum(ever[topic] for topic in chapter.topics)
         concerned = records[chapter.sensitivity] if chapter.sensitivity else None
+        raised = tuple(one.number for one in findings if one.chapter == code)
         yield ChapterResult(
-            chapter=code, known=bool(held or concerned),
+            chapter=code, known=bool(held or concerned or raised or found.get(code)),
             events={topic: inside[topic] for topic in chapter.topics if inside[topic]},
             ever=held, records=concerned, rules=chapter.rules,
             found=dict(sorted(found.get(code, Counter()).items())),
-            findings=tuple(one.number for one in findings if one.chapter == code),
+            findings=raised,
         )  # fmt: skip
 
 
@@ -236,7 +258,7 @@ def _access(ledger: Ledger, order: AuditOpened) -> Access:
     seen = access_report(ledger, span, engagement, entry=order.entry)
     return Access(
         seen.digest, seen.allowed, seen.denied, seen.break_glass, seen.anomalous,
-        tuple(Cell(**row) for row in seen.matrix),
+        tuple(Cell(**row) for row in granted_once(seen.grants, seen.matrix)),
     )  # fmt: skip
 
 

@@ -9,22 +9,27 @@ same events, the same replay and the same opinion give the same bytes.
     origin       of the ledger
     audit        what was ordered: `Ordered`
     policy       id, version and digest of the pack in force
-    criteria     the statutes behind the rules, each with its version: `Criterion`
+    criteria     the statutes, standards and practice behind the rules, by version: `Criterion`
     replay       what the replay came to, and the SHA-256 of its JSON: `ReplayUsed`
     samples      what was drawn, by which seed, so that anybody draws it again: `Sample`
     chapters     each chapter's events and findings: `ChapterResult`; `known` is false where the
-                 ledger holds nothing about it
+                 ledger holds nothing about it, and nothing was found there
     findings     what the auditors raised, answered and followed up: `Raised`
+    previous     what earlier audits of the same party found and is not set right: `Previous`
     access       counts and the matrix of an access review over the period: `Access`
     acts         columns of a chart: a span, how many accesses, how many other events
     copies       how many copies are where, and on what
     limits       what no ledger can see, by code
+    limitations  "sealed" where the auditors say what they could not audit: the text is sealed in
+                 the event `audit.report_issued` of the audit, and `muniment audit show AUDIT` reads
+                 it; empty where they say nothing
+    begins       when the ledger's first entry was accepted: of what was before it knows nothing
     opinion      `AuditOpinion`, or empty while none is given
     today        the day up to which is judged what is overdue
 
->>> first = Criterion("pipl", "个人信息保护法", "", "2021-08-20", "2021-11-01", ("6",), ("I-02",))
+>>> first = Criterion("pipl", "law", "个人信息保护法", "", "2021-08-20", "", ("6",), ("I-02",))
 >>> canonical(first)[:44]
-b'{"articles":["6"],"en":"","in_force":"2021-1'
+b'{"articles":["6"],"en":"","in_force":"","kin'
 """
 
 from __future__ import annotations
@@ -35,6 +40,7 @@ from typing import Final, Literal
 from msgspec import Struct, to_builtins
 
 FORMAT: Final = "muniment-compliance-report/1"
+State = Literal["open", "answered", "remedied", "ineffective", "closed"]
 
 
 class Ordered(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,9 +75,14 @@ class PolicyUsed(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Criterion(Struct, frozen=True, forbid_unknown_fields=True):
-    """A statute in one version, with the articles and rules that the audit goes by."""
+    """A statute in one version, with the articles and rules that the audit goes by.
+
+    `kind`: law, regulation, standard, …; `practice` is none of them: what the trade does, and how
+    this product is made.
+    """
 
     statute: str
+    kind: str
     zh: str
     en: str
     version: str
@@ -89,6 +100,7 @@ class Found(Struct, frozen=True, forbid_unknown_fields=True):
     rule: str
     detail: str
     position: int | None
+    entry: int | None
     subject: str
     since: str
     due: str
@@ -153,8 +165,8 @@ class ChapterResult(Struct, frozen=True, forbid_unknown_fields=True):
     """One chapter: events by topic in the period, and before its end; what was found.
 
     `records`: how many concern it, None where records do not tell; `known`: whether the ledger
-    holds anything about it; `found`: of the replay, by severity; `findings`: numbers of those
-    raised.
+    holds anything about it, or something was found there; `found`: of the replay, by severity;
+    `findings`: numbers of those raised.
     """
 
     chapter: str
@@ -179,8 +191,18 @@ class Remedy(Struct, frozen=True, forbid_unknown_fields=True):
     outcome: str
 
 
+class Answer(Struct, frozen=True, forbid_unknown_fields=True):
+    """One answer of management; `owner`: whether whoever is to set it right gave it."""
+
+    event: str
+    by: str
+    accepted: str
+    response: str
+    owner: bool
+
+
 class Raised(Struct, frozen=True, forbid_unknown_fields=True):
-    """A finding. `state`: open, answered, remedied or closed; `answered`: id of the event."""
+    """A finding; `state`: how far it has come (`projections.audits`); `answers`: in order."""
 
     number: int
     event: str
@@ -192,14 +214,35 @@ class Raised(Struct, frozen=True, forbid_unknown_fields=True):
     evidence: tuple[str, ...]
     owner: str
     due: str
-    state: Literal["open", "answered", "remedied", "closed"]
-    response: str
-    answered: str
+    state: State
+    answers: tuple[Answer, ...]
     remedies: tuple[Remedy, ...]
 
 
+class Previous(Struct, frozen=True, forbid_unknown_fields=True):
+    """A finding of an earlier audit of the same party that is not closed.
+
+    `audit`: its id; `opened`: when that audit was opened (accepted).
+    """
+
+    audit: str
+    opened: str
+    number: int
+    event: str
+    chapter: str
+    severity: str
+    rule: str
+    code: str
+    owner: str
+    due: str
+    state: State
+
+
 class Cell(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many grants let holders of a role access a category in a mode."""
+    """How many grants let a role access a category in a mode, each grant counted once.
+
+    `role`: the holder's; `several` where the holder has more than one, empty where none.
+    """
 
     role: str
     category: str
@@ -249,9 +292,17 @@ class Compliance(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     access: Access
     acts: tuple[Span, ...]
     copies: tuple[Place, ...]
+    previous: tuple[Previous, ...]
     limits: tuple[str, ...]
+    limitations: Literal["", "sealed"]
+    begins: str
     opinion: str
     today: str
+
+
+def limitations_of(audit: str) -> str:
+    """Under which name among the texts a report finds what its audit could not look at."""
+    return f"{audit}#limitations"
 
 
 def canonical(value: Struct) -> bytes:

@@ -12,13 +12,32 @@ from typing import Any, Final
 
 from domain.judging import RULE_CODES
 from ledger.audit import compliance_words as words
-from ledger.audit.catalogue import CODES
-from ledger.audit.catalogue_gaps import GAPS
 from ledger.audit.chapters import CHAPTERS
-from ledger.audit.charts import Bin, Due, bars, due_dates, matrix, over_time, standing
-from ledger.audit.compliance_data import ChapterResult, Compliance, Found, Raised, Remedy, Sample
+from ledger.audit.charts import Bin, bars, over_time
+from ledger.audit.compliance_data import (
+    Answer,
+    ChapterResult,
+    Compliance,
+    Criterion,
+    Previous,
+    Raised,
+    Remedy,
+    Sample,
+    limitations_of,
+)
+from ledger.audit.compliance_found import (
+    access,
+    basis,
+    copies,
+    counts,
+    found_table,
+    gaps_table,
+    title_of,
+    when_due,
+)
+from ledger.audit.details import Sentences, article
 from ledger.audit.finding import SEVERITIES
-from ledger.audit.reviewpage import both, called, person, plain_table
+from ledger.audit.reviewpage import both, person, plain_table
 from ledger.bundle.page import Page
 from ledger.documents.cells import Cell, Line, china, stacked
 from ledger.documents.layout import column
@@ -32,15 +51,19 @@ MOST_DETAILED: Final = 100
 """So many findings are printed in full, the gravest first; the table before them has all."""
 MOST_LISTED: Final = 2_000
 _MOST_NUMBERS: Final = 40
-_SEALED: Final[Line] = ("both", "（已密封）", "sealed")
+_SEALED: Final[Line] = ("both", *words.SEALED)
 
 
-def page(said: Compliance, texts: Texts) -> Page:
-    """The page; raises `LookupError` or `ValueError` for codes or days that are none."""
+def page(said: Compliance, texts: Texts, sentences: Sentences) -> Page:
+    """The page; raises `LookupError` or `ValueError` for codes or days that are none.
+
+    `sentences`: for refusals and gates (`ledger.audit.details`).
+    """
     sections = [
-        _summary(said), _order(said, texts), *_scope(said), _criteria(said),
-        *_replay(said), _coverage(said), _chapters(said), *_access(said), _copies(said, texts),
-        _due(said), *_findings(said, texts), _opinion(said), *words.CLOSING,
+        _summary(said, texts), _order(said, texts), *_scope(said), *_criteria(said),
+        *_replay(said, sentences), _coverage(said, texts), _chapters(said),
+        *access(said), copies(said, texts), when_due(said), _previous(said, texts),
+        *_findings(said, texts), _opinion(said), *words.CLOSING,
     ]  # fmt: skip
     return Page(words.TITLE, sections, words.BOXES)
 
@@ -58,15 +81,6 @@ def _code(enumeration: str, code: str) -> Cell:
     return [("both", *both(enumeration, code))]
 
 
-def _counts(severities: Mapping[str, int]) -> Cell:
-    """How many of each severity, on one line; a dash for none."""
-    there = [(words.SEVERITIES[name], severities[name]) for name in SEVERITIES
-             if severities.get(name)]  # fmt: skip
-    zh = "，".join(f"{one[0]} {count:,}" for one, count in there)
-    en = ", ".join(f"{one[1]} {count:,}" for one, count in there)
-    return [("zh", zh), ("en", en)] if there else [("both", "无", "none")]
-
-
 def _span(first: str, last: str) -> Cell:
     return [("mono", f"{china(first)} – {china(last)}")]
 
@@ -74,34 +88,50 @@ def _span(first: str, last: str) -> Cell:
 # -- what was ordered -----------------------------------------------------------------------------
 
 
-def _summary(said: Compliance) -> Section:
-    overdue = sum(one.state != "closed" and one.due < said.today for one in said.findings)
-    closed = sum(one.state == "closed" for one in said.findings)
+def _summary(said: Compliance, texts: Texts) -> Section:
+    left = [one for one in said.findings if one.state != "closed"]
+    overdue = sum(one.due < said.today for one in left)
     raised = Counter(one.severity for one in said.findings)
     unknown = [both("AuditChapter", one.chapter) for one in said.chapters if not one.known]
     replay = said.replay
     return _fields(("结论摘要", "Summary"), [
         ("opinion", _code("AuditOpinion", said.opinion) if said.opinion
          else [("both", *words.NO_OPINION)]),
+        ("basis", basis(said)),
+        ("limitations", _limitations(said, texts)),
         ("verdict", [("both", *words.VERDICTS.get(replay.verdict, words.NOT_ASKED))]),
         ("equal", [("both", *words.EQUAL[replay.equal])]),
-        ("found", _counts(replay.severities)), ("raised", _counts(raised)),
-        ("closed", _mono(closed)), ("overdue", _mono(overdue)),
+        ("found", counts(replay.severities)), ("raised", counts(raised)),
+        ("still_open", counts(Counter(one.severity for one in left))),
+        ("closed", _mono(len(said.findings) - len(left))), ("overdue", _mono(overdue)),
+        ("previous", [*_mono(len(said.previous)),
+                      *(counts(Counter(o.severity for o in said.previous))
+                        if said.previous else [])]),
         ("unknown", [("zh", "、".join(one[0] for one in unknown)),
                      ("en", ", ".join(one[1] for one in unknown))] if unknown else []),
     ])  # fmt: skip
 
 
+def _limitations(said: Compliance, texts: Texts) -> Cell:
+    """What the auditors say that they could not audit; that it is sealed, and where."""
+    if not said.limitations:
+        return []
+    if text := texts.get(limitations_of(said.audit.id)):
+        return [("zh", text)]
+    return [_SEALED, ("both", *words.SEALED_LIMITS), ("mono", said.audit.id)]
+
+
 def _order(said: Compliance, texts: Texts) -> Section:
     order = said.audit
     row: Cell = [("mono", f"{order.consecutive} / {order.most_in_a_row}")]
-    return _fields(("委托与独立性", "Engagement and independence"), [
+    return _fields(("审计业务约定与独立性", "Engagement and independence"), [
         ("audit", _mono(order.id)), ("kind", _code("AuditKind", order.kind)),
         ("auditor_org", person(order.auditor_org, texts) if order.auditor_org else []),
         ("lead", person(order.lead, texts)), ("scope_party", person(order.scope_party, texts)),
         ("scope_engagement", _mono(order.scope_engagement) if order.scope_engagement else []),
         ("accepted", _mono(china(order.accepted))), ("opened", _mono(order.opened)),
-        ("consecutive", [*row, *stacked([("both", *words.INDEPENDENT)])]),
+        ("consecutive", [*row, *stacked([("both", *words.INDEPENDENT)]),
+                         *stacked([("both", *words.TO_CONFIRM)])]),
         ("letter", _text(texts, order.opened, "letter")),
         ("criteria", _text(texts, order.opened, "criteria")),
     ])  # fmt: skip
@@ -117,7 +147,8 @@ def _text(texts: Texts, event: str, field: str) -> Cell:
 def _scope(said: Compliance) -> Iterator[Section]:
     order, policy = said.audit, said.policy
     yield _fields(("范围", "Scope"), [
-        ("period", _span(order.period_from, order.period_to)), ("entry", _mono(order.entry)),
+        ("period", _span(order.period_from, order.period_to)),
+        ("begins", _begins(said)), ("entry", _mono(order.entry)),
         ("root", _mono(order.root)), ("policy", _mono(f"{policy.pack} {policy.version}")),
         ("policy_digest", _mono(policy.digest)),
     ])  # fmt: skip
@@ -132,6 +163,13 @@ def _scope(said: Compliance) -> Iterator[Section]:
     yield plain_table(title, columns, [_sample(one) for one in said.samples])
 
 
+def _begins(said: Compliance) -> Cell:
+    """Where the ledger begins within the period: of what was before it nothing is known."""
+    if said.begins <= said.audit.period_from:
+        return []
+    return [*_mono(china(said.begins)), *stacked([("both", *words.BEFORE_LEDGER)])]
+
+
 def _sample(one: Sample) -> list[Cell]:
     population = stacked(_code("AuditPopulation", one.population))
     if one.stratified:
@@ -140,25 +178,37 @@ def _sample(one: Sample) -> list[Cell]:
     return [_mono(one.number), population, _mono(one.count), _mono(one.size), keys]
 
 
-def _criteria(said: Compliance) -> Section:
-    columns = [
-        column("依据", "Statute"), column("版本", "Version", "24mm"),
-        column("施行", "In force", "24mm"), column("条款", "Articles", "40mm"),
-        column("规则", "Rules", "34mm"),
+def _criteria(said: Compliance) -> Iterator[Section]:
+    """Statutes and standards; below them, under their own head, what is neither."""
+    for title, those in (
+        (("审计依据", "Criteria"), [one for one in said.criteria if one.kind != "practice"]),
+        (("行业惯例与产品设计（非法律）", "Practice and design, which are no law"),
+         [one for one in said.criteria if one.kind == "practice"]),
+    ):  # fmt: skip
+        columns = [
+            column("依据", "Source"), column("版本", "Version", "24mm"),
+            column("施行", "In force", "24mm"), column("条款", "Articles", "44mm"),
+            column("规则", "Rules", "34mm"),
+        ]  # fmt: skip
+        yield plain_table(title, columns, [_criterion(one) for one in those])
+
+
+def _criterion(one: Criterion) -> list[Cell]:
+    articles = [article(code) for code in one.articles]
+    english = [en for zh, en in articles if zh != en]
+    cell: list[Line] = [("zh", "、".join(zh for zh, _ in articles))]
+    if english:
+        cell.append(("en", ", ".join(english)))
+    return [
+        [("zh", one.zh), ("en", one.en)], _mono(one.version), _mono(one.in_force or "—"),
+        cell, [("mono", " ".join(one.rules))],
     ]  # fmt: skip
-    return plain_table(("审计依据", "Criteria"), columns, [
-        [
-            [("zh", one.zh), ("en", one.en)], _mono(one.version), _mono(one.in_force or "—"),
-            [("zh", "、".join(one.articles))], [("mono", " ".join(one.rules))],
-        ]
-        for one in said.criteria
-    ])  # fmt: skip
 
 
 # -- the replay -----------------------------------------------------------------------------------
 
 
-def _replay(said: Compliance) -> Iterator[Section]:
+def _replay(said: Compliance, sentences: Sentences) -> Iterator[Section]:
     one = said.replay
     yield _fields(("审计回放", "Replay"), [
         ("replay", _mono(one.digest)), ("replayed", _mono(f"{one.entry:,}")),
@@ -175,59 +225,19 @@ def _replay(said: Compliance) -> Iterator[Section]:
         ("read", _mono(one.read) if one.read else [("both", *words.NOT_READ)]),
     ])  # fmt: skip
     items = [(words.SEVERITIES[name], one.severities.get(name, 0)) for name in SEVERITIES]
-    title = ("回放发现（按等级）", "What the replay found, by severity")
+    title = ("回放发现（按严重程度）", "What the replay found, by severity")
     yield bars("severities", title, items).section()
-    yield _found(said)
-    columns = [column("部分", "Part", "40mm"), column("原因", "Why"),
-               column("数量", "Count", "24mm", right=True)]  # fmt: skip
-    gaps = [[_mono(gap.part), stacked([("both", *_why(gap.code))]), _mono(gap.count)]
-            for gap in one.gaps[:MOST_LISTED]]  # fmt: skip
-    yield plain_table(("未能核查的部分", "What could not be looked at"), columns, gaps)
+    yield found_table(said, sentences)
+    yield gaps_table(one.gaps[:MOST_LISTED])
 
 
-def _found(said: Compliance) -> Section:
-    replay = said.replay
-    columns = [
-        column("等级", "Severity", "16mm"), column("发现", "Finding"),
-        column("规则", "Rule", "14mm"), column("事件序号", "Position", "20mm", right=True),
-        column("对象", "About", "54mm"), column("到期", "Due", "24mm"),
-    ]  # fmt: skip
-    title = ("回放发现", "Findings of the replay")
-    if (more := replay.total - len(replay.findings)) > 0:
-        title = (
-            f"{title[0]}（另有 {more:,} 项见回放结果）",
-            f"{title[1]} ({more:,} more in its JSON)",
-        )
-    return plain_table(title, columns, [_found_row(one) for one in replay.findings])
-
-
-def _found_row(one: Found) -> list[Cell]:
-    subject = one.subject or next(iter(one.evidence), "") or "—"
-    return [
-        stacked([("both", *words.SEVERITIES[one.severity])]),
-        [*stacked([("both", *_title(one.code))]), *([("mono", one.detail)] if one.detail else [])],
-        _mono(one.rule or "—"), [("mono", "—" if one.position is None else f"{one.position:,}")],
-        _mono(subject), _mono(_day(one.due) or "—"),
-    ]  # fmt: skip
-
-
-def _day(due: str) -> str:
-    """The day of a deadline, which a replay says as a day or as a time."""
-    return china(due)[:10] if due.endswith("Z") else due
-
-
-def _why(code: str) -> Words:
-    known = GAPS.get(code)
-    return (known.zh, known.en) if known else (code, code)
-
-
-def _title(code: str) -> Words:
-    known = CODES.get(code)
-    return (known.title.zh, known.title.en) if known else (code, code)
-
-
-def _coverage(said: Compliance) -> Section:
+def _coverage(said: Compliance, texts: Texts) -> Section:
     rows = [words.LIMITS.get(code, (code, code)) for code in said.limits]
+    if said.limitations:
+        text = texts.get(limitations_of(said.audit.id))
+        zh, en = words.SEALED_LIMITS
+        sealed = f"{words.SEALED[0]}{zh}{said.audit.id}", f"{words.SEALED[1]}: {en} {said.audit.id}"
+        rows = [(f"审计组陈述 Stated by the auditors：{text}", "") if text else sealed, *rows]
     return {"type": "text", "title": ("覆盖范围与局限", "Coverage and limits"), "rows": rows}
 
 
@@ -249,14 +259,17 @@ def _chapter(one: ChapterResult) -> list[Cell]:
         " …" if len(one.findings) > _MOST_NUMBERS else ""
     )
     return [
-        stacked(_code("AuditChapter", one.chapter)), _held(one), _counts(one.found),
+        stacked(_code("AuditChapter", one.chapter)), _held(one), counts(one.found),
         _mono(numbers or "—"), [("mono", " ".join(one.rules) or "—")],
     ]  # fmt: skip
 
 
 def _held(one: ChapterResult) -> Cell:
-    """What the ledger holds about a chapter, or that it cannot be known."""
-    if not one.known:
+    """What the ledger holds about a chapter, or that it cannot be known.
+
+    Where something was found, something is known, if no more than that nothing was recorded.
+    """
+    if not (one.known or one.found or one.findings):
         return stacked([("both", *words.UNKNOWN)])
     lines: list[Line] = []
     if one.records is not None:
@@ -268,51 +281,38 @@ def _held(one: ChapterResult) -> Cell:
     if told:
         lines += [("zh", "，".join(f"{both_[0]} {count:,}" for both_, count in told)),
                   ("en", ", ".join(f"{both_[1]} {count:,}" for both_, count in told))]  # fmt: skip
-    elif known:
-        zh = f"期间内无事件；此前 {one.ever:,} 件"
-        lines += stacked([("both", zh, f"none in the period; {one.ever:,} before")])
+    elif known or not lines:
+        zh, en = words.NONE_IN_PERIOD
+        if one.ever:
+            zh, en = f"{zh}；其他时间 {one.ever:,} 件", f"{en}; {one.ever:,} at other times"
+        lines += stacked([("both", zh, en)])
     return lines
 
 
-# -- charts of the ledger -------------------------------------------------------------------------
+# -- what earlier audits left ---------------------------------------------------------------------
 
 
-def _access(said: Compliance) -> Iterator[Section]:
-    one = said.access
-    yield _fields(("访问与权限", "Access"), [
-        ("allowed", _mono(one.allowed)), ("denied", _mono(one.denied)),
-        ("break_glass", _mono(one.break_glass)), ("anomalous", _mono(one.anomalous)),
-        ("access_report", _mono(one.report)),
-    ])  # fmt: skip
-    granted: Counter[tuple[Words, Words]] = Counter()
-    for cell in one.matrix:
-        role, mode = both("Role", cell.role), both("AccessMode", cell.mode)
-        who = f"{role[0]}·{mode[0]}", f"{role[1]}, {mode[1].lower()}"
-        granted[who, both("RecordCategory", cell.category)] += cell.grants
-    heads = (("角色·方式", "Role, mode"), ("类别", "Category"))
-    title = ("授权矩阵", "Grants in force: role and mode by category")
-    yield matrix("matrix", title, granted, heads).section()
+def _previous(said: Compliance, texts: Texts) -> Section:
+    columns = [
+        column("审计", "Audit", "38mm"), column("编号", "No.", "10mm"),
+        column("严重程度", "Severity", "16mm"), column("章节", "Chapter", "36mm"),
+        column("责任人", "Owner"), column("到期", "Due", "20mm"), column("状态", "State", "22mm"),
+    ]  # fmt: skip
+    zh, en = words.AS_OF_COVERED
+    title = (f"此前审计的后续（{zh.rstrip('。')}）",
+             f"Follow-up of earlier audits: {en.rstrip('.').lower()}")  # fmt: skip
+    rows = [_earlier(said, one, texts) for one in said.previous[:MOST_LISTED]]
+    return plain_table(title, columns, rows)
 
 
-def _copies(said: Compliance, texts: Texts) -> Section:
-    items = []
-    for one in said.copies:
-        who, on = called(one.custodian, texts), words.medium(one.medium)
-        items.append(((f"{on[0]}·{who[0]}", on[1]), one.count))
-    title = ("各处副本", "Copies by place and medium")
-    return bars("copies", title, items, ("份数", "Copies")).section()
-
-
-def _due(said: Compliance) -> Section:
-    """What the audited have to set right by when, and what the replay found to be due."""
-    found = ((_title(one.code), _day(one.due)) for one in said.replay.findings if one.due)
-    items = [Due(label, day, standing(day, said.today)) for label, day in found]
-    for one in said.findings:
-        title = both("AuditChapter", one.chapter)
-        label = f"发现 {one.number} {title[0]}", f"finding {one.number}"
-        done = one.state == "closed"
-        items.append(Due(label, one.due, standing(one.due, said.today, done=done)))
-    return due_dates("due", ("期限", "Due dates"), said.today, items).section()
+def _earlier(said: Compliance, one: Previous, texts: Texts) -> list[Cell]:
+    condition = _text(texts, one.event, "condition")
+    return [
+        [*_mono(one.audit), ("mono", china(one.opened)[:10])], _mono(one.number),
+        stacked([("both", *words.SEVERITIES[one.severity])]),
+        [*stacked(_code("AuditChapter", one.chapter)), *condition],
+        person(one.owner, texts), _mono(one.due), stacked([("both", *_state(said, one))]),
+    ]  # fmt: skip
 
 
 # -- findings -------------------------------------------------------------------------------------
@@ -321,7 +321,7 @@ def _due(said: Compliance) -> Section:
 def _findings(said: Compliance, texts: Texts) -> Iterator[Section]:
     order = sorted(said.findings, key=lambda one: (SEVERITIES.index(_weight(one)), one.number))
     columns = [
-        column("编号", "No.", "12mm"), column("等级", "Severity", "16mm"),
+        column("编号", "No.", "12mm"), column("严重程度", "Severity", "18mm"),
         column("章节", "Chapter", "34mm"), column("规则", "Rule", "16mm"),
         column("责任人", "Owner"), column("到期", "Due", "22mm"), column("状态", "State", "28mm"),
     ]  # fmt: skip
@@ -350,7 +350,7 @@ def _weight(one: Raised) -> Any:  # noqa: ANN401  a severity, or what a stranger
     return one.severity
 
 
-def _state(said: Compliance, one: Raised) -> Words:
+def _state(said: Compliance, one: Raised | Previous) -> Words:
     zh, en = words.STATES[one.state]
     if one.state != "closed" and one.due < said.today:
         return f"{zh}，逾期", f"{en}, overdue"
@@ -358,23 +358,31 @@ def _state(said: Compliance, one: Raised) -> Words:
 
 
 def _detail(said: Compliance, one: Raised, texts: Texts) -> Section:
-    title = _title(one.code) if one.code else both("AuditChapter", one.chapter)
-    criterion = " ".join(part for part in (_rule(one.rule), one.code) if part)
-    answer = [*_code("FindingResponse", one.response), *_text(texts, one.answered, "answer")]
+    title = title_of(one.code) if one.code else both("AuditChapter", one.chapter)
+    criterion = [*_code("AuditChapter", one.chapter), *([("both", *title)] if one.code else []),
+                 *(_mono(_rule(one.rule)) if one.rule else [])]  # fmt: skip
+    answers = [_answer(answer, texts) for answer in one.answers]
     heading = f"发现 {one.number}：{title[0]}", f"Finding {one.number}: {title[1]}"
     return _fields(heading, [
         ("severity", [("both", *words.SEVERITIES[one.severity])]),
-        ("criterion", [*_code("AuditChapter", one.chapter),
-                       *([("mono", criterion)] if criterion else [])]),
+        ("criterion", criterion),
         *((field, _text(texts, one.event, field))
           for field in ("condition", "cause", "effect", "recommendation")),
         ("sample", _mono(one.sample) if one.sample else []),
         ("evidence", [("mono", event) for event in one.evidence] or [("both", "无", "none")]),
         ("owner", person(one.owner, texts)), ("due", _mono(one.due)),
-        ("response", answer if one.answered else [("both", "尚未答复", "not answered yet")]),
+        ("response", answers[0] if answers else [("both", "尚未答复", "not answered yet")]),
+        *(("answer", answer) for answer in answers[1:]),
         *(("remedy", _remedy(remedy, texts)) for remedy in one.remedies),
         ("state", [("both", *_state(said, one))]), ("event", _mono(one.event)),
     ])  # fmt: skip
+
+
+def _answer(one: Answer, texts: Texts) -> Cell:
+    """What was answered, when and by whom; named where it was not the owner."""
+    other: list[Line] = [] if one.owner else [("both", *words.NOT_OWNER)]
+    return [*_code("FindingResponse", one.response), ("mono", china(one.accepted)),
+            *person(one.by, texts), *other, *_text(texts, one.event, "answer")]  # fmt: skip
 
 
 def _remedy(one: Remedy, texts: Texts) -> Cell:

@@ -24,6 +24,10 @@ FIELDS: Final[Mapping[str, Words]] = {
     "raised": ("审计发现", "Findings raised"),
     "closed": ("已关闭", "Closed"),
     "overdue": ("逾期未关闭", "Overdue"),
+    "basis": ("意见所依据的发现", "Findings it rests on"),
+    "still_open": ("未关闭（按严重程度）", "Open, by severity"),
+    "previous": ("此前审计未关闭的发现", "Left open by earlier audits"),
+    "limitations": ("审计局限", "Limitations stated"),
     "unknown": ("无从判断的章节", "Chapters that cannot be known"),
     "audit": ("审计编号", "Audit"),
     "kind": ("审计类型", "Kind"),
@@ -34,9 +38,10 @@ FIELDS: Final[Mapping[str, Words]] = {
     "accepted": ("启动时间", "Opened"),
     "opened": ("启动事件", "Event of the opening"),
     "consecutive": ("连续次数与独立性", "In a row, independence"),
-    "letter": ("委托书", "Engagement letter"),
+    "letter": ("审计业务约定书", "Engagement letter"),
     "criteria": ("审计标准", "Criteria agreed on"),
     "period": ("审计期间", "Period"),
+    "begins": ("账本自何时起有条目", "The ledger has entries from"),
     "entry": ("截至条目", "Up to entry"),
     "root": ("截至该条目的根哈希", "Root with that entry"),
     "policy": ("制度包", "Policy pack"),
@@ -57,7 +62,7 @@ FIELDS: Final[Mapping[str, Words]] = {
     "break_glass": ("紧急", "Emergencies"),
     "anomalous": ("异常访问", "Anomalous"),
     "access_report": ("访问审查报告摘要", "SHA-256 of the access-review report"),
-    "severity": ("等级", "Severity"),
+    "severity": ("严重程度", "Severity"),
     "criterion": ("标准", "Criterion"),
     "condition": ("现状", "Condition"),
     "cause": ("原因", "Cause"),
@@ -68,6 +73,7 @@ FIELDS: Final[Mapping[str, Words]] = {
     "owner": ("责任人", "Owner"),
     "due": ("到期日", "Due"),
     "response": ("管理层答复", "Management response"),
+    "answer": ("其后的答复", "A later response"),
     "remedy": ("整改", "Remediation"),
     "state": ("状态", "State"),
     "event": ("发现事件", "Event of the finding"),
@@ -79,10 +85,11 @@ SEVERITIES: Final[Mapping[str, Words]] = {
     "low": ("低", "Low"),
     "note": ("提示", "Note"),
 }
-STATES: Final[Mapping[str, Words]] = {
+STATES: Final[Mapping[str, Words]] = {  # of findings, as `projections.audits.STATES`
     "open": ("待答复", "Open"),
     "answered": ("已答复", "Answered"),
-    "remedied": ("已整改，待核验", "Remedied, to be verified"),
+    "remedied": ("已整改，待核验", "Set right, not confirmed"),
+    "ineffective": ("整改无效", "Not effective"),
     "closed": ("已关闭", "Closed"),
 }
 VERDICTS: Final[Mapping[str, Words]] = {
@@ -101,9 +108,34 @@ EQUAL: Final[Mapping[Any, Words]] = {
 NOT_READ: Final[Words] = ("未读取内容、文件和备份", "Contents, files and backups were not read")
 NO_OPINION: Final[Words] = ("尚未发表意见", "No opinion is given yet")
 UNKNOWN: Final[Words] = ("无事件，无从判断", "No events; cannot be known")
+NONE_IN_PERIOD: Final[Words] = ("期间内无事件记录", "No events recorded in the period")
+SEALED: Final[Words] = ("（已密封）", "sealed")
+SEALED_LIMITS: Final[Words] = (
+    "审计组已另行陈述审计局限，文本密封于签发事件；muniment audit show 凭密钥库可读：",
+    (
+        "The auditors state limitations, sealed in the event of the report; with the keystore, "
+        "muniment audit show reads them:"
+    ),
+)
+NOT_OWNER: Final[Words] = ("由责任人以外的人员答复", "Answered by somebody other than the owner")
+BEFORE_LEDGER: Final[Words] = (
+    "此前没有账本，期间内此前的行为无从得知。",
+    "Before, there was no ledger: of that part of the period nothing is known.",
+)
+TO_CONFIRM: Final[Words] = (
+    "须由律师确认：办法称“不得连续三次以上”，“以上”是否包括本数，有待确认；制度包取三次。",
+    (
+        "To be confirmed by counsel: the measures bar “three times or more” in a row, which may "
+        "include the third; the policy pack lets three."
+    ),
+)
+AS_OF_COVERED: Final[Words] = (
+    "截至本次审计所涵盖的末条目的状态。",
+    "As they stood with the last entry that this audit covers.",
+)
 SERIES: Final[tuple[Words, ...]] = (("访问", "Accesses"), ("其他事件", "Other events"))
 INDEPENDENT: Final[Words] = (
-    "同一机构或组长连续审计该对象的次数，与制度允许的次数；启动时已核对其在审计范围内无业务角色（I-31）。",
+    "同一审计机构或审计组长连续审计该对象的次数，与制度允许的次数；启动时已核对其在审计范围内无业务角色（I-31）。",
     (
         "Audits in a row of this object by the same firm or lead, and how many the policy lets; "
         "that they hold no operational role in scope was checked at the opening (I-31)."

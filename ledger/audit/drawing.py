@@ -66,6 +66,15 @@ def diamond(x: float, y: float, said: str) -> str:
     return f'<polygon points="{points}" fill="{INK}">{told}</polygon>'
 
 
+def wedge(x: float, y: float, side: int, fill: str, said: str) -> str:
+    """A triangle that points to the right (`side` 1) or to the left (-1): beyond the picture."""
+    tip, foot = x + 8 * side, x - 6 * side
+    points = f"{tip:g},{y:g} {foot:g},{y - 7:g} {foot:g},{y + 7:g}"
+    told = f"<title>{escape(plain(said))}</title>"
+    edge = f'stroke="{BLACK}" stroke-width="2"'
+    return f'<polygon points="{points}" fill="{fill}" {edge}>{told}</polygon>'
+
+
 def circle(x: float, y: float, radius: float, fill: str, said: str) -> str:
     """A circle around a place."""
     return (
@@ -104,6 +113,15 @@ def fit(words: Words, room: float, size: float) -> str:
     whole, zh = plain(together(words)), plain(words[0])
     shown = cut(whole, room / size)
     return shown if shown == whole or len(shown) > len(zh) + _MORE else cut(zh, room / size)
+
+
+def size(words: str, points: float) -> float:
+    """How long a text is drawn, about, in units of the picture.
+
+    >>> size("合同", 13), round(size("ab", 13), 2)
+    (26.0, 14.56)
+    """
+    return sum(_EM if character.isascii() else 1.0 for character in words) * points
 
 
 def short(value: int, room: float, size: float) -> str:

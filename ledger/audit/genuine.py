@@ -25,7 +25,7 @@ from ledger.inspection import inspect
 from ledger.schema import foreign_objects
 from ledger.tlog.note import VerifierKey
 from ledger.verification import findings as found
-from ledger.verification.database import StoredSource, connect
+from ledger.verification.database import UNREADABLE, StoredSource, connect, damaged
 from ledger.verification.rows import DamagedError
 from ledger.verify import verify
 
@@ -53,9 +53,11 @@ def verified(
     assert trust is not None
     try:
         report = _copy(place, trust, since, tsa_roots, progress)
-    except DamagedError as error:
+    except (DamagedError, *UNREADABLE) as error:
+        damage = error if isinstance(error, DamagedError) else damaged(error)
+        cause = damage.message.replace("ledger.db", "the file")  # whatever its name is
         findings = found.Findings()
-        findings.add("database_damaged", "file", cause=error.message)
+        findings.add(damage.code, "file", cause=cause)
         return found.Report(findings.verdict, 0, 0, None, findings.sorted())
     return report.without("cosigner_unknown")
 
@@ -95,9 +97,17 @@ def _of_file(code: str, cause: str) -> found.Finding:
     return found.Finding(code, None, None, "file", None, None, cause)
 
 
-def up_to(report: found.Report, position: int) -> found.Report:
-    """The report without what is found beyond a position, and its verdict without it."""
-    left = tuple(one for one in report.findings if (one.position or 0) <= position)
+def up_to(report: found.Report, position: int, *, newest: bool = False) -> found.Report:
+    """The report without what is found beyond a position, and its verdict without it.
+
+    `newest`: it is the last one, so that entries which the head names and which are not there are
+    missing from this state.
+    """
+    left = tuple(
+        one
+        for one in report.findings
+        if (one.position or 0) <= position or (newest and one.code == "entry_missing")
+    )
     if len(left) == len(report.findings):
         return report
     codes = (one.code for one in left if one.code != "more_findings")

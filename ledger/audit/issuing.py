@@ -11,12 +11,16 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from domain.audit import AuditReportIssued
+from domain.audit import AuditFindingRaised, AuditReportIssued
+from domain.audit_rules import GRAVE
+from domain.judging import RULE_CODES
 from ledger.acts import texts
 from ledger.audit.compliance import issued, report
 from ledger.audit.conducting import audit_state, root_at
+from ledger.audit.details import NO_SENTENCES, Sentences
 from ledger.audit.finding import CHAPTERS
 from ledger.audit.outcome import MAX_BYTES, Replayed, read_replayed
+from ledger.audit.replay import Asked, replay
 from ledger.errors import EncodingError, MunimentError, UsageError, VerificationError
 from ledger.facts import LedgerFacts
 from ledger.folder import read_limited, write_atomically
@@ -69,8 +73,7 @@ def replay_of(ledger: Ledger, data: bytes) -> Replayed:
             raise _of_another()
     if replayed.checkpoint:
         try:
-            text = replayed.checkpoint.rstrip("\n") + "\n"
-            state = Checkpoint.parse(text.encode("utf-8"))
+            state = Checkpoint.parse(replayed.checkpoint.encode("utf-8"))
         except MunimentError:
             raise _of_another() from None
         if state.size > size or root_at(ledger, state.size) != state.root.hex():
@@ -96,23 +99,36 @@ def _of_another() -> VerificationError:
 
 
 def prepare(
-    ledger: Ledger, audit: str, data: bytes, opinion: str, limitations: str | None
+    ledger: Ledger,
+    audit: str,
+    data: bytes,
+    opinion: str,
+    limitations: str | None,
+    sentences: Sentences = NO_SENTENCES,
 ) -> Prepared:
     """Make the report of an audit on a replay, with its pages; nothing is recorded or written.
 
-    Raises as `replay_of`; `UsageError` if another report was issued before, or the replay looked at
-    a part of the ledger only.
+    `sentences`: for the pages (`ledger.audit.details`). Raises as `replay_of`; `UsageError` if
+    another report was issued before, or with other limitations, or if the replay looked at a part
+    of the ledger only.
     """
     state = audit_state(ledger, audit)
     replayed = replay_of(ledger, data)
-    if replayed.only or replayed.chapters != CHAPTERS:
+    if replayed.only or replayed.chapters != CHAPTERS or replayed.since:
         raise UsageError(
             "the replay looked at a part only; nothing was recorded",
-            "muniment audit replay --json, without --only",
+            "muniment audit replay --json, without --only and without --since",
         )
-    made = report(ledger, audit, data, opinion)
+    if opinion == "unqualified" and (unraised := _unraised(ledger, audit, replayed)):
+        raise UsageError(
+            "the replay found what no finding of the audit is about, {count} of it critical or "
+            "high ({code}); nothing was recorded",
+            "muniment audit finding --replay FILE --item N, or another opinion",
+            count=len(unraised), code=unraised[0].code,
+        )  # fmt: skip
+    made = report(ledger, audit, data, opinion, limitations)._replace(sentences=sentences)
     before = issued(ledger, audit, made.digest)
-    if before is False:
+    if before is False or (before and not _limited_so(ledger, audit, limitations)):
         raise UsageError(
             "the audit has issued another report; nothing was recorded",
             "muniment audit show AUDIT; muniment audit open, for the next audit",
@@ -120,9 +136,11 @@ def prepare(
     files = {f"{NAME}.json": made.json, f"{NAME}.html": made.html, f"{NAME}.pdf": made.pdf()}
     if before:
         return Prepared(made, None, files)
+    _replayed_again(ledger, replayed)
     size = replayed.as_of.entry + 1
     fields = {
-        "report": made.digest, "opinion": opinion, "replay": sha256(data).hexdigest(),
+        "report": made.digest, "opinion": opinion,
+        "replay": sha256(replayed.json()).hexdigest(),
         "open": len(state.findings) - state.closed, "closed": state.closed, "checkpoint": size,
         "root": root_at(ledger, size),
     }  # fmt: skip
@@ -130,13 +148,71 @@ def prepare(
     return Prepared(made, proposal, files)
 
 
+def _unraised(ledger: Ledger, audit: str, replayed: Replayed) -> list[Finding]:
+    """The critical and high findings of a replay of which the audit says nothing."""
+    raised = {
+        about
+        for _, _, event, _ in ledger.events_of(audit)
+        if isinstance(event, AuditFindingRaised)
+        for about in (event.code, event.rule and RULE_CODES.get(event.rule, event.rule))
+        if about
+    }
+    return [
+        one
+        for one in replayed.findings
+        if one.severity in GRAVE and not {one.code, RULE_CODES.get(one.rule)} & raised
+    ]
+
+
+def _replayed_again(ledger: Ledger, replayed: Replayed) -> None:
+    """Whoever wants a good report leaves out of a replay's file what it found: replay once more.
+
+    Whatever of falsehood and of acts not permitted the ledger shows up to the same entry must stand
+    in the file. Raises `VerificationError` if something does not.
+    """
+    last = replayed.as_of.entry
+    asked = Asked(replayed.now, only=("genuine", "permitted"))
+    known = {_said(one) for one in replayed.findings}
+    left_out = [
+        one
+        for one in replay(ledger.folder, None, asked).findings
+        if one.severity != "note" and (one.entry is None or one.entry <= last)
+        and _said(one) not in known
+    ]  # fmt: skip
+    if left_out:
+        raise VerificationError(
+            "the replay lacks {count} of what this ledger shows, as {code}; nothing was recorded",
+            "muniment audit replay --json, and report with that",
+            count=len(left_out), code=left_out[0].code,
+        )  # fmt: skip
+
+
+def _said(one: Finding) -> tuple[object, ...]:
+    return (one.code, one.entry, one.position, one.rule, one.detail, one.subject)
+
+
+def _limited_so(ledger: Ledger, audit: str, limitations: str | None) -> bool:
+    """Whether the report that was issued says the same of what could not be audited."""
+    (said,) = (
+        ledger.unseal(position, event) or {}
+        for position, _, event, _ in ledger.events_of(audit)
+        if isinstance(event, AuditReportIssued)
+    )
+    return said.get("limitations") == (limitations or None)
+
+
 def check_target(out: Path, files: Mapping[str, bytes]) -> None:
-    """Raise `UsageError` unless the files can be put into a folder, which is made if need be."""
-    if any((out / name).exists() for name in files):
-        raise UsageError(
-            "a file of that name is there already; nothing was written", "name another folder"
-        )
+    """Raise `UsageError` unless the files can be put into a folder, which is made if need be.
+
+    A file that is there already and has the very same bytes is as good as written.
+    """
     try:
+        for name, content in files.items():
+            if (out / name).exists() and not _is(out / name, content):
+                raise UsageError(
+                    "a file of that name is there already, with other content; nothing was written",
+                    "name another folder",
+                )
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
@@ -144,11 +220,21 @@ def check_target(out: Path, files: Mapping[str, bytes]) -> None:
         ) from None
 
 
-def put(out: Path, files: Mapping[str, bytes]) -> None:
-    """Write the files, each whole or not at all. Raises `MunimentError` if one cannot be."""
-    try:
-        for name, content in files.items():
+def _is(path: Path, content: bytes) -> bool:
+    return path.is_file() and read_limited(path, len(content) + 1) == content
+
+
+def write(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files that are not there yet, each whole or not at all. Raises `OSError`."""
+    for name, content in files.items():
+        if not ((out / name).exists() and _is(out / name, content)):
             write_atomically(out / name, content)
+
+
+def put(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files of a report that was issued. Raises `MunimentError` if one cannot be."""
+    try:
+        write(out, files)
     except OSError:
         raise MunimentError(
             "the report was issued, and its files could not be written",

@@ -7,8 +7,7 @@ recorded nevertheless happened: the replay goes on from it as the ledger did, so
 act hides and invents no other.
 
 Bytes that are not what was signed say nothing. Their commit is not judged and counts as unknown,
-and so does a later refusal of a commit that names the same stream, because it may rest on what is
-not known.
+and so does every later refusal: what those bytes said may have allowed the act.
 """
 
 from __future__ import annotations
@@ -16,25 +15,28 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from hashlib import sha256
+from itertools import count, repeat
 from typing import Any, Final, cast
 
 import msgspec
 import sqlalchemy as sa
 
+from domain import TOPICS
 from domain.commit import Judgement, judgements, streams_named
-from domain.judging import Signer, Statement, World
+from domain.judging import STUMBLES, Signer, Statement, World
 from domain.ledger import PolicyAdopted
-from domain.policy import Policy, PolicyError
+from domain.policy import Policy
 from domain.values import Event
 from ledger.audit.finding import Finding
 from ledger.audit.kept import Kept, Standing
 from ledger.audit.scratch import Scratch
 from ledger.errors import DataError, MunimentError
-from ledger.evidence import DECODER, decode_event
+from ledger.evidence import decode_event, decoder_for
 from ledger.facts import LedgerFacts
 from ledger.tlog.commit import Entry
-from ledger.tlog.merkle import leaf_hash
+from ledger.tlog.merkle import Frontier, leaf_hash, leaf_hashes, tree_root
 from ledger.verification.notecheck import majority
 from projections import project
 from projections.view import Recorded, execute, fetch
@@ -47,14 +49,15 @@ _COMMITS: Final = (
     "WHERE entry BETWEEN ? AND ? ORDER BY entry"
 )
 _EVENTS: Final = (
-    "SELECT position, stream, version, entry, state FROM log.events "
+    "SELECT position, stream, version, entry, state, topic FROM log.events "
     "WHERE position BETWEEN ? AND ? ORDER BY position"
 )
 _MOST_EVIDENCE: Final = 64
+_TOPICS: Final = {kind: topic for topic, kind in TOPICS.items()}
+_UNSHOWN: Final = "; uncertain: an event of what it names fits no table"
+_recorded: Final = partial(tuple.__new__, Recorded)  # the class itself takes longer than the rest
 # What a rule or a fold may stumble over in a state that no permitted history leads to.
-_STUMBLES: Final = (
-    MunimentError, PolicyError, LookupError, AttributeError, TypeError, ValueError, ArithmeticError,
-)  # fmt: skip
+_STUMBLES: Final = (MunimentError, *STUMBLES)
 _Row = tuple[int, int, int, bytes, bytes, bytes]
 
 
@@ -69,6 +72,14 @@ class ReplayedFacts(LedgerFacts):
     def highest_stream(self) -> bytes:
         """The highest stream that an event so far is in."""
         return self.newest
+
+
+class ReadDifferentlyError(Exception):
+    """What is read to be judged is not what was read to be verified, and found genuine."""
+
+    def __init__(self, entry: int, position: int) -> None:
+        super().__init__(entry, position)
+        self.entry, self.position = entry, position
 
 
 class Commit:
@@ -95,18 +106,19 @@ class Judging:
         accused: Iterable[int] = (),
         doubted: Iterable[int] = (),
         *,
-        columns_hold: bool = False,
+        verified_from: int | None = None,
     ) -> None:
         """`accused`: positions of events that are not what was signed (`ledger.verify`).
 
         `doubted`: first positions of entries whose notes nobody signed as they stand;
-        `columns_hold`: verification has compared every column with the bytes.
+        `verified_from`: from this entry on, verification has read every byte and column and found
+        all of them to be what was signed; None if it did not.
         """
         self.standing = standing
         self._scratch, self._kept = scratch, kept
         self._connection = scratch.connection
         self._accused, self._doubted = frozenset(accused), frozenset(doubted)
-        self._columns_hold = columns_hold
+        self._verified_from = verified_from
         self._frontier = standing.frontier
         self._found: list[Finding] = []
         self.accepted = ""
@@ -117,7 +129,8 @@ class Judging:
     def run(self, end: int) -> Iterator[int]:
         """Replay up to, and without, entry `end`; says after each batch how many events lie behind.
 
-        Raises `sqlalchemy.exc.DBAPIError` where the log cannot be read; what was kept stays.
+        Raises `sqlalchemy.exc.DBAPIError` where the log cannot be read, `ReadDifferentlyError`
+        where it is not what verification has read; what was kept stays.
         """
         standing = self.standing
         with _collecting_later():
@@ -135,9 +148,20 @@ class Judging:
                         begun = standing.events, standing.entries
                         yield standing.events
                 if not rows or rows[-1][0] != last:
-                    self._missing(last + 1, standing.events)
+                    self._missing(last + 1 if rows else self._next(end), standing.events)
             self._keep()
             yield standing.events
+
+    def _next(self, end: int) -> int:
+        """The next entry that is there, however far off; `end` if there is none before it."""
+        sql = "SELECT min(entry) FROM log.commits WHERE entry >= ?"
+        found = fetch(self._connection, sql, (self.standing.entries,))[0][0]
+        return min(found, end) if isinstance(found, int) else end
+
+    @property
+    def frontier(self) -> Frontier:
+        """The right edge of the tree over the entries as they were read here."""
+        return Frontier(self._frontier.size, self._frontier.hashes)
 
     def _keep(self) -> None:
         self.standing.edge = self._frontier.to_bytes().hex()
@@ -152,17 +176,20 @@ class Judging:
         index, first, *_, data, _ = row
         if index != self.standing.entries:
             self._missing(index, first - 1)
-        self._frontier.append(leaf_hash(bytes(data)))
+        raw: object = data
+        data = raw if isinstance(raw, bytes) else b""
+        self._frontier.append(leaf_hash(data))
         try:
-            entry = Entry.parse(bytes(data))
+            entry = Entry.parse(data)
         except DataError:
             entry = None
+            self._expect(index, first)
         count = majority(entry, row)
         first = self.standing.events + 1
         self.standing.entries, self.standing.events = index + 1, self.standing.events + count
         if entry is None:
             self._unknown(first, count)
-            self._hide(range(first, first + count), "")
+            self._hide(range(first, first + count))
             return
         self.accepted = entry.accepted
         commit = self._read(index, first, count, entry)
@@ -173,24 +200,31 @@ class Judging:
     def _missing(self, index: int, position: int) -> None:
         """Entries up to, and without, `index` are not there, nor anything to judge them by."""
         standing = self.standing
+        self._expect(standing.entries, standing.events + 1)
         for _ in range(min(index - standing.entries, 1 << 16)):
             self._frontier.append(bytes(32))
         count = max(position - standing.events, index - standing.entries)
         self._unknown(standing.events + 1, count)
         if position > standing.events:
-            self._hide(range(standing.events + 1, min(position, standing.events + 10_000) + 1), "")
+            hidden = range(standing.events + 1, min(position, standing.events + 10_000) + 1)
+            self._hide(hidden)
             standing.events = position
         standing.entries = index
-        standing.damaged.add("")
+        standing.damaged = True
+
+    def _expect(self, index: int, position: int) -> None:
+        """Nothing but what was signed is read from where verification has found just that."""
+        if self._verified_from is not None and index >= self._verified_from:
+            raise ReadDifferentlyError(index, position)
 
     def _unknown(self, position: int, count: int) -> None:
         self.standing.unknown += count
         self.standing.unknown_from = self.standing.unknown_from or position
 
-    def _hide(self, positions: Iterable[int], stream: str) -> None:
+    def _hide(self, positions: Iterable[int]) -> None:
         positions = list(positions)
         self.standing.hidden.update(positions)
-        self.standing.damaged.add(stream)
+        self.standing.damaged = True
         self._scratch.hide(positions)
 
     def _read(self, index: int, first: int, count: int, entry: Entry) -> Commit:
@@ -199,27 +233,34 @@ class Judging:
         if len(rows) == count and not (
             self._accused and not self._accused.isdisjoint(range(first, first + count))
         ):
+            states = [row[4] for row in rows]
             try:
-                events = list(map(DECODER.decode, [row[4] for row in rows]))
+                events = list(map(decoder_for({row[5] for row in rows}).decode, states))
+                if (
+                    tree_root(leaf_hashes(states)) == entry.commit.note.root
+                    and _columns_agree(index, rows, events)
+                ):  # fmt: skip
+                    return Commit(index, first, entry, rows, events)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, TypeError):
                 pass
-            else:
-                if self._columns_hold or _columns_agree(index, rows, events):
-                    return Commit(index, first, entry, rows, events)
+        self._expect(index, first)
         return self._read_damaged(index, first, count, entry, {row[0]: row for row in rows})
 
     def _read_damaged(
         self, index: int, first: int, count: int, entry: Entry, rows: Mapping[int, Any]
     ) -> Commit:
         events: list[Event | None] = []
+        states = [bytes(row[4]) if isinstance(row[4], bytes) else b"" for row in rows.values()]
+        changed = tree_root(leaf_hashes(states)) != entry.commit.note.root
+        if changed and self._accused.isdisjoint(range(first, first + count)):
+            rows = {}  # nobody knows which of them it is
+            self._unknown(first, 0 if index >= self.standing.judged_from else count)
         for position in range(first, first + count):
             row = rows.get(position)
             event = None if position in self._accused else _decoded(row)
             events.append(event)
-            if event is None:
-                self._hide([position], _stream_of(row))
-            elif not _columns_agree(index, [row], [event]):
-                self._hide([position], event.stream[-36:])
+            if event is None or not _columns_agree(index, [row], [event]):
+                self._hide([position])
         return Commit(index, first, entry, [rows.get(first + at) for at in range(count)], events)
 
     # Judged
@@ -246,24 +287,19 @@ class Judging:
         else:
             judged_all = True
             standing.judged += len(events)
-        if judged and self._excused(statement, events):
+        if judged and standing.damaged:
             self._unknown(commit.first, len(events) if judged_all else 0)
+            if len(standing.doubtful) < _MOST_EVIDENCE:
+                standing.doubtful.append(commit.first)
         elif judged:
-            self._found += _findings(commit, judged)
+            named = streams_named(statement, events) if standing.unshown else ()
+            unshown = not standing.unshown.isdisjoint(stream[-36:] for stream in named)
+            self._found += _findings(commit, judged, unshown=unshown)
             standing.refused = True
         if judged or not judged_all:
             self._forget()
         else:
             self.facts.keep(world)
-
-    def _excused(self, statement: Statement, events: Sequence[Event]) -> bool:
-        """Whether a refusal may rest on an event that nobody knows."""
-        damaged = self.standing.damaged
-        if not damaged:
-            return False
-        return "" in damaged or any(
-            stream[-36:] in damaged for stream in streams_named(statement, events)
-        )
 
     def _policy(self, commit: Commit) -> Policy:
         if commit.index:
@@ -299,11 +335,8 @@ class Judging:
 
     def _project(self, commit: Commit) -> None:
         accepted, index = commit.entry.accepted, commit.index
-        batch = [
-            Recorded(position, index, accepted, event)
-            for position, event in enumerate(commit.events, commit.first)
-            if event is not None
-        ]
+        told = zip(count(commit.first), repeat(index), repeat(accepted), commit.events)
+        batch = [_recorded(one) for one in told if one[3] is not None]
         execute(self._connection, "SAVEPOINT commit_made")
         try:
             project(self._connection, batch)
@@ -312,7 +345,7 @@ class Judging:
                 raise
             execute(self._connection, "ROLLBACK TO commit_made")
             self.standing.unmade += 1
-            self.standing.damaged.add("")
+            self._project_each(batch)
         execute(self._connection, "RELEASE commit_made")
         if self.facts.origin:
             self.facts.signed(self._statement(commit))
@@ -325,6 +358,20 @@ class Judging:
         if index == 0:
             self._forget()
             self.standing.no_policy |= not self.facts.origin
+
+    def _project_each(self, events: Iterable[Recorded]) -> None:
+        """Project what can be of a commit in which something fits no table."""
+        for recorded in events:
+            execute(self._connection, "SAVEPOINT event_made")
+            try:
+                project(self._connection, [recorded])
+            except (sa.exc.DBAPIError, *_STUMBLES) as error:
+                if _is_of_the_log(error):
+                    raise
+                execute(self._connection, "ROLLBACK TO event_made")
+                named = (recorded.event.stream, *recorded.event.mentions)
+                self.standing.unshown.update(stream[-36:] for stream in named)
+            execute(self._connection, "RELEASE event_made")
 
 
 @contextmanager
@@ -344,10 +391,13 @@ def _collecting_later() -> Iterator[None]:
 def _columns_agree(index: int, rows: Sequence[Any], events: Sequence[Event]) -> bool:
     """Whether the columns that questions are asked by say what the events say."""
     identities = "".join([event.stream[-36:] for event in events]).replace("-", "")
+    streams = [row[1] for row in rows]
     return (
-        b"".join([row[1] for row in rows]).hex() == identities
+        set(map(type, streams)) == {bytes}
+        and b"".join(streams).hex() == identities
         and [row[2] for row in rows] == [event.version for event in events]
         and {row[3] for row in rows} == {index}
+        and [row[5] for row in rows] == [_TOPICS[type(event)] for event in events]
     )
 
 
@@ -360,21 +410,16 @@ def _decoded(row: Any) -> Event | None:  # noqa: ANN401  a row as the driver giv
         return None
 
 
-def _stream_of(row: Any) -> str:  # noqa: ANN401  a row as the driver gives it
-    """The UUID of the stream that a row says it is of; empty where there is no telling."""
-    if row is None or not isinstance(row[1], bytes) or len(row[1]) != 16:  # noqa: PLR2004
-        return ""
-    digits = row[1].hex()
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
-
-
 def _is_of_the_log(error: Exception) -> bool:
     """Whether a database cannot be read at all, or a statement did not fit its rows."""
     return isinstance(error, sa.exc.DBAPIError) and not isinstance(error, sa.exc.IntegrityError)
 
 
-def _findings(commit: Commit, judged: Sequence[Judgement]) -> Iterator[Finding]:
-    """One finding for each part of a rule that a commit breaks, at the first event that does."""
+def _findings(commit: Commit, judged: Sequence[Judgement], *, unshown: bool) -> Iterator[Finding]:
+    """One finding for each part of a rule that a commit breaks, at the first event that does.
+
+    `unshown`: it names something of which the tables do not show every event.
+    """
     from ledger.audit.catalogue import severity_of_rule
 
     broken: dict[tuple[str, str], list[tuple[int | None, tuple[str, ...]]]] = {}
@@ -388,9 +433,10 @@ def _findings(commit: Commit, judged: Sequence[Judgement]) -> Iterator[Finding]:
         ids = [commit.events[at or 0].id for at, _ in cases]
         evidence = dict.fromkeys([*ids, *(one for _, blocking in cases for one in blocking)])
         yield Finding(
-            "permitted", "not_permitted", severity_of_rule(rule),
+            "permitted", "not_permitted",
+            "high" if detail == "rule_failed" else severity_of_rule(rule),
             position=commit.first + (cases[0][0] or 0), entry=commit.index, rule=rule,
             detail=detail, subject=first.stream, evidence=tuple(evidence)[:_MOST_EVIDENCE],
             since=commit.entry.accepted, actual=str(len(cases)) if len(cases) > 1 else "",
-            cause=f"{rule} {codes[rule]} ({detail})",
+            cause=f"{rule} {codes[rule]} ({detail}){_UNSHOWN if unshown else ''}",
         )  # fmt: skip

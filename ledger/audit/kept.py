@@ -8,9 +8,12 @@ of chapter `permitted`. Both change in the transaction that changes the tables o
 that whatever ends a replay, what is kept is the state after a whole entry, and going on from it
 gives the answer that a replay in one go gives. The state is used only by the program that made it
 (the digest over its source), for a log that begins with the very entries that were replayed (the
-root over them); anything else is thrown away and made again.
+root over them); anything else is thrown away and made again. So is what is not as a replay has
+left it: `replay_state` holds a digest of its state, which holds one over all that was found, and
+nothing but these tables may be there. Whoever can write to the folder and knows this can make
+another: it is the auditor's own, and nobody else's.
 
->>> standing = Standing(entries=2, events=9, damaged={"", "b"})
+>>> standing = Standing(entries=2, events=9, hidden={4, 7})
 >>> read_standing(standing.json()) == standing
 True
 """
@@ -21,15 +24,19 @@ import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import sqlalchemy as sa
 from msgspec import Struct, field
 
 from ledger.audit.finding import Finding
+from ledger.audit.scratch import TABLES
+from ledger.databasefile import check_ordinary
 from ledger.errors import LockedError, ProofError, UsageError
+from ledger.schema import reshaped_tables
 from ledger.tlog.merkle import Frontier
 from projections.view import execute, fetch
 
@@ -38,8 +45,9 @@ if TYPE_CHECKING:
     from ledger.tree import StoredTree
 
 NAME: Final = "replay.db"
+_FOUND: Final = "SELECT number, entry, finding FROM main.replay_found ORDER BY number"
 _MAKE: Final = (
-    "CREATE TABLE replay_state (id INTEGER PRIMARY KEY, state BLOB NOT NULL)",
+    "CREATE TABLE replay_state (id INTEGER PRIMARY KEY, state BLOB NOT NULL, digest BLOB NOT NULL)",
     "CREATE TABLE replay_found (number INTEGER PRIMARY KEY, entry INTEGER, finding BLOB NOT NULL)",
 )
 
@@ -50,12 +58,15 @@ class Standing(Struct, omit_defaults=True):
     `entries`, `events`: how many lie behind, which is also the next entry and the last position;
     `edge`: the right edge of the tree over these entries, hex; `tool`: the digest of the program;
     `judged_from`: entries below it were read but not judged; `judged`: how many events were.
-    `newest`: the highest stream, hex; `damaged`: streams (their UUIDs) of which an event is not
-    known, an empty one where it is not known which; `hidden`: positions whose events are left out;
+    `newest`: the highest stream, hex; `damaged`: whether any event so far is not known; `hidden`:
+    positions whose events are left out;
     `unknown`: how many events could not be judged, `unknown_from`: the first one's position;
-    `unmade`: commits whose events the tables do not show; `no_policy`: entry 0 opens no ledger, or
+    `unmade`: commits of which the tables do not show every event, and `unshown`: what those are
+    about (UUIDs of streams); `no_policy`: entry 0 opens no ledger, or
     the pack that it adopts is missing;
-    `refused`: whether anything was not permitted; `number`: of the last finding; `doubts`: a digest
+    `doubtful`: positions of the first commits whose refusal may rest on what is not known;
+    `refused`: whether anything was not permitted; `number`: of the last finding, and `chain`: a
+    digest over all of them, each with the one before; `doubts`: a digest
     of what verification had found, on which depends what was judged.
     """
 
@@ -66,14 +77,17 @@ class Standing(Struct, omit_defaults=True):
     judged_from: int = 0
     judged: int = 0
     newest: str = ""
-    damaged: set[str] = field(default_factory=set)
+    damaged: bool = False
     hidden: set[int] = field(default_factory=set)
     unknown: int = 0
     unknown_from: int = 0
     unmade: int = 0
+    unshown: set[str] = field(default_factory=set)
     no_policy: bool = False
+    doubtful: list[int] = field(default_factory=list)
     refused: bool = False
     number: int = 0
+    chain: str = ""
     doubts: str = ""
 
     def json(self) -> bytes:
@@ -109,14 +123,19 @@ def keeping(folder: Path) -> Iterator[Path]:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         lock = os.open(folder / "replay.lock", flags, 0o600)
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(
+            "--keep names a file: it takes a folder", "name a folder, or one that is not there yet"
+        ) from None
     except OSError as error:
         raise UsageError(
-            "the folder to keep the replay in cannot be used ({kind})", kind=type(error).__name__
+            "the folder to keep the replay in cannot be used ({cause})", cause=error.strerror
         ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file = folder / NAME
         os.close(os.open(file, flags, 0o600))
+        check_ordinary(file)
         yield file
     except BlockingIOError:
         raise LockedError("another replay uses this folder", "wait for it, or name another") from (
@@ -127,9 +146,19 @@ def keeping(folder: Path) -> Iterator[Path]:
 
 
 def forget(file: Path) -> None:
-    """Take away a scratch database that cannot be read."""
+    """Take away a scratch database that cannot be read, and leave an empty file."""
     for name in (file.name, f"{file.name}-wal", f"{file.name}-shm"):
         file.with_name(name).unlink(missing_ok=True)
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+class ChangedError(Exception):
+    """What is kept is not what a replay has left there."""
+
+
+def _chained(chain: str, entry: object, data: bytes) -> str:
+    """A digest over a finding and all before it."""
+    return sha256(f"{chain} {entry} ".encode() + data).hexdigest()
 
 
 class Kept:
@@ -147,25 +176,57 @@ class Kept:
         return Standing(tool=tool, judged_from=judged_from)
 
     def found_here(self) -> Standing | None:
-        """The state that is kept here, if one is, whosever it is."""
-        names = "SELECT count(*) FROM main.sqlite_master WHERE name IN (?, ?)"
-        tables = ("replay_state", "replay_found")
-        if fetch(self._connection, names, tables)[0][0] != len(tables):
+        """The state that is kept here, if one is, whosever it is.
+
+        Raises `ChangedError` where something else stands here than a replay has left.
+        """
+        rows = fetch(self._connection, "SELECT type, name, tbl_name, sql FROM main.sqlite_master")
+        if not rows:
             return None
-        rows = fetch(self._connection, "SELECT state FROM main.replay_state")
-        return read_standing(bytes(rows[0][0])) if len(rows) == 1 else None
+        self._check_objects(rows)
+        states = fetch(self._connection, "SELECT state, digest FROM main.replay_state")
+        if not states:  # killed before there was anything to keep
+            return None
+        state, digest = states[0]
+        standing = read_standing(state) if isinstance(state, bytes) else None
+        if standing is None or digest != sha256(state).digest():
+            raise ChangedError
+        number, chain = 0, ""
+        for row in fetch(self._connection, _FOUND):
+            if (number := number + 1) != row[0] or not isinstance(row[2], bytes):
+                raise ChangedError
+            chain = _chained(chain, row[1], row[2])
+        if (number, chain) != (standing.number, standing.chain):
+            raise ChangedError
+        return standing
+
+    def _check_objects(self, rows: Sequence[Any]) -> None:
+        """Tables as a replay makes them, and nothing beside them that changes what they say."""
+        made = {one.split()[2]: one for one in _MAKE}
+        known = {*(table.name for table in TABLES), *made}
+        for kind, name, table, sql in rows:
+            right = kind in ("table", "index") and table in known
+            if not right or made.get(name, sql) != sql:
+                raise ChangedError
+        if not known <= {name for _, name, _, _ in rows} or any(
+            name in known for name in reshaped_tables(self._connection)
+        ):
+            raise ChangedError
 
     def store(self, standing: Standing, found: Sequence[Finding]) -> None:
         """Keep where the replay stands and what was found since; part of the open transaction."""
         for finding in found:
             standing.number += 1
+            data = msgspec.json.encode(finding)
+            standing.chain = _chained(standing.chain, finding.entry, data)
             execute(
                 self._connection, "INSERT INTO main.replay_found VALUES (?, ?, ?)",
-                (standing.number, finding.entry, msgspec.json.encode(finding)),
+                (standing.number, finding.entry, data),
             )  # fmt: skip
+        state = standing.json()
         execute(
-            self._connection, "INSERT OR REPLACE INTO main.replay_state VALUES (1, ?)",
-            (standing.json(),),
+            self._connection, "INSERT OR REPLACE INTO main.replay_state VALUES (1, ?, ?)",
+            (state, sha256(state).digest()),
         )  # fmt: skip
 
     def findings(self, since: int) -> list[Finding]:

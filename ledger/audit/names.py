@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from domain.audit import AuditReportIssued
 from ledger.accessreview import Report as AccessReview
 from ledger.audit.compliance_data import Compliance
 from ledger.audit.printed import not_a_report
@@ -35,9 +36,8 @@ def texts_of(ledger: Ledger, said: Compliance | AccessReview) -> Mapping[str, st
     found: dict[str, str] = {}
     try:
         if isinstance(said, Compliance) and ID.fullmatch(said.audit.id):
-            for position, _, event, _ in ledger.events_of(said.audit.id):
-                for field, text in (ledger.unseal(position, event) or {}).items():
-                    found[f"{event.id}#{field}"] = text
+            for audit in dict.fromkeys((said.audit.id, *(o.audit for o in said.previous))):
+                found |= dict(_sealed(ledger, audit, own=audit == said.audit.id))
     except KeyAccessError:
         return {}
     for identity in known:
@@ -46,13 +46,26 @@ def texts_of(ledger: Ledger, said: Compliance | AccessReview) -> Mapping[str, st
     return found
 
 
+def _sealed(ledger: Ledger, audit: str, *, own: bool) -> Iterator[tuple[str, str]]:
+    """The sealed texts of an audit; of what it could not look at only for its `own` report."""
+    if not ID.fullmatch(audit):
+        return
+    for position, _, event, _ in ledger.events_of(audit):
+        for field, text in (ledger.unseal(position, event) or {}).items():
+            yield f"{event.id}#{field}", text
+            if own and isinstance(event, AuditReportIssued):
+                yield f"{event.stream}#{field}", text
+
+
 def _audited(said: Compliance) -> Iterator[str]:
     """The ids of whoever the pages of a compliance report call by name."""
     order = said.audit
     yield from (order.lead, order.auditor_org, order.scope_party)
     yield from (one.custodian for one in said.copies)
+    yield from (one.owner for one in said.previous)
     for one in said.findings:
         yield one.owner
+        yield from (answer.by for answer in one.answers)
         for remedy in one.remedies:
             yield from (remedy.by, remedy.verified_by)
 

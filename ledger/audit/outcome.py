@@ -1,6 +1,8 @@
 r"""What a replay comes to, and its JSON: the same bytes for the same ledger, arguments and `now`.
 
-Canonical: members sorted, no spaces, one line. Findings are in the order of
+Canonical: members sorted, no spaces, one line, with or without the newline that ends it in a file;
+its SHA-256, which reports name, is that without.
+Findings are in the order of
 `ledger.audit.finding.ordered` and hold ids and codes only; `law` says once what stands behind each
 rule that a finding names, in the words of the policy pack in force.
 
@@ -21,8 +23,10 @@ rule that a finding names, in the words of the policy pack in force.
 ... )
 >>> made.json().startswith(b'{"as_of":{"accepted":"2026-11-22T08:00:00.000Z","entry":2},"chapters"')
 True
->>> read_replayed(made.json()) == made, made.counts.code, made.exit_code
-(True, {'late_entry': 1}, 0)
+>>> read_replayed(made.json()) == made == read_replayed(made.json() + b"\n")
+True
+>>> made.counts.code, made.exit_code
+({'late_entry': 1}, 0)
 """
 
 from __future__ import annotations
@@ -35,6 +39,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from ledger.audit.catalogue_gaps import NOT_ASKED
 from ledger.audit.finding import CHAPTERS, SEVERITIES, Chapter, Finding, Gap, Severity, counted
 from ledger.errors import EncodingError
 from ledger.verification.findings import Verdict
@@ -45,7 +50,7 @@ MAX_BYTES: Final = 256 << 20
 FOUND: Final = 3
 """Exit code: something is not as it should be."""
 GAPS: Final = 4
-"""Exit code: nothing is found, but not everything could be looked at."""
+"""Exit code: nothing is found, but something should have been readable and was not."""
 
 
 class Point(Struct, frozen=True):
@@ -99,6 +104,16 @@ class ReadData(Struct, frozen=True):
     seed: int
 
 
+class Tree(Struct, frozen=True):
+    """The tree over all entries that were verified: how many they are, and the root in hex.
+
+    What was judged is proved to be the beginning of it. Empty where no tree could be read.
+    """
+
+    size: int = 0
+    root: str = ""
+
+
 class Counts(Struct, frozen=True):
     """How many findings there are of each code, severity and chapter."""
 
@@ -111,7 +126,8 @@ class Replayed(Struct, frozen=True, kw_only=True, dict=True):
     """The answer to "what is false, not permitted, missing, late, or cannot be known".
 
     `entries`: how many the ledger had then; `events`: how many of them were judged; `since`:
-    entries below it were replayed before; `checkpoint`: the text of the newest one, or empty;
+    entries below it were replayed before; `checkpoint`: the text of the newest one (it ends with
+    one newline), or empty;
     `verdict`: of `ledger.verify`, empty if nothing of chapter `genuine` was asked for;
     `chapters`: those looked at; `only`: the codes and chapters that it was limited to, if any.
     """
@@ -134,6 +150,7 @@ class Replayed(Struct, frozen=True, kw_only=True, dict=True):
     only: tuple[str, ...] = ()
     read_data: ReadData | None = None
     law: dict[str, tuple[Law, ...]] = {}
+    tree: Tree = Tree()
 
     @cached_property
     def counts(self) -> Counts:
@@ -148,10 +165,13 @@ class Replayed(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def exit_code(self) -> int:
-        """0, or `FOUND` for a finding above `note`, or `GAPS` where there are only gaps."""
+        """0, or `FOUND` for a finding above `note`, or `GAPS` where only something is lacking.
+
+        Gaps of what was not asked for (`ledger.audit.catalogue_gaps.NOT_ASKED`) do not count.
+        """
         if any(finding.severity != "note" for finding in self.findings):
             return FOUND
-        return GAPS if self.gaps else 0
+        return GAPS if any(gap.code not in NOT_ASKED for gap in self.gaps) else 0
 
     def json(self) -> bytes:
         """Its canonical bytes, which an auditor's report signs the SHA-256 of."""
@@ -174,8 +194,9 @@ _DECODER: Final = msgspec.json.Decoder(_Written)
 def read_replayed(data: bytes) -> Replayed:
     """The replay that `Replayed.json` wrote.
 
-    Raises `EncodingError` for anything that it would not have written.
+    One newline may end it. Raises `EncodingError` for anything that it would not have written.
     """
+    data = data.removesuffix(b"\n")
     if len(data) > MAX_BYTES:
         raise EncodingError("", "the file is too large to be a replay's result")
     try:

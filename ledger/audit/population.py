@@ -24,7 +24,7 @@ record's category as collected, the medium of a copy; else there is one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -85,10 +85,32 @@ def population(
     One pass over the events, in flat memory but for the ids found. Raises `VerificationError` for
     an event that cannot be read.
     """
+    return populations(log, [Wanted(order, code, acts_of)])[0]
+
+
+class Wanted(NamedTuple):
+    """A population that is asked for: of which audit, of what, and whose acts."""
+
+    order: AuditOpened
+    code: str
+    acts_of: str | None = None
+
+
+def populations(log: Connection, wanted: Sequence[Wanted]) -> list[Population]:
+    """As `population`, of several audits in one pass over the events that the last of them covers.
+
+    Raises as `population`.
+    """
     row = log.exec_driver_sql(
-        "SELECT max(position) FROM events WHERE entry <= ?", (order.entry,)
+        "SELECT max(position) FROM events WHERE entry <= ?",
+        (max(one.order.entry for one in wanted),),
     ).scalar()
-    return counted(chain.from_iterable(batches(log, row or 0)), order, code, acts_of)
+    counting = [(one.order.entry, _Counting(*one)) for one in wanted]
+    for recorded in chain.from_iterable(batches(log, row or 0)):
+        for entry, one in counting:
+            if recorded.entry <= entry:
+                one.see(recorded)
+    return [Population(one.members) for _, one in counting]
 
 
 def counted(

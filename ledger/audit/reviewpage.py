@@ -25,9 +25,11 @@ from ledger.audit.charts import (
     over_time,
     standing,
 )  # fmt: skip
+from ledger.audit.details import Sentences, detail
+from ledger.audit.matrices import NO_ROLE, SEVERAL, SEVERAL_WORDS, granted_once
 from ledger.bundle.page import Page
 from ledger.documents import told
-from ledger.documents.cells import Cell, china
+from ledger.documents.cells import Cell, china, stacked
 from ledger.documents.layout import column
 from ledger.documents.reporting import reviewed
 from ledger.documents.words import BOXES, TITLES, Words
@@ -44,8 +46,10 @@ _OUTCOMES: Final[Mapping[str, Words]] = {
 }  # fmt: skip
 
 
-def page(said: Report, texts: Mapping[str, str]) -> Page:
+def page(said: Report, texts: Mapping[str, str], sentences: Sentences) -> Page:
     """The page; `texts`: names by id, where the reader's keystore opens them.
+
+    `sentences`: for refusals (`ledger.audit.details`).
 
     Raises `LookupError`, `TypeError` or `ValueError` for rows that no report has.
     """
@@ -55,14 +59,18 @@ def page(said: Report, texts: Mapping[str, str]) -> Page:
     tables = told.access_review({"signers": names}, shown, set())
     first, *more = (one for one in tables if tuple(one["title"]) not in _OTHERWISE)
     sections = [
-        first, _state(said), *(chart.section() for chart in _charts(said, texts)),
-        _found(said, texts), *more,
+        first, _state(said), _independence(),
+        *(chart.section() for chart in _charts(said, texts)), _found(said, texts), *more,
+        _denied(said, texts, sentences), _trained(said, texts),
     ]  # fmt: skip
     return Page(TITLES["access_review"], sections, BOXES["access_review"])
 
 
 _FINDINGS: Final = ("审查发现", "Findings")
-_OTHERWISE: Final = (_FINDINGS, ("授权矩阵", "Matrix: role, category, mode"))
+_OTHERWISE: Final = (
+    _FINDINGS, ("授权矩阵", "Matrix: role, category, mode"), ("拒绝访问", "Denied"),
+    ("培训", "Training"),
+)  # fmt: skip
 """Tables of the document that stand here with more rows, or beside their picture."""
 
 
@@ -79,14 +87,63 @@ def _state(said: Report) -> Section:
     return {"type": "fields", "title": ("依据", "What it was made from"), "rows": rows}
 
 
-def _charts(said: Report, texts: Mapping[str, str]) -> Iterator[Chart]:
-    granted: Counter[tuple[Words, Words]] = Counter()
-    for row in said.matrix:
-        role, mode = both("Role", row["role"]), both("AccessMode", row["mode"])
+def _independence() -> Section:
+    """Who reviews is known when the review is recorded, and is said by that event (C.4.4)."""
+    zh = (
+        "审查人及其独立性声明：以 access review 登记后由该事件载明；由审查人在签署栏签署，"
+        "审查人不得审查自己的访问。"
+    )
+    en = (
+        "Reviewer and statement of independence: to be recorded with access review, whose event "
+        "says who; the reviewer signs below, and reviews no access of their own."
+    )
+    title = ("审查人与独立性", "Reviewer and independence")
+    return {"type": "text", "title": title, "rows": [(zh, en)]}
+
+
+def _denied(said: Report, texts: Mapping[str, str], sentences: Sentences) -> Section:
+    columns = [
+        column("人员", "Person"), column("原因", "Reason", "62mm"),
+        column("次数", "Times", "18mm", right=True), column("最近", "Last", "26mm"),
+    ]  # fmt: skip
+    rows = [
+        [person(row["actor"], texts),
+         stacked(detail("not_permitted", row["rule"] or "", sentences)) or [("zh", "—")],
+         [("mono", f"{row['count']:,}")], [("mono", china(row["last"]))]]
+        for row in said.denials[:MOST_FINDINGS]
+    ]  # fmt: skip
+    return plain_table(("拒绝访问", "Denied"), columns, rows)
+
+
+def _trained(said: Report, texts: Mapping[str, str]) -> Section:
+    columns = [column("人员", "Person"), column("缺少的培训", "Training missing", "70mm")]
+    rows = [
+        [person(row["actor"], texts),
+         stacked([("both", *both("TrainingTopic", one)) for one in row["missing"]])
+         or [("both", "无", "none")]]
+        for row in said.training[:MOST_FINDINGS]
+    ]  # fmt: skip
+    return plain_table(("培训", "Training"), columns, rows)
+
+
+def granted(rows: Sequence[Mapping[str, Any]]) -> Counter[tuple[Words, Words]]:
+    """Grants by role and mode, and category, as a picture labels them."""
+    found: Counter[tuple[Words, Words]] = Counter()
+    for row in rows:
+        role, mode = _role(row["role"]), both("AccessMode", row["mode"])
         who = f"{role[0]}·{mode[0]}", f"{role[1]}, {mode[1].lower()}"
-        granted[who, both("RecordCategory", row["category"])] += row["grants"]
+        found[who, both("RecordCategory", row["category"])] += row["grants"]
+    return found
+
+
+def _role(code: str) -> Words:
+    return {SEVERAL: SEVERAL_WORDS, "": NO_ROLE}.get(code) or both("Role", code)
+
+
+def _charts(said: Report, texts: Mapping[str, str]) -> Iterator[Chart]:
+    once = granted(granted_once(said.grants, said.matrix))
     heads = (("角色·方式", "Role, mode"), ("类别", "Category"))
-    yield matrix("matrix", ("授权矩阵图", "Who may access what: grants in force"), granted, heads)
+    yield matrix("matrix", ("授权矩阵图", "Who may access what: grants in force"), once, heads)
     hours, actors = said.counts.get("hours", {}), said.counts.get("actor", {})
     yield over_time(
         "hours", ("访问时段", "Accesses by time of day"), tuple(_OUTCOMES.values()),
@@ -117,7 +174,7 @@ def _emergencies(said: Report) -> Iterator[Due]:
 
 def _found(said: Report, texts: Mapping[str, str]) -> Section:
     columns = [
-        column("编号", "No.", "11mm"), column("程度", "Weight", "14mm"),
+        column("编号", "No.", "11mm"), column("严重程度", "Severity", "18mm"),
         column("情形", "Finding", "29mm"), column("对象", "About"),
         column("次数", "Times", "13mm", right=True), column("建议", "Proposal", "19mm"),
         column("责任人", "Owner"), column("期限", "Due", "20mm"),

@@ -27,8 +27,9 @@ class Scope(NamedTuple):
     `facts`: over `scratch`; `policy`: the one in force at `entry`.
     `entry`: the last entry replayed, 0-based; `accepted`: its accepted time.
     `now`: the time up to which is judged what is overdue: that of `--as-of`, else the clock's.
-    `since`: entries below it were replayed before: what is found of them is not repeated (0:
-    everything is new). `folder`: of the ledger; None for a copy of the database and for a bundle.
+    `since`: entries below it were replayed before: what was late in them is not repeated; what is
+    missing or inconsistent is, because it is so now (0: everything is new).
+    `folder`: of the ledger; None for a copy of the database and for a bundle.
     """
 
     log: Connection

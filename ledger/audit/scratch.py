@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
+from ledger.databasefile import disguised, prepare, read_uris, unopened, uri_of
 from ledger.errors import NoLedgerError
 from ledger.schema import SIGNERS
 from projections import METADATA
@@ -51,41 +52,34 @@ _EVENTS: Final = (
 _NOT_HIDDEN: Final = " AND +position NOT IN (SELECT position FROM hidden)"
 
 
-def _uris(database: Path) -> Iterator[str]:
-    """Ways to open a file without changing it; the second for a disk that cannot be written."""
-    if not database.is_file():
-        raise NoLedgerError("there is no ledger.db", "restore it from a backup")
-    name = str(database.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    yield f"file:{name}?mode=ro"
-    log = database.with_name(database.name + "-wal")
-    if not log.exists() or not log.stat().st_size:
-        yield f"file:{name}?mode=ro&immutable=1"
-
-
 def _first_that_opens(database: Path, opening: str) -> sqlite3.Connection:
     """A connection that has the log: as its own file, or attached to a scratch file."""
     last: sqlite3.Error | None = None
-    for uri in _uris(database):
+    schema = "log" if opening else "main"
+    for uri in read_uris(database):
         connection = sqlite3.connect(
             opening or uri, uri=True, isolation_level=None, check_same_thread=False,
             cached_statements=1024,
         )  # fmt: skip
         try:
+            prepare(connection, uri)
             if opening:
                 connection.execute("ATTACH ? AS log", (uri,))
             connection.execute("PRAGMA trusted_schema=OFF")
-            connection.execute(f"PRAGMA {'log' if opening else 'main'}.schema_version").fetchone()
+            names = disguised(connection.execute, schema)
         except sqlite3.Error as error:
             connection.close()
             last = error
         else:
-            return connection
-    raise NoLedgerError(
-        "ledger.db cannot be opened for reading ({kind})",
-        "muniment verify says what is wrong with it; or copy the folder to a place that can be "
-        "written",
-        kind=getattr(last, "sqlite_errorname", type(last).__name__),
-    )
+            if not names:
+                return connection
+            connection.close()
+            raise NoLedgerError(
+                "in {file} something else stands in the place of tables",
+                "muniment verify says what is wrong with it",
+                file=database.name,
+            )
+    raise unopened(database, getattr(last, "sqlite_errorname", type(last).__name__))
 
 
 def _engine(database: Path, opening: str = "") -> Engine:
@@ -121,7 +115,8 @@ class Scratch:
             ("main.journal_mode=WAL", "main.synchronous=NORMAL") if lasting
             else ("main.journal_mode=MEMORY", "main.synchronous=OFF")
         )  # fmt: skip
-        for pragma in (*pragmas, "main.cache_size=-49152", "log.cache_size=-16384"):
+        sizes = ("main.page_size=16384", "main.cache_size=-49152", "log.cache_size=-16384")
+        for pragma in (*sizes, *pragmas):  # the size of pages before anything is written
             connection.exec_driver_sql(f"PRAGMA {pragma}")
         for statement in (*_VIEWS, _EVENTS):
             connection.exec_driver_sql(statement)
@@ -162,14 +157,10 @@ def scratch(database: Path, file: Path | None = None) -> Iterator[Scratch]:
 
     Raises as `reading` does.
     """
-    opening = "file:" if file is None else f"file:{_quoted(file)}?mode=rwc"
+    opening = "file:" if file is None else f"{uri_of(file)}?mode=rwc"
     engine = _engine(database, opening)
     try:
         with engine.connect() as connection:
             yield Scratch(connection, lasting=file is not None)
     finally:
         engine.dispose()
-
-
-def _quoted(file: Path) -> str:
-    return str(file.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -23,12 +23,14 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ledger.audit.catalogue import raised
 from ledger.audit.finding import Finding, Gap
+from ledger.audit.parts import Part, looked
 from ledger.audit.scope import Scope
 from ledger.audit.stored_elsewhere import backups_in, files_of, unreached
 from ledger.effects import expiring, pending
@@ -53,6 +55,8 @@ Draw = Callable[[str], bool]
 """Whether the content with this digest is read."""
 
 _PRIVATE: Final = stat.S_IRWXG | stat.S_IRWXO
+_NOT_VOUCHED: Final = ("tokens", "subject_tokens", "subject_places")
+"""Tables whose rows are erased with those whom they find: no event names them."""
 _ROWS: Final = 5_000
 _SPAN: Final = 1 << 64
 
@@ -77,8 +81,10 @@ def check(
     `part`: the share of contents that is read; `places`: folders in which backups lie; `ledger`:
     open, with a keystore that can be opened, to look for files and backups where they were put.
     """
-    yield from _database(scope)
-    if scope.folder is None:
+    yield from looked("consistent", {"database": _database, "checkpoints": _signed}, scope)
+    yield Gap("consistent", "not_vouched", subject=" ".join(_NOT_VOUCHED))
+    folder = scope.folder
+    if folder is None:
         yield Gap("consistent", "no_folder")
         return
     if scope.log.exec_driver_sql("SELECT max(entry) FROM commits").scalar() != scope.entry:
@@ -88,18 +94,22 @@ def check(
     def draw(digest: str) -> bool:
         return is_drawn(digest, part, seed)
 
-    yield from _exposed(scope.folder)
-    yield from _unfinished(scope.folder)
-    if not scope.folder.replica:
-        yield from _vault(scope, Vault(scope.folder.path), draw, progress)
-        yield from _keystore(scope, scope.folder)
+    if not part and scope.scratch.exec_driver_sql("SELECT 1 FROM holdings LIMIT 1").first():
+        yield Gap("consistent", "contents_not_read")
+    parts: dict[str, Part] = {
+        "folder": lambda _: _exposed(folder), "executions": lambda _: _unfinished(folder),
+    }  # fmt: skip
+    if not folder.replica:
+        parts["vault"] = lambda scope: _vault(scope, Vault(folder.path), draw, progress)
+        parts["keystore"] = lambda scope: _keystore(scope, folder)
     reached: set[str] = set()
-    for place in places:
-        yield from backups_in(scope, place, draw, reached)
+    for number, place in enumerate(places, 1):
+        parts[f"backups:{number}"] = partial(backups_in, place=place, draw=draw, reached=reached)
     if ledger is not None:
-        yield from files_of(scope, ledger, draw, reached)
+        parts["files"] = partial(files_of, ledger=ledger, draw=draw, reached=reached)
     else:
-        yield from unreached(scope, reached)
+        parts["files"] = partial(unreached, reached=reached)
+    yield from looked("consistent", parts, scope)
 
 
 def _database(scope: Scope) -> Iterator[Finding]:
@@ -107,6 +117,18 @@ def _database(scope: Scope) -> Iterator[Finding]:
     found = {str(name) for (name,) in scope.log.exec_driver_sql(query)}
     if missing := sorted(trigger_names() - found):
         yield raised("triggers_missing", evidence=tuple(missing), actual=str(len(missing)))
+
+
+def _signed(scope: Scope) -> Iterator[Finding]:
+    """Whether a stored checkpoint, which verification reads, signs for all that is here."""
+    covered = scope.log.exec_driver_sql("SELECT max(size) FROM checkpoints").scalar() or 0
+    if covered <= scope.entry:
+        query = "SELECT first FROM commits WHERE entry = ?"
+        position = scope.scratch.exec_driver_sql(query, (covered,)).scalar()
+        yield raised(
+            "no_signed_state", position=position, entry=covered,
+            actual=str(scope.entry - covered + 1), cause="entries beyond the newest checkpoint",
+        )  # fmt: skip
 
 
 def _exposed(folder: Folder) -> Iterator[Finding]:
@@ -130,7 +152,9 @@ def _unfinished(folder: Folder) -> Iterator[Finding]:
 # -- the vault --------------------------------------------------------------------------------
 
 
-def _vault(scope: Scope, vault: Vault, draw: Draw, progress: Progress | None) -> Iterator[Finding]:
+def _vault(
+    scope: Scope, vault: Vault, draw: Draw, progress: Progress | None
+) -> Iterator[Finding | Gap]:
     query = "SELECT count(*) FROM holdings WHERE encrypted = 1"
     total = int(scope.scratch.exec_driver_sql(query).scalar_one())
     known: set[bytes] = set()
@@ -140,8 +164,11 @@ def _vault(scope: Scope, vault: Vault, draw: Draw, progress: Progress | None) ->
         yield from _object(vault, copy, draw, shared=copy.object in wanted)
         if progress is not None:
             progress(done, total)
-    for stray in vault.strays(lambda name: bytes.fromhex(name) in known):
-        yield raised("object_foreign", subject=stray.object, actual=str(stray.size))
+    try:
+        for stray in vault.strays(lambda name: bytes.fromhex(name) in known):
+            yield raised("object_foreign", subject=stray.object, actual=str(stray.size))
+    except OSError:
+        yield Gap("consistent", "not_listed", subject="vault")
 
 
 def _object(vault: Vault, copy: Object, draw: Draw, *, shared: bool) -> Iterator[Finding]:

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 500
 _GONE: Final = frozenset({"erased", "not_a_file_here"})
-_NO_KEY: Final = frozenset({"key_not_here"})
 
 Draw = Callable[[str], bool]
 
@@ -142,7 +141,7 @@ def files_of(
             place = place_of(ledger, copy.holding)
         except SourceFault as fault:
             if fault.cause not in _GONE:
-                gaps["files", "needs_key" if fault.cause in _NO_KEY else fault.cause] += 1
+                gaps["files", fault.cause] += 1
             elif fault.cause == "not_a_file_here":
                 gaps["files", "out_of_reach"] += 1
             continue
@@ -166,7 +165,7 @@ def _offsite(place: Place, draw: Draw, gaps: Counter[tuple[str, str]]) -> Iterat
     try:
         same = read_matches(place)
     except (MunimentError, SourceFault):
-        gaps["offsite", "out_of_reach"] += 1
+        gaps["offsite", "not_fetched"] += 1
         return
     if not same:
         yield raised("copy_changed", subject=place.holding, detail="offsite", expected=place.digest)

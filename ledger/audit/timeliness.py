@@ -22,6 +22,7 @@ from domain.handover import HandoverState
 from domain.values import later
 from ledger.audit.catalogue import raised
 from ledger.audit.finding import Finding, Gap
+from ledger.audit.located import located
 from ledger.audit.parts import Part, looked
 from ledger.audit.scope import Scope
 from ledger.evidence import decode_event
@@ -37,7 +38,7 @@ _HOURS_A_DAY: Final = 24
 
 def check(scope: Scope) -> Iterator[Finding | Gap]:
     """What is late, and what was entered at a time that it cannot have happened at."""
-    yield from looked("timely", _PARTS, scope)
+    yield from located(scope, looked("timely", _PARTS, scope))
 
 
 # -- what signers claim, and what the ledger's clock says ---------------------------------------
@@ -188,8 +189,8 @@ def _compromised(scope: Scope) -> Iterator[Finding]:
             yield raised(
                 "compromise_window", position=signed[0][1], entry=signed[0][0],
                 subject=key.holder, evidence=evidence, since=key.suspected_since,
-                due=scope.facts.accepted_at(reported), actual=str(len(signed)),
-                cause="acts signed in the window",
+                actual=scope.facts.accepted_at(reported),
+                cause=f"acts signed in the window: {len(signed)}",
             )  # fmt: skip
 
 

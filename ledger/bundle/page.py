@@ -139,7 +139,7 @@ def as_html(page: Page, imprint: Imprint) -> bytes:
     digest = base64.b64encode(sha256(style.encode("utf-8")).digest()).decode("ascii")
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     zh, en = map(escape, page.title)
-    foot = f"{imprint.origin} · {imprint.size} · {imprint.exported}"
+    foot = f"{imprint.origin} · 条目 entries {imprint.size:,} · {imprint.exported}"
     lines = [
         "<!DOCTYPE html>", '<html lang="zh-CN">', "<head>", '<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',

@@ -178,7 +178,15 @@ def _head(report: Report) -> Iterator[tuple[str, Any]]:
     yield N_("policy"), report.policy
     counts = {"allowed": report.allowed, "denied": report.denied, "break_glass": report.break_glass}
     said = _("{allowed} allowed, {denied} denied, {break_glass} emergencies").format(**counts)
-    yield N_("accesses"), _("no access is recorded") if report.coverage.none_recorded else said
+    begins = report.coverage.begins
+    if begins:
+        yield N_("the ledger begins"), local(begins)
+    if not report.coverage.none_recorded:
+        yield N_("accesses"), said
+    elif begins >= report.period_to:
+        yield N_("accesses"), _("nothing is known of that time: the ledger was not there yet")
+    else:
+        yield N_("accesses"), _("no access is recorded")
     yield N_("unusual"), report.anomalous
     for limit in report.coverage.limits:
         yield N_("not covered"), _(LIMITS[limit])

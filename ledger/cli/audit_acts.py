@@ -13,8 +13,9 @@ from ledger.cli.call import Call
 from ledger.cli.command import CODE, DAY, PATH, TIME, argument, command, option, pass_call
 from ledger.cli.init import checked_text
 from ledger.cli.language import N_, _
-from ledger.cli.output import Column, note, print_json, print_rows, receipt_fields
+from ledger.cli.output import Column, coded, labelled, note, print_json, print_rows, receipt_fields
 from ledger.cli.recording import How, act_options
+from ledger.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,8 +99,19 @@ _LOOK: Final = {
     "backups": "muniment backup show", "rights_requests": "muniment rights show",
     "disclosures": "muniment evidence list", "grants": "muniment show",
 }  # fmt: skip
+
+
+def _stratum(code: str) -> str:
+    """An event's kind, a record's category or a copy's medium."""
+    for show in (labelled, coded("RecordCategory"), coded("BackupMedium")):
+        if (shown := show(code)) != code:
+            return shown
+    return code
+
+
 _DRAWN: Final = (
-    Column("id", N_("drawn")), Column("stratum", N_("kind")), Column("look", N_("look at it with")),
+    Column("id", N_("drawn")), Column("stratum", N_("kind"), _stratum),
+    Column("look", N_("look at it with")),
 )  # fmt: skip
 
 
@@ -273,12 +285,15 @@ def _about(
     ledger: Ledger, told: dict[str, Any], replay: Path | None, item: int | None
 ) -> tuple[About, str | None]:
     """Where a finding belongs, and what it says if nobody says it otherwise."""
+    from domain.judging import RULE_CODES
     from ledger.audit import conducting, issuing
     from ledger.audit.catalogue import entry
     from ledger.audit.chapters import chapter_of
     from ledger.cli.language import language
 
     rule, severity, code, evidence = _rule(told["rule"]), told["severity"], None, told["evidence"]
+    if rule is not None and rule not in RULE_CODES.values():
+        raise UsageError("there is no such rule", "name one as a finding of a replay does: I-15")
     condition, chapter = None, told["chapter"]
     if replay is not None and item is not None:
         data = issuing.read_replay(replay)
@@ -420,12 +435,13 @@ def report(
     """Record `audit.report_issued`, then write the files."""
     from ledger.audit import issuing
     from ledger.cli.ids import resolve
+    from ledger.cli.sentences import sentences
 
     checked_text(limitations, "--limitations")
     data = issuing.read_replay(replay)
     with call.writing() as ledger:
         named = resolve(ledger, "audit", audit)
-        made = issuing.prepare(ledger, named, data, opinion, limitations)
+        made = issuing.prepare(ledger, named, data, opinion, limitations, sentences())
         issuing.check_target(out, made.files)
         receipt = None
         if made.proposal is not None:
@@ -437,7 +453,7 @@ def report(
         print_json({"report": made.report.digest, "files": files, **recorded})
         return
     if made.proposal is None:
-        note(call, _("This report was issued before; its files were written again."))
+        note(call, _("This report was issued before; its files are as they were issued."))
     else:
         how.tell(call, receipt, report=made.report.digest)
     for file in files:

@@ -63,6 +63,7 @@ def review(
     from ledger.audit.names import texts_of
     from ledger.audit.printed import Report
     from ledger.cli.ids import resolve
+    from ledger.cli.sentences import sentences
 
     with call.reading() as ledger:
         under = resolve(ledger, "engagement", engagement) if engagement else None
@@ -70,7 +71,7 @@ def review(
         span = span_of(ledger, under, first, last)
         terms = terms_of(ledger, bulk, sample, seed, staff)
         found = access_report(ledger, span, under, terms=terms, entry=entry)
-        report = Report(found.data, texts_of(ledger, found))
+        report = Report(found.data, texts_of(ledger, found), compared=True, sentences=sentences())
     write_report(call, out, report, {
         "access-review.json": report.json, "access-review.html": report.html,
         "access-review.pdf": report.pdf(),
@@ -82,8 +83,9 @@ def review(
     N_(
         "Print a report again from its JSON: the same bytes give the same pages.\n\n"
         "REPORT is a JSON that `audit report` or `audit review` wrote. Without a ledger the pages "
-        "show ids, and that texts are sealed. With -L they show what your keystore opens, and a "
-        "compliance report that is not the one the audit issued is refused."
+        "show ids, that texts are sealed, and that nobody has compared the report with the ledger. "
+        "With -L they show what your keystore opens, and a report that is not the one the audit "
+        "issued, or not the one that the ledger gives, is refused."
     ),
 )
 @argument("report", type=PATH, metavar="REPORT")
@@ -91,10 +93,10 @@ def review(
 @pass_call
 def render(call: Call, report: Path, *, out: Path) -> None:
     """Print a report's pages."""
-    from ledger.audit.compliance import issued
-    from ledger.audit.compliance_data import Compliance
+    from ledger.audit.comparing import compared
     from ledger.audit.names import texts_of
     from ledger.audit.printed import MAX_BYTES, Report, load
+    from ledger.cli.sentences import sentences
     from ledger.folder import read_limited
 
     try:
@@ -104,18 +106,17 @@ def render(call: Call, report: Path, *, out: Path) -> None:
     data = data.removesuffix(b"\n")  # as `access report --json` ends its line
     said = load(data)
     texts: Mapping[str, str] = {}
+    known: bool | None = None
     if call.named_path is not None:
         with call.reading() as ledger:
             texts = texts_of(ledger, said)
-            if (
-                isinstance(said, Compliance)
-                and issued(ledger, said.audit.id, Report(data).digest) is False
-            ):
-                raise VerificationError(
-                    "this is not the report that the audit issued; nothing was written",
-                    "muniment audit show AUDIT",
-                )
-    printed = Report(data, texts)
+            known = compared(ledger, said, Report(data).digest)
+    if known is False:
+        raise VerificationError(
+            "this is not the report that the ledger knows; nothing was written",
+            "muniment audit show AUDIT; muniment access report",
+        )
+    printed = Report(data, texts, compared=known is True, sentences=sentences())
     write_report(call, out, printed, {f"{report.stem}.html": printed.html,
                                       f"{report.stem}.pdf": printed.pdf()})  # fmt: skip
 
@@ -123,18 +124,14 @@ def render(call: Call, report: Path, *, out: Path) -> None:
 def write_report(call: Call, out: Path, report: Report, files: Mapping[str, bytes]) -> None:
     """Put finished files into a folder, each whole or not at all, and say where they are.
 
-    Raises `UsageError`, before anything is written, if one of them is there already.
+    Raises `UsageError`, before anything is written, if one of them is there already with other
+    bytes.
     """
-    from ledger.folder import write_atomically
+    from ledger.audit.issuing import check_target, write
 
+    check_target(out, files)
     try:
-        if any((out / name).exists() for name in files):
-            raise UsageError(
-                "a file of that name is there already; nothing was written", "name another folder"
-            )
-        out.mkdir(parents=True, exist_ok=True)
-        for name, data in files.items():
-            write_atomically(out / name, data)
+        write(out, files)
     except OSError:
         raise MunimentError(
             "the files could not be written", "name a folder that this user can write to"

@@ -16,25 +16,28 @@ from ledger.cli.asof import as_of_option, entry_of
 from ledger.cli.audit_shown import (
     ACCESS,
     CHANGED,
+    COUNTED,
     DISAGREED,
     KEYS,
     LATE,
     UNUSED,
     print_acts,
     print_answer,
+    print_changes,
     said_limits,
     shown_rows,
 )
 from ledger.cli.call import Call
 from ledger.cli.command import PATH, TIME, Command, argument, command, option, pass_call
-from ledger.cli.language import N_, _
-from ledger.cli.output import local, note, print_fields
+from ledger.cli.language import N_, _, plural
+from ledger.cli.output import local, note, print_fields, print_rows
 from ledger.errors import UsageError, VerificationError
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from ledger.application import Ledger
+    from ledger.audit.questions.disagree import Disagreements
     from ledger.folder import Folder
 
 FORKED: Final = 3
@@ -55,14 +58,26 @@ def _span(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _times(connection: sa.Connection, first: str | None, last: str | None) -> tuple[str, str]:
+def _times(
+    call: Call, connection: sa.Connection, first: str | None, last: str | None
+) -> tuple[str, str]:
+    """The span that is asked about, as far as there was time for it; says what was cut off."""
     from ledger.facts import LedgerFacts
     from ledger.signing import now
 
-    begins = first or LedgerFacts(connection).accepted_at(0)
-    ends = last or now()
-    if begins >= ends:
+    facts, present = LedgerFacts(connection), now()
+    founded = facts.accepted_at(0)
+    begins, ends = first or founded, last or present
+    if last is not None and begins >= last:
         raise UsageError("--from is not before --until; nothing was asked")
+    if begins >= present:
+        raise UsageError("the span lies in the future; nothing was asked", "choose an earlier one")
+    if ends > present:
+        note(call, _("The span ends in the future; it is answered up to now."))
+        ends = present
+    if begins < founded:
+        text = _("This ledger has entries from {time} on; nothing is known of what was before.")
+        note(call, text.format(time=local(founded)))
     return begins, ends
 
 
@@ -93,9 +108,11 @@ def access(
         kind = about.partition("-")[0]
         found = resolve(ledger, kind if kind in _ABOUT else "record", about)
         entry = entry_of(call, ledger, as_of)
-        begins, ends = _times(connection, first, last)
+        begins, ends = _times(call, connection, first, last)
         answer = reach(connection, found, begins, ends, entry=entry)
         rows = shown_rows(call, ledger, answer.rows)
+    if not answer.there:
+        note(call, _("This ledger did not know it yet; so there is no answer."))
     print_answer(call, answer, rows, ACCESS, style)
     if style is None and not call.as_json:
         said_limits(call, answer.limits)
@@ -123,7 +140,8 @@ def unused(
 
     with call.reading() as ledger, ledger.engine.connect() as connection:
         entry = entry_of(call, ledger, as_of)
-        found = ask(connection, span_of(connection, *_times(connection, first, last), entry))
+        begins, ends = _times(call, connection, first, last)
+        found = ask(connection, span_of(connection, begins, ends, entry))
         rows = shown_rows(call, ledger, found)
     print_answer(call, found, rows, UNUSED, style)
 
@@ -143,23 +161,22 @@ def unused(
 @pass_call
 def changes(call: Call, *, older: str, newer: str | None, objects: bool) -> None:
     """Print the answer of `questions.changes`."""
+    from ledger.audit.questions.changes import changed
     from ledger.audit.questions.changes import changes as ask
 
     with call.reading() as ledger, ledger.engine.connect() as connection:
         sizes = [_size(ledger, text) for text in (older, newer)]
         found = ask(connection, *sizes)
-        rows = shown_rows(call, ledger, found.changed)
-    if call.as_json:
-        print_answer(call, found, rows, CHANGED, None)
-        return
-    _say_states(found.before, found.after, len(found.proof))
-    counted = [
-        {"aggregate": aggregate, **counts} for aggregate, counts in sorted(found.counts.items())
-    ]
-    print_answer(call, counted, counted, CHANGED[:4], "table")
-    if objects:
-        click.echo()
-        print_answer(call, rows, rows, CHANGED[4:], "table")
+        rows = changed(connection, *sizes) if objects else iter(())
+        if call.as_json:
+            print_changes(found, rows if objects else None)
+            return
+        _say_states(found.before, found.after, len(found.proof))
+        counted = [{"aggregate": name, **counts} for name, counts in found.counts.items()]
+        print_rows(call, counted, COUNTED, "table", [])
+        if objects:
+            click.echo()
+            print_rows(call, rows, CHANGED, "table", [])
 
 
 def _size(ledger: Ledger, text: str | None) -> int:
@@ -209,7 +226,7 @@ def late(
     least = None if by is None else _seconds(by)
     with call.reading() as ledger, ledger.engine.connect() as connection:
         entry = entry_of(call, ledger, as_of)
-        span = span_of(connection, *_times(connection, first, last), entry)
+        span = span_of(connection, *_times(call, connection, first, last), entry)
         found = ask(connection, span, least_seconds=least)
         rows = shown_rows(call, ledger, found)
     print_answer(call, found, rows, LATE, style)
@@ -256,9 +273,10 @@ def reported_keys(call: Call, *, acts: bool, as_of: str | None) -> None:
     "disagree",
     N_(
         "What two ledgers say differently: two firms' own ones, or two copies of one.\n\n"
-        "A and B are folders: a ledger, a copy, a replica; B is this call's ledger if not given. "
-        "Both are verified first. Each row has the events of both sides. Exit code 3 if there is "
-        "any."
+        "A and B are folders of ledgers, copies or replicas, whole with trust/ledger.vkey; B is "
+        "this call's ledger if not given. Both are verified first. Each row has the events of both "
+        "sides. Exit code 3 if there is any, or if the two have nothing in common, so that nothing "
+        "was compared."
     ),
 )
 @argument("first", type=PATH, metavar="A")
@@ -285,9 +303,42 @@ def disagree(call: Call, *, first: Path, second: Path | None, style: str | None)
     print_answer(call, found, found.rows, DISAGREED, style)
     if not call.as_json and style in (None, "table"):
         if not found.rows:
-            click.echo(_("nothing that both say is said differently"))
-        said_limits(call, found.limits)
-    return FORKED if found.rows else 0
+            click.echo(_alike(found))
+        if found.relation == "two_ledgers":
+            said_limits(call, found.limits)
+    return FORKED if found.rows or found.relation == "unrelated" else 0
+
+
+def _alike(found: Disagreements) -> str:
+    """What it means that no row was found."""
+    a, b = (int(side["entries"]) for side in (found.a, found.b))
+    match found.relation:
+        case "agree":
+            return _("two copies of one ledger, both of {entries} entries, and equal").format(
+                entries=a
+            )
+        case "ahead" | "behind":
+            more = abs(a - b)
+            if a > b:
+                text = plural(
+                    "two copies of one ledger: A has {more} entry more than B; equal up to there",
+                    "two copies of one ledger: A has {more} entries more than B; equal up to there",
+                    more,
+                )
+            else:
+                text = plural(
+                    "two copies of one ledger: B has {more} entry more than A; equal up to there",
+                    "two copies of one ledger: B has {more} entries more than A; equal up to there",
+                    more,
+                )
+            return text.format(more=more)
+        case "unrelated":
+            return _(
+                "the two have nothing in common: other origins, no key that both know, and neither "
+                "took over anything from the other; nothing was compared"
+            )
+        case _:
+            return _("nothing that both say is said differently")
 
 
 def _verified(folder: Folder) -> None:

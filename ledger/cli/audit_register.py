@@ -13,7 +13,7 @@ from ledger.cli.audit_acts import AUDIT
 from ledger.cli.call import Call
 from ledger.cli.columns import printable
 from ledger.cli.command import DAY, command, option, pass_call
-from ledger.cli.language import N_, _
+from ledger.cli.language import N_, language
 from ledger.cli.output import (
     Column,
     coded,
@@ -34,17 +34,21 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 500
 _LAST_DAY: Final = "9999-12-31"
-_STATES: Final = {
-    "open": N_("open"),
-    "answered": N_("answered"),
-    "remedied": N_("set right, not confirmed"),
-    "ineffective": N_("not effective"),
-    "closed": N_("closed"),
-}
 
 
 def _state(code: str) -> str:
-    return _(_STATES[code])
+    """How far a finding has come, in the words of a report."""
+    from ledger.audit.compliance_words import STATES
+
+    chinese, english = STATES[code]
+    return chinese if language() == "zh" else english.lower()
+
+
+def _rule(code: str) -> str:
+    """The number of a rule, as findings of a replay name it."""
+    from domain.judging import RULE_CODES
+
+    return next((number for number, known in RULE_CODES.items() if known == code), code)
 
 
 _KEYS: Final = (
@@ -60,7 +64,7 @@ _COLUMNS: Final = (
     Column("findings", N_("findings"), right=True),
     Column("open", N_("open findings"), right=True),
     Column("overdue", N_("overdue"), right=True),
-    Column("opinion", N_("opinion"), coded("AuditOpinion")),
+    Column("opinion", N_("audit opinion"), coded("AuditOpinion")),
 )
 _FINDING_KEYS: Final = (
     "audit", "finding", "severity", "chapter", "state", "due", "overdue", "owner", "rule", "code",
@@ -74,7 +78,7 @@ _FINDINGS: Final = (
     Column("due", N_("due")),
     Column("overdue", N_("overdue"), yes),
     Column("owner", N_("owner")),
-    Column("rule", N_("rule")),
+    Column("rule", N_("rule"), _rule),
     Column("response", N_("answer"), coded("FindingResponse")),
 )
 _SAMPLE_KEYS: Final = (
@@ -125,7 +129,8 @@ def _row(
 
 
 def _finding(finding: AuditFinding, day: str) -> dict[str, Any]:
-    return {**asdict(finding), "overdue": finding.overdue(day)}
+    closed = {} if finding.closed_entry is None else {"state": "closed"}
+    return {**asdict(finding), **closed, "overdue": finding.overdue(day)}
 
 
 def _day(ledger: Ledger, entry: int | None) -> str:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,14 +21,16 @@ from ledger.cli.language import N_, _
 from ledger.errors import UsageError
 
 if TYPE_CHECKING:
+    from ledger.application import Ledger
     from ledger.audit.outcome import Replayed
     from ledger.audit.replay import Asked, Progress
+    from ledger.audit.several import Task
+    from ledger.errors import MunimentError
     from ledger.folder import Folder
     from ledger.tlog.note import VerifierKey
 
 _CHECKPOINT: Final = 1 << 20
 _SHARE: Final = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,6}))?%?", re.ASCII)
-_SQLITE: Final = b"SQLite format 3\0"
 _STEPS: Final = {
     "verify": N_("verifying"),
     "project": N_("reading what came before"),
@@ -65,24 +70,28 @@ class ShareType(ParamType):
         "the rules and the policy in force when it was recorded, the tables are made anew from the "
         "events and compared, and what is overdue or missing is named. Changes nothing and needs "
         "no passphrase.\n\n"
-        "Exit code 0: nothing found above a note; 3: something found; 4: nothing found, but not "
-        "everything could be looked at."
+        "Several ledgers are told one after the other, with --json as an array; what cannot be "
+        "opened stands there as an error.\n\n"
+        "Exit code 0: nothing found above a note; 3: something found; 4: nothing found, but what "
+        "should be readable is not. What was not asked for, or takes a key, is listed and does "
+        "not count. Of several ledgers the gravest: 3, then 4."
     ),
 )
-@argument("path", type=PATH, required=False, metavar="[PATH]")
+@argument("paths", type=PATH, nargs=-1, metavar="[PATH]...")
 @option(
     "--trust", metavar="VKEY",
-    help=N_("The ledger's verifier key, or a file that holds it; else the folder's "
-            "trust/ledger.vkey."),
+    help=N_("The ledger's verifier key, or a file that holds it, for several ledgers theirs; else "
+            "the folder's trust/ledger.vkey."),
 )  # fmt: skip
 @option(
     "--as-of", metavar="MOMENT",
-    help=N_("As it stood then: a time such as 2026-11-21T09:30:00+08:00, position:NUMBER or "
-            "checkpoint:FILE."),
+    help=N_("As it stood then, and what was overdue then: a time such as "
+            "2026-11-21T09:30:00+08:00, position:NUMBER or checkpoint:FILE."),
 )  # fmt: skip
 @option(
     "--since", type=PATH, metavar="FILE",
-    help=N_("A checkpoint that was replayed before: only what is new is judged and told."),
+    help=N_("A checkpoint that was replayed before: of what is false, not permitted or late, only "
+            "what is new is told; what is missing or inconsistent is told in full."),
 )  # fmt: skip
 @option(
     "--only", multiple=True, metavar="CODE",
@@ -98,96 +107,163 @@ class ShareType(ParamType):
     help=N_("What the share is drawn with; 0 if not given."),
 )  # fmt: skip
 @option(
+    "--backups", "places", type=PATH, multiple=True, metavar="DIR",
+    help=N_("A folder in which backups lie: they are compared, without any key. May be repeated."),
+)  # fmt: skip
+@option(
+    "--with-keys", is_flag=True,
+    help=N_("Also look for files and backups where their sealed places say; takes the ledger's "
+            "passphrase."),
+)  # fmt: skip
+@option(
     "--keep", type=PATH, metavar="DIR",
     help=N_("Keep the replay in this folder: it goes on where it was interrupted, and next time "
             "where it ended."),
 )  # fmt: skip
 @option(
     "--now", type=TIME, metavar="TIME",
-    help=N_("Judge what is overdue up to this time; else up to now, or that of --as-of."),
+    help=N_("Judge what is overdue up to this time, not before the last entry; else up to now, or "
+            "the time of --as-of."),
 )  # fmt: skip
 @option(
     "--tsa-root", "roots", type=PATH, multiple=True, metavar="FILE",
     help=N_("A root certificate to trust for time, beside those pinned. May be repeated."),
 )  # fmt: skip
-@option("--out", type=PATH, metavar="FILE", help=N_("Write the result as JSON to this file, too."))
+@option(
+    "--jobs", type=int, default=1, metavar="N",
+    help=N_("How many of several ledgers are replayed at once, each in a process of its own."),
+)  # fmt: skip
+@option("--out", type=PATH, metavar="FILE",
+        help=N_("Write the result as JSON to this new file, too."))  # fmt: skip
 @pass_call
 def replay(
     call: Call,
     /,
     *,
-    path: Path | None,
+    paths: tuple[Path, ...],
     trust: str | None,
     as_of: str | None,
     since: Path | None,
     only: tuple[str, ...],
     share: Fraction | None,
     seed: int,
+    places: tuple[Path, ...],
+    with_keys: bool,
     keep: Path | None,
     now: str | None,
     roots: tuple[Path, ...],
+    jobs: int,
     out: Path | None,
 ) -> int:
     """Replay; the exit code is what was found."""
     from ledger import signing
     from ledger.audit.replay import Asked
-    from ledger.cli.audit_told import show
-    from ledger.cli.verifierkeys import ledger_key
+    from ledger.audit.several import Task
+    from ledger.cli.verifierkeys import ledger_key, ledger_keys
     from ledger.timestamps import read_roots
 
     if as_of is not None and now is not None:
         raise UsageError("--now and --as-of exclude each other", "--as-of says which time it is")
+    if out is not None and os.path.lexists(out):
+        raise UsageError(
+            "a file of that name is there already; nothing was written", "name another file"
+        )
+    several = len(paths) > 1
+    if several and (since or keep or places or with_keys):
+        raise UsageError(
+            "--since, --keep, --backups and --with-keys are about one ledger", "name one PATH"
+        )
     asked = Asked(
         now or signing.now(), as_of, _read(since) if since is not None else None, only,
         share or Fraction(0), seed, keep,
-        [one for file in roots for one in read_roots(_read(file))],
+        [one for file in roots for one in read_roots(_read(file))], places, now is None,
+        None if call.quiet else _anew,
     )  # fmt: skip
-    key = ledger_key(trust, "--trust") if trust else None
-    found = _replayed(call, path, key, asked)
-    said = found.json()
-    if out is not None:
-        _write(out, said)
-    if call.as_json:
-        click.echo(said)
-    else:
-        show(found)
+    if several:
+        keys = tuple(ledger_keys([trust], "--trust")) if trust else ()
+        return _each(call, [Task(path, keys, asked) for path in paths], jobs, out)
+    key = [ledger_key(trust, "--trust")] if trust else []
+    found = _one(call, paths[0] if paths else None, key, asked, with_keys=with_keys)
+    _tell(call, [found], found.json(), out)
     return found.exit_code
 
 
-def _replayed(call: Call, path: Path | None, key: VerifierKey | None, asked: Asked) -> Replayed:
-    from ledger.audit.replay import replay as run
+def _one(
+    call: Call, path: Path | None, keys: list[VerifierKey], asked: Asked, *, with_keys: bool
+) -> Replayed:
+    """The replay of one place, told while it runs."""
+    from ledger.audit.several import place_at, replay_at
+    from ledger.folder import Folder
 
-    place = call.folder if path is None else _place(path)
-    if isinstance(place, bytes):  # the name of a bundle
-        from ledger.audit.bundled import replay_bundle
-
-        if key is None:
-            raise UsageError("a bundle says nothing about whose it is", "give the key: --trust")
-        assert path is not None
-        return replay_bundle(path, key, now=asked.now, tsa_roots=asked.tsa_roots)
-    if not isinstance(place, Path):
-        place.check()
+    place = call.folder if path is None else place_at(path)
     told = _progress(call)
-    found = run(place, key, asked, told)
+    if not with_keys:
+        found = replay_at(place, keys, asked, told)
+    elif isinstance(place, Folder):
+        with _opened(call, place) as ledger:
+            found = replay_at(place, keys, asked, told, ledger)
+    else:
+        raise UsageError("--with-keys takes a ledger's folder: only there is a keystore")
     if told is not None:
         click.echo("\r\x1b[K", nl=False, err=True)
     return found
 
 
-def _place(path: Path) -> Folder | Path | bytes:
-    """A ledger's folder, a database, or (any bytes) a bundle."""
-    from ledger.folder import MARKER, Folder
+@contextmanager
+def _opened(call: Call, folder: Folder) -> Iterator[Ledger]:
+    """The ledger for reading, its keystore opened before anything else takes time."""
+    from ledger.application import Ledger
 
-    if path.is_dir():
-        if (path / "bagit.txt").exists() and not (path / MARKER).exists():
-            return b"bundle"
-        return Folder(path)
+    ledger = Ledger(folder, call.passphrases)
     try:
-        with path.open("rb") as file:
-            begin = file.read(len(_SQLITE))
-    except OSError as error:
-        raise UsageError("the file cannot be read ({cause})", cause=error.strerror) from None
-    return b"bundle" if begin.startswith(b"PK") else path
+        _ = ledger.keystore.size
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _each(call: Call, tasks: list[Task], jobs: int, out: Path | None) -> int:
+    """Several ledgers, one after the other as they are named."""
+    from ledger.audit.several import check_asked, gravest, outcomes, place_at
+    from ledger.cli.ending import error_fields
+    from ledger.errors import MunimentError
+
+    for task in tasks:
+        check_asked(place_at(task.path), task.asked)
+    found = list(outcomes(tasks, jobs))
+    said = b",".join(
+        json.dumps(error_fields(one)).encode() if isinstance(one, MunimentError) else one.json()
+        for one in found
+    )
+    _tell(call, found, b"[" + said + b"]", out, [task.path for task in tasks])
+    return gravest(found)
+
+
+def _tell(
+    call: Call,
+    found: Sequence[Replayed | MunimentError],
+    said: bytes,
+    out: Path | None,
+    paths: Sequence[Path] = (),
+) -> None:
+    """Print what was found, and write it: the same bytes, a line each."""
+    from ledger.cli.audit_told import show
+    from ledger.cli.columns import printable
+    from ledger.cli.ending import report
+    from ledger.errors import MunimentError
+
+    if out is not None:
+        _write(out, said + b"\n")
+    if call.as_json:
+        click.echo(said)
+        return
+    for number, one in enumerate(found):
+        if paths:
+            click.echo(("\n" if number else "") + f"== {printable(str(paths[number]))}")
+        if isinstance(one, MunimentError):
+            report(one, machine=False)
+        else:
+            show(one)
 
 
 def _read(path: Path) -> bytes:
@@ -206,6 +282,12 @@ def _write(path: Path, data: bytes) -> None:
         write_atomically(path, data)
     except OSError as error:
         raise UsageError("the file cannot be written ({cause})", cause=error.strerror) from None
+
+
+def _anew() -> None:
+    click.echo(_(
+        "what --keep holds is damaged, or not as a replay has left it: everything is replayed anew"
+    ), err=True)  # fmt: skip
 
 
 # -- how far it has come ----------------------------------------------------------------------

@@ -10,10 +10,21 @@ import click
 from ledger.cli.call import Call
 from ledger.cli.labels import kind_label, topic_label
 from ledger.cli.language import N_, _, language
-from ledger.cli.output import Column, coded, local, note, print_json, print_rows, several
+from ledger.cli.output import (
+    Column,
+    coded,
+    dumps,
+    listed,
+    local,
+    note,
+    print_json,
+    print_rows,
+    several,
+)
 
 if TYPE_CHECKING:
     from ledger.application import Ledger
+    from ledger.audit.questions.changes import Changes
     from ledger.audit.questions.reported import Reported
 
 Row = Mapping[str, Any]
@@ -40,6 +51,7 @@ WHYS: Final[Mapping[str, str]] = {
     "grant_over": N_("the grant's time ends it"),
     "grant_revoked": N_("the grant was revoked"),
     "no_longer_covered": N_("the grant no longer covers it"),
+    "nothing_left": N_("no copy was left any more"),
     "custodian": N_("has the copy"),
     "backup": N_("has the copy in a backup"),
     "keeps_copy": N_("keeps copies for a party that has one"),
@@ -90,6 +102,7 @@ CODES: Final[Mapping[str, str]] = {
     "records_counted": N_("another number of records"),
     "key_condition": N_("a key stands differently"),
     "fork_recorded": N_("a fork was recorded"),
+    "same_origin": N_("two ledgers under one origin"),
 }
 
 
@@ -110,48 +123,83 @@ def _why(code: str) -> str:
     return coded("ReplicaComparison")(code) if shown == code else shown
 
 
+def _says(value: object) -> str:
+    """What a ledger says: a number, an id, a time, or a code by its label."""
+    from ledger.cli.handover_shown import STEPS
+
+    code = str(value)
+    if code in STEPS:
+        return _(STEPS[code])
+    if code == "taken_over":
+        return _("taken over")
+    for enumeration in ("RecordCategory", "MediumForm", "KeyState", "ItemOutcome"):
+        if (shown := coded(enumeration)(code)) != code:
+            return shown
+    return code
+
+
 def _topic(code: str) -> str:
     return topic_label(code, language())
 
 
 def _lasting(seconds: int) -> str:
-    """A length of time, to the minute from an hour on."""
+    """A length of time: to the second below an hour, to the hour from a day on."""
     days, rest = divmod(seconds, 86_400)
     hours, rest = divmod(rest, 3600)
     if days:
         return _("{days} d {hours} h").format(days=days, hours=hours)
-    return _("{hours} h {minutes} min").format(hours=hours, minutes=rest // 60)
+    minutes, seconds = divmod(rest, 60)
+    if hours:
+        return _("{hours} h {minutes} min").format(hours=hours, minutes=minutes)
+    if minutes:
+        return _("{minutes} min {seconds} s").format(minutes=minutes, seconds=seconds)
+    return _("{seconds} s").format(seconds=seconds)
+
+
+def _which(what: str) -> str:
+    """A role, modes of access, or the id of a key."""
+    shown = coded("Role")(what)
+    return shown if shown != what else _modes(what.split(" "))
+
+
+def _object(identity: str) -> str:
+    """An id; of a role, a key or a pack, whose it is and which."""
+    whose, _space, which = identity.partition(" ")
+    return f"{whose} {coded('Role')(which)}".rstrip()
 
 
 def _modes(codes: Sequence[str]) -> str:
-    return several(map(coded("AccessMode"), codes))
+    return listed(map(coded("AccessMode"), codes))
 
 
 ACCESS: Final = (
     Column("kind", N_("what"), _of(KINDS)), Column("whom", N_("who")),
     Column("from", N_("from"), local), Column("until", N_("until"), local),
     Column("modes", N_("how"), _modes),
-    Column("purposes", N_("for"), lambda codes: several(map(coded("AccessPurpose"), codes))),
-    Column("giver", N_("by whom")), Column("via", N_("by what")),
+    Column("purposes", N_("purposes"), lambda codes: listed(map(coded("AccessPurpose"), codes))),
+    Column("giver", N_("by whom")), Column("via", N_("by what"), coded("Role")),
     Column("used", N_("used"), right=True), Column("why", N_("why"), _why),
     Column("evidence", N_("events"), several),
 )  # fmt: skip
 UNUSED: Final = (
-    Column("kind", N_("what"), _of(KINDS)), Column("what", N_("which")),
+    Column("kind", N_("what"), _of(KINDS)), Column("what", N_("which one"), _which),
     Column("whom", N_("who")), Column("since", N_("from"), local),
     Column("until", N_("until"), local), Column("last_use", N_("last use"), local),
     Column("giver", N_("by whom")), Column("id", N_("id")),
     Column("evidence", N_("events"), several),
 )  # fmt: skip
-CHANGED: Final = (
+COUNTED: Final = (
     Column("aggregate", N_("of what"), kind_label),
     *(Column(code, text, right=True) for code, text in CHANGES.items()),
-    Column("change", N_("change"), _of(CHANGES)), Column("id", N_("id")),
-    Column("events", N_("events"), right=True),
+)
+CHANGED: Final = (
+    Column("aggregate", N_("of what"), kind_label), Column("change", N_("change"), _of(CHANGES)),
+    Column("id", N_("id"), _object),
+    Column("events", N_("events"), str, right=True),
 )  # fmt: skip
 LATE: Final = (
     Column("position", N_("position"), right=True), Column("type", N_("event"), _topic),
-    Column("claimed", N_("happened"), local), Column("accepted", N_("accepted"), local),
+    Column("claimed", N_("happened"), local), Column("accepted", N_("entered"), local),
     Column("late_seconds", N_("late by"), _lasting, right=True),
     Column("whom", N_("who")), Column("reason", N_("reason"), coded("LateReason")),
     Column("event", N_("id")),
@@ -165,14 +213,14 @@ KEYS: Final = (
     Column("event", N_("report")),
 )  # fmt: skip
 _ACTS: Final = (
-    Column("position", N_("position"), right=True), Column("accepted", N_("accepted"), local),
+    Column("position", N_("position"), right=True), Column("accepted", N_("entered"), local),
     Column("events", N_("events"), right=True), Column("role", N_("role"), coded("Role")),
     Column("standing", N_("standing"), _of(STANDINGS)),
     Column("anchored_before", N_("stamped by")),
 )  # fmt: skip
 DISAGREED: Final = (
     Column("code", N_("what"), _of(CODES)), Column("about", N_("about")),
-    Column("a", N_("A says")), Column("b", N_("B says")),
+    Column("a", N_("A says"), _says), Column("b", N_("B says"), _says),
     Column("a_events", N_("events of A"), several), Column("b_events", N_("events of B"), several),
 )  # fmt: skip
 
@@ -211,6 +259,20 @@ def print_answer(
     only_shown = {"whom", "giver"}
     keys = [key for key in rows[0] if key not in only_shown] if rows else []
     print_rows(call, rows, columns, style or "table", keys)
+
+
+def print_changes(found: Changes, rows: Iterable[Row] | None) -> None:
+    """The whole answer as one JSON value, its objects as they come, a line each."""
+    from msgspec import to_builtins
+
+    whole = dumps(to_builtins(found))
+    if rows is None:
+        click.echo(whole)
+        return
+    click.echo(f'{whole[:-1]}, "changed": [', nl=False)
+    for number, row in enumerate(rows):
+        click.echo(("," if number else "") + f"\n{dumps(row)}", nl=False)
+    click.echo("]}")
 
 
 def print_acts(one: Reported) -> None:

@@ -12,7 +12,7 @@ import click
 from ledger.cli.checking import VERDICTS
 from ledger.cli.columns import printable
 from ledger.cli.language import N_, _, language, plural
-from ledger.cli.output import local, print_fields
+from ledger.cli.output import coded, listed, local, named, print_fields
 
 if TYPE_CHECKING:
     from ledger.audit.finding import Finding, Gap
@@ -28,23 +28,10 @@ CHAPTER_NAMES: Final = {
     "timely": N_("timely: what is late, or at a time that cannot be"),
     "consistent": N_("consistent: tables, contents and files that are not as the events say"),
 }
-SEVERITY_NAMES: Final = {
-    "critical": N_("critical"),
-    "high": N_("high"),
-    "medium": N_("medium"),
-    "low": N_("low"),
-    "note": N_("note"),
-}
-GAP_NAMES: Final = {
-    "not_genuine": N_("verification found false bytes, which are not listed here"),
-    "not_judged": N_("events could not be judged: they, or what they rest on, are not known"),
-    "uncertain_from": N_("from here on, what was permitted may rest on what is not known"),
-    "unreadable_from": N_("from here on, the database cannot be read"),
-    "not_checked": N_("this could not be looked at: too much of the ledger is damaged"),
-    "tables_not_compared": N_("the tables were not compared: not every event is known"),
-    "tables_of_another_version": N_("the tables were made by another version of Muniment"),
-    "policy_missing": N_("the policy pack that the ledger adopted is missing"),
-}
+_ACTUAL: Final = {"compromise_window": N_("reported")}
+"""What is compared, by code, where it has a name of its own."""
+NOTE: Final = N_("note")
+"""The name of what is no finding by law; the others are named as findings of audits are."""
 
 
 def show(found: Replayed) -> None:
@@ -105,11 +92,14 @@ def _show_code(those: Sequence[Finding], law: Mapping[str, Sequence[Law]]) -> No
     known = entry(first.code)
     rule = f" {first.rule}" if first.rule else ""
     detail = f" ({first.detail})" if first.code == "not_permitted" else ""
-    severity = _(SEVERITY_NAMES[first.severity])
-    click.echo(f"  [{severity}] {first.code}{rule}{detail}: {known.title.said(chosen)}")
-    cited = "; ".join(_citation(one) for one in law.get(first.rule, ()))
+    severity = _severity(first.severity)
+    code = f"{first.code}{rule}{detail}"
+    click.echo(f"  [{severity}] {named(code, known.title.said(chosen))}")
+    cited = ""
+    for article in map(_citation, law.get(first.rule, ())):
+        cited = _("{some}; {more}").format(some=cited, more=article) if cited else article
     if cited:
-        click.echo(f"      {_('law')}: {printable(cited)}")
+        click.echo(f"      {named(_('basis in law'), printable(cited))}")
     for one in those[:_MOST]:
         if place := _place(one):
             click.echo(f"      {printable(place)}")
@@ -118,7 +108,11 @@ def _show_code(those: Sequence[Finding], law: Mapping[str, Sequence[Law]]) -> No
         text = plural("… and {count} more; --json lists it", "… and {count} more; --json lists all",
                       more)  # fmt: skip
         click.echo(f"      {text.format(count=more)}")
-    click.echo(f"      {_('remedy')}: {known.remedy.said(chosen)}")
+    click.echo(f"      {named(_('remedy'), known.remedy.said(chosen))}")
+
+
+def _severity(code: str) -> str:
+    return _(NOTE) if code == "note" else coded("FindingSeverity")(code).lower()
 
 
 def _citation(law: Law) -> str:
@@ -140,31 +134,35 @@ def _place(finding: Finding) -> str:
     evidence = [one for one in finding.evidence if one != finding.subject]
     if evidence:
         parts.append(" ".join(evidence[:_MOST_EVIDENCE]))
+    actual = _ACTUAL.get(finding.code, N_("actual"))
     for name, value in (
         (N_("since"), finding.since), (N_("due"), finding.due),
-        (N_("expected"), finding.expected), (N_("actual"), finding.actual),
+        (N_("expected"), finding.expected), (actual, finding.actual),
     ):  # fmt: skip
         if value:
             parts.append(f"{_(name)} {value}")
-    return ", ".join(parts) or finding.cause
+    return listed(parts) or finding.cause
 
 
 def _gap(gap: Gap) -> str:
-    said = _(GAP_NAMES[gap.code]) if gap.code in GAP_NAMES else gap.code
-    count = f" ({gap.count:,})" if gap.count != 1 else ""
-    subject = f": {printable(gap.subject)}" if gap.subject else ""
-    return f"{gap.part}: {said}{count}{subject}"
+    from ledger.audit.catalogue import gap_said
+    from ledger.audit.catalogue_gaps import WHY
+
+    chosen = language()
+    subject = gap_said(gap.subject).said(chosen) if gap.subject in WHY else printable(gap.subject)
+    said = gap_said(gap.code).said(chosen)
+    if gap.count != 1:
+        said = _("{text} ({counts})").format(text=said, counts=f"{gap.count:,}")
+    return named(gap.part, named(said, subject) if subject else said)
 
 
 def _summary(found: Replayed) -> str:
     severities = found.counts.severity
-    counts = ", ".join(
-        f"{_(SEVERITY_NAMES[name])} {count:,}" for name, count in severities.items() if count
-    )
+    counts = listed(f"{_severity(name)} {count:,}" for name, count in severities.items() if count)
     total = len(found.findings)
     text = plural("{count} finding", "{count} findings", total).format(count=f"{total:,}")
     if counts:
-        text += f" ({counts})"
+        text = _("{text} ({counts})").format(text=text, counts=counts)
     if found.gaps:
         text += _("; {count} not looked at").format(count=len(found.gaps))
     return text

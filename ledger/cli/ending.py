@@ -74,7 +74,7 @@ def _be_quiet() -> None:
 
 def _usage(error: click.ClickException, *, machine: bool) -> int:
     if machine:
-        _print_json(error.exit_code, error.format_message(), "", [])
+        _print_json(_json_fields(error.exit_code, error.format_message(), "", []))
     else:
         error.show()
     return error.exit_code
@@ -85,9 +85,7 @@ def report(error: MunimentError, *, machine: bool) -> int:
     refusals = getattr(error, "refusals", ())
     means = [_explained(refusal) for refusal in refusals]
     if machine:
-        remedy = error.remedy or next((remedy for _sentence, remedy in means), "")
-        fields = [_fields(refusal) for refusal in refusals]
-        _print_json(error.exit_code, said(error), remedy, fields)
+        _print_json(error_fields(error))
         return error.exit_code
     click.echo(f"{click.style(_('Error:'), fg='red')} {said(error)}", err=True)
     for sentence, remedy in dict.fromkeys(means) or [("", _filled(error.remedy_template, error))]:
@@ -136,16 +134,26 @@ def _fields(refusal: object) -> dict[str, object]:
     return {name: getattr(refusal, name, "") for name in names}
 
 
-def _print_json(code: int, message: str, remedy: str, refusals: list[dict[str, object]]) -> None:
+def error_fields(error: MunimentError) -> dict[str, object]:
+    """An error as it stands in JSON: in the language chosen, with its exit code and remedy."""
+    refusals = getattr(error, "refusals", ())
+    remedy = error.remedy or next((_explained(refusal)[1] for refusal in refusals), "")
+    fields = [_fields(refusal) for refusal in refusals]
+    return _json_fields(error.exit_code, said(error), remedy, fields)
+
+
+def _json_fields(
+    code: int, message: str, remedy: str, refusals: list[dict[str, object]]
+) -> dict[str, object]:
+    return {
+        "message_type": "error", "code": code, "message": message, "remedy": remedy,
+        "refusals": refusals,
+    }  # fmt: skip
+
+
+def _print_json(fields: dict[str, object]) -> None:
     import json
 
-    fields = {
-        "message_type": "error",
-        "code": code,
-        "message": message,
-        "remedy": remedy,
-        "refusals": refusals,
-    }
     click.echo(json.dumps(fields), err=True)
 
 

@@ -211,6 +211,19 @@ def yes(value: object) -> str:
     return _("yes") if value else ""
 
 
+def named(name: str, value: object) -> str:
+    """A name and its value, with the colon of the language chosen."""
+    return _("{name}: {value}").format(name=name, value=value)
+
+
+def listed(words: Iterable[str]) -> str:
+    """Words of the language chosen, on one line with its commas."""
+    found = ""
+    for word in words:
+        found = _("{some}, {more}").format(some=found, more=word) if found else word
+    return found
+
+
 def several(values: Iterable[str]) -> str:
     """Values on one line."""
     return ", ".join(values)

@@ -126,6 +126,13 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     "claimed_time_in_future": (
         N_("The time given lies in the ledger's future."), N_("check --at and the clock"),
     ),
+    "rule_failed": (
+        N_("What is said fits nothing that was recorded: a rule found no answer to it."), _VERIFY,
+    ),
+    "accepted_past_all_deadlines": (
+        N_("No deadline can be counted from a time after the year 8999."),
+        N_("set the clock right and try again"),
+    ),
     "not_a_time": (N_("A time names no moment of any calendar."), _AGAIN),
     "not_yet_happened": (N_("It has not happened yet; the ledger records what has."), _AGAIN),
     "suspected_since_in_future": (N_("A suspicion cannot begin in the future."), _AGAIN),

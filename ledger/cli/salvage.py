@@ -10,9 +10,11 @@ import msgspec
 from ledger.cli.call import Call
 from ledger.cli.command import PATH, command, option, pass_call
 from ledger.cli.language import N_, _
+from ledger.cli.output import listed, named
 from ledger.errors import IncompleteError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _LIMIT = 1 << 20
@@ -56,9 +58,19 @@ def salvage(call: Call, out: Path, trust: str | None, kept: tuple[Path, ...]) ->
         click.echo(msgspec.json.encode(report))
     else:
         _show(report)
-    if any(report[what][how] for what in ("entries", "events") for how in ("lost", "unproved")):
-        return IncompleteError.exit_code
-    return 0
+    lost = any(report[what][how] for what in ("entries", "events") for how in ("lost", "unproved"))
+    lost = lost or not _read_of(report, "events") or any(_claimed(report))
+    return IncompleteError.exit_code if lost else 0
+
+
+def _claimed(report: dict[str, Any]) -> Iterator[tuple[int, int]]:
+    """The sizes that the database says it had, beyond what is proved."""
+    return ((size, many) for size, many in report["claimed"] if size > report["entries"]["size"])
+
+
+def _read_of(report: dict[str, Any], what: str) -> int:
+    """How many entries or events could be read at all."""
+    return sum(report[what].get(degree, 0) for degree in DEGREES)
 
 
 def _read(path: Path) -> bytes:
@@ -73,20 +85,25 @@ def _read(path: Path) -> bytes:
 def _show(report: dict[str, Any]) -> None:
     for what, name in (("entries", _("entries")), ("events", _("events"))):
         counts = report[what]
-        click.echo(f"{name}: {counts['size']}")
+        click.echo(named(name, counts["size"]))
         for degree, text in DEGREES.items():
             if counts.get(degree):
-                click.echo(f"  {_(text)}: {counts[degree]}")
+                click.echo(f"  {named(_(text), counts[degree])}")
         for how, text in (("unproved", _("not proved")), ("lost", _("lost"))):
             if counts[how]:
-                click.echo(f"  {text}: {_ranges(counts[how])}")
+                click.echo(f"  {named(text, _ranges(counts[how]))}")
+    for what, none in (
+        ("entries", _("No page of the commit notes is left.")),
+        ("events", _("No page of the events is left.")),
+    ):
+        if not _read_of(report, what):
+            click.echo(none)
     if not report["database"]["header"]:
         click.echo(_("The file does not say that it is a database; its pages were found without."))
-    for size, many in report["claimed"]:
-        if size > report["entries"]["size"]:
-            text = _("The database says that there were {entries} entries with {events} events.")
-            click.echo(text.format(entries=size, events=many))
+    for size, many in _claimed(report):
+        text = _("The database says that there were {entries} entries with {events} events.")
+        click.echo(text.format(entries=size, events=many))
 
 
 def _ranges(pairs: list[list[int]]) -> str:
-    return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in pairs)
+    return listed(f"{a}" if a == b else f"{a}-{b}" for a, b in pairs)

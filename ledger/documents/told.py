@@ -17,7 +17,16 @@ from ledger.documents.handed import (
 )
 from ledger.documents.layout import column, table
 from ledger.documents.words import Words
-from ledger.documents.words_deal import LESSONS, NONE_RECORDED, REVIEWED, STATES, STEPS, UNSEEN
+from ledger.documents.words_deal import (
+    BEFORE_LEDGER,
+    LESSONS,
+    NONE_RECORDED,
+    NONE_SINCE,
+    REVIEWED,
+    STATES,
+    STEPS,
+    UNSEEN,
+)
 
 _AXES: Final = {
     "category": "RecordCategory", "sensitivity": "Sensitivity", "purpose": "AccessPurpose",
@@ -110,10 +119,19 @@ def _coverage(said: Mapping[str, Any]) -> Section:
         f"Dormant after {dormant} days; a sample of {sample}, drawn by the seed above.",
     )
     rows: list[Words] = [source, drawn]
-    if coverage.get("none_recorded"):
+    if begins := coverage.get("begins"):
+        rows += _since(china(begins), none=bool(coverage.get("none_recorded"))
+                       and begins < said["period_to"])  # fmt: skip
+    elif coverage.get("none_recorded"):
         rows.append(NONE_RECORDED)
     rows += [UNSEEN.get(code, (code, code)) for code in coverage.get("limits", ())]
     return texts(("方法与局限", "Method and limits"), rows)
+
+
+def _since(begins: str, *, none: bool) -> Iterator[Words]:
+    """What is said of a span that begins before the ledger; `none`: recorded since it began."""
+    for zh, en in (BEFORE_LEDGER, *([NONE_SINCE] if none else ())):
+        yield zh.format(begins=begins), en.format(begins=begins)
 
 
 def _findings(twin: Twin, said: Mapping[str, Any]) -> Section:

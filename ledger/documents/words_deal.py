@@ -116,6 +116,14 @@ NONE_RECORDED: Final[Words] = (
     "审查期间未记录任何访问；该结论仅及于上述信息来源。",
     "No access was recorded in the period; that covers the sources named only.",
 )
+BEFORE_LEDGER: Final[Words] = (
+    "账本自 {begins} 起有条目；此前的访问无从得知。",
+    "The ledger has entries from {begins} on; of accesses before nothing is known.",
+)
+NONE_SINCE: Final[Words] = (
+    "自 {begins} 起至期间末未记录任何访问；该结论仅及于上述信息来源。",
+    "From {begins} to the end of the span no access was recorded; that covers the sources only.",
+)
 
 STEPS: Final[Mapping[str, Words]] = {
     "engagement.opened": ("立项", "Deal opened"),

@@ -146,7 +146,7 @@ def _of_backups(policy: Policy, made: Mapping[str, Backup], today: str) -> Itera
 def _of_chain(head: Backup, made: Mapping[str, Backup], days: int, today: str) -> Iterator[Overdue]:
     """Whether somebody practised to restore a chain, from whichever of its backups."""
     links, following = [head], head.base
-    while following is not None and following in made:
+    while following is not None and following in made and made[following] not in links:
         links.append(made[following])
         following = links[-1].base
     drilled = [(link.drilled_at, link.drill_result) for link in links if link.drilled_at]

@@ -38,7 +38,7 @@ from domain.holding import HoldingCreated
 from domain.keycopy import shredded_by
 from domain.values import Event
 from ledger.effects.ledgercopy import made_whole
-from ledger.errors import EncodingError, LockedError, VerificationError
+from ledger.errors import EncodingError, LockedError, UsageError, VerificationError
 from ledger.evidence import decode_event
 from ledger.folder import Folder
 from ledger.salvage.pages import Read, read_files
@@ -61,25 +61,51 @@ def salvage(
 
     `trust`: the ledger's key as the reader knows it, else the one pinned in the folder; `kept`:
     notes of the ledger's checkpoints from elsewhere, which prove more. The damaged folder is only
-    read. Raises `UsageError` if `out` is there and not empty, `LockedError` while somebody writes
-    the ledger, `NoLedgerError` without a key, `VerificationError` if nothing in the database can
-    be read; then nothing is written.
+    read. Raises `UsageError` if `out` is there and not empty, or one of `kept` is no checkpoint
+    that a known key of the ledger signed, `LockedError` while somebody writes the ledger,
+    `NoLedgerError` without a key, `VerificationError` if nothing of a ledger can be read in the
+    database; then nothing is written.
     """
     trust = trust or folder.pinned_key()
     with _opened(folder) as descriptor:
         log = folder.database.with_name(folder.database.name + "-wal")
         read = read_files(descriptor, log)
         rows = Rows(read)
-        if not rows.commits and not rows.events:
-            raise VerificationError(
-                "nothing of ledger.db can be read: it is no SQLite database any more, and no page "
-                "of it is one of a ledger's; nothing was written",
-                "restore a copy: muniment ledger restore",
-            )
+        if not rows.any:
+            raise _nothing(read)
         proving = Proving(rows, trust, kept)
         proving.run()
+        _check_kept(proving, kept)
         with made_whole(out) as part:
             return _Export(folder, part, rows, proving).write(read)
+
+
+def _nothing(read: Read) -> VerificationError:
+    remedy = "restore a copy: muniment ledger restore"
+    if read.header:
+        return VerificationError(
+            "nothing of ledger.db can be read: it begins as a SQLite database, and no row in it is "
+            "one of a ledger's; nothing was written",
+            remedy,
+        )
+    return VerificationError(
+        "nothing of ledger.db can be read: it is no SQLite database any more, and no page "
+        "of it is one of a ledger's; nothing was written",
+        remedy,
+    )
+
+
+def _check_kept(proving: Proving, kept: Sequence[bytes]) -> None:
+    """Refuse a checkpoint that would prove nothing: whoever gives it counts on it."""
+    good = set(proving.states.values())
+    for number, note in enumerate(kept, 1):
+        if note not in good:
+            raise UsageError(
+                "checkpoint {number} of those given is none that a known key of this ledger "
+                "signed; nothing was written",
+                "leave it out, or name the ledger's key with --trust",
+                number=number,
+            )
 
 
 @contextmanager
@@ -87,7 +113,9 @@ def _opened(folder: Folder) -> Iterator[int | None]:
     """The database's file, read-only, while nobody writes; None if there is none."""
     with ExitStack() as stack:
         with suppress(OSError):
-            lock = stack.enter_context((folder.path / "ledger.lock").open("rb"))
+            flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK  # it waits at no pipe
+            lock = os.open(folder.path / "ledger.lock", flags)
+            stack.callback(os.close, lock)
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -124,7 +152,8 @@ class _Export:
                 self._place(place, degree, events if degree != "readable" else readable, placed)
                 self._entry(place, degree, entries if degree != "readable" else readable)
         states = self._states()
-        self._size = max([self._size, *(one["size"] for one in states if one["fits"])])
+        certain = [one["size"] for one in states if one["fits"] or not self._rows.commits]
+        self._size = max([self._size, *certain])
         report: Report = {
             "format": FORMAT,
             "trust": self._proving.trust.format(),

@@ -70,6 +70,14 @@ class Rows:
                     if cell is not None:
                         self._sort(cell.row, cell.rowid, cell.where << 1 | at)
 
+    @property
+    def any(self) -> bool:
+        """Whether anything was read that may be of a ledger's log."""
+        return any((
+            self.events, self.commits, self.sealed, self.tiles, self.checkpoints, self.packs,
+            self.anchors, self.heads,
+        ))  # fmt: skip
+
     def row(self, place: int) -> Row:
         """The columns of a row by the place that is kept of it."""
         cell = self._images[place & 1].at(place >> 1)

@@ -17,7 +17,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from ledger.errors import NewerFormatError, NoLedgerError
+from ledger.databasefile import disguised, prepare, read_uris, unopened
+from ledger.errors import NewerFormatError
 from ledger.verification.rows import (
     AnchorRow,
     CheckpointRow,
@@ -25,6 +26,7 @@ from ledger.verification.rows import (
     DamagedError,
     EventRow,
     HeadRow,
+    ReshapedError,
     SealedRow,
 )
 
@@ -47,34 +49,31 @@ _VERSION_FAULTS: Final = (
 def connect(database: Path) -> sqlite3.Connection:
     """A connection that cannot write; text comes as bytes.
 
-    Raises `NoLedgerError` if there is no such file, or if it can only be read by writing.
+    Raises `NoLedgerError` if there is no such file, or if it can only be read by writing,
+    `ReshapedError` where something else stands in the place of tables.
     """
-    if not database.is_file():
-        raise NoLedgerError("there is no ledger.db", "restore it from a backup")
-    name = str(database.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    log = database.with_name(database.name + "-wal")
-    modes = ["mode=ro"]
-    if not log.exists() or not log.stat().st_size:
-        modes.append("mode=ro&immutable=1")
-    for mode in modes:
-        connection = sqlite3.connect(
-            f"file:{name}?{mode}", uri=True, check_same_thread=False, isolation_level=None
-        )
+    last = ""
+    for uri in read_uris(database):
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False, isolation_level=None)
         connection.text_factory = bytes
         try:
+            prepare(connection, uri)
             connection.execute("PRAGMA trusted_schema=OFF")
-            connection.execute("PRAGMA schema_version").fetchone()  # reads the file
+            names = disguised(connection.execute)  # reads the file
         except UNREADABLE as error:
             connection.close()
-            code = getattr(error, "sqlite_errorcode", 0)
-            if code & 0xFF != sqlite3.SQLITE_CANTOPEN:
+            last = getattr(error, "sqlite_errorname", type(error).__name__)
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code == sqlite3.SQLITE_READONLY:  # a journal would have to be rolled back
+                break
+            if code != sqlite3.SQLITE_CANTOPEN:
                 raise
         else:
-            return connection
-    raise NoLedgerError(
-        "ledger.db has a write-ahead log that cannot be read here",
-        "copy the folder to a place that can be written, and verify the copy",
-    )
+            if not names:
+                return connection
+            connection.close()
+            raise ReshapedError(names)
+    raise unopened(database, last)
 
 
 @contextmanager
@@ -135,10 +134,10 @@ class StoredSource:
 
     def head(self) -> HeadRow | None:
         """See `ledger.verification.rows.Source`, as for everything below."""
-        rows = self._run("SELECT entries, events, root, edge, accepted FROM head")
-        if len(rows) != 1:
+        rows = self._run("SELECT entries, events, root, edge, accepted, id FROM head")
+        if len(rows) != 1 or rows[0][5] != 1:
             return None
-        row = _Typed((int, int, bytes, bytes, bytes))(rows[0])
+        row = _Typed((int, int, bytes, bytes, bytes))(rows[0][:5])
         entries, events, root, edge, accepted = row
         return HeadRow(entries, events, root, edge, accepted.decode("ascii", "replace"))
 
@@ -149,7 +148,9 @@ class StoredSource:
     def _plain(self, sql: str, *values: object) -> Iterator[Any]:
         """Rows whose types are checked where they are used, many at once."""
         try:
-            yield from self._connection.execute(sql, values)
+            # Through a chain, because `yield from` closes what it reads from when it is left, and
+            # a cursor whose connection is closed by then cannot be.
+            yield from chain(self._connection.execute(sql, values))
         except UNREADABLE as error:
             raise damaged(error) from error
 

@@ -37,8 +37,6 @@ from ledger.verification.rows import CommitRow, DamagedError, EventRow, SealedRo
 _WATCHED: Final[frozenset[type]] = IDENTITY
 """What later entries are checked with; every class that enrols a key is among them."""
 _SHREDDING: Final[frozenset[type]] = frozenset(SHREDDING)
-
-
 _AUTHOR: Final = attrgetter("by", "role")
 
 
@@ -245,9 +243,11 @@ class EntryCheck:
         return _typed(_Rows(*cast("Any", columns)))
 
     def _event_unknown(self, row: EventRow) -> None:
+        typed = set(map(type, (row[1], row[3], row[5]))) == {bytes}  # else the file is damaged
         self._findings.add(
-            "event_unknown", "event", position=row[0], stream=_stream_id(row[1], row[3]),
-            actual=leaf_hash(row[5]), cause="no entry covers this row",
+            "event_unknown", "event", position=row[0],
+            stream=_stream_id(row[1], row[3]) if typed else None,
+            actual=leaf_hash(row[5]) if typed else None, cause="no entry covers this row",
         )  # fmt: skip
 
     # The events
@@ -452,8 +452,8 @@ class EntryCheck:
 
 def _typed(rows: _Rows) -> _Rows:
     """The rows; `DamagedError` if a column holds another type than its table declares."""
-    kinds = set(map(type, chain(rows.streams, rows.topics, rows.states)))
-    if not kinds <= {bytes, type(None)}:
+    kinds = set(map(type, chain(rows.streams, rows.topics)))
+    if not kinds <= {bytes} or not set(map(type, rows.states)) <= {bytes, type(None)}:
         raise DamagedError("a column of events holds another type than its table declares")
     return rows
 

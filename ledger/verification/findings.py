@@ -89,7 +89,8 @@ class Report(Struct, frozen=True):
     `events`, `commits`: how many were read; `checkpoint`: the text of the newest checkpoint
     that was given or is stored, None if there is none; `indexes`: how many published indexes were
     computed again; `indexes_left`: how many of those read were not, because verification began
-    after events that they cover.
+    after events that they cover; `size`, `root`: the tree over the entries read, hex; empty where
+    it could not be read to its end.
     """
 
     verdict: Verdict
@@ -99,6 +100,8 @@ class Report(Struct, frozen=True):
     findings: tuple[Finding, ...]
     indexes: int = 0
     indexes_left: int = 0
+    size: int = 0
+    root: str = ""
 
     def without(self, code: str) -> Report:
         """The report as it were if nothing of a code had been found: it is known and no fault."""

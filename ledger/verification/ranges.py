@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache, partial
 from hashlib import sha256
-from itertools import islice, pairwise, takewhile
+from itertools import chain, islice, pairwise, takewhile
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +27,7 @@ from domain import TOPICS
 from domain.keycopy import SHREDDING
 from ledger.errors import DataError, NoteError
 from ledger.evidence import decode_event, enrolled_keys, unb64url
+from ledger.garbage import few_collections
 from ledger.parallel import Executor, Pending, in_order, serial
 from ledger.tlog import ed25519
 from ledger.tlog.commit import Entry
@@ -42,6 +43,12 @@ CLOSER: Final = frozenset(
     topic.encode() for topic, kind in TOPICS.items() if kind in IDENTITY or kind in SHREDDING
 )
 """Topics of events that later entries are judged by: their entries are never summed up."""
+
+_PART: Final = 128
+"""So many events are looked at together: their bytes stay in the processor's cache."""
+
+_Read = tuple[list[bytes], frozenset[tuple[str, str]], tuple[tuple[int, str], ...]]
+"""Leaf hashes, authors, and missing payloads as in `Passed`."""
 
 _ENROLLING: Final = frozenset(
     topic.encode() for topic, kind in TOPICS.items() if hasattr(kind, "enrolled_keys")
@@ -105,7 +112,7 @@ def examine_reopened(reopen: Reopen, span: Span) -> Sequence[Passed]:
 def examine(source: Source, span: Span) -> Sequence[Passed]:
     """The entries of a range of which everything is as it should be, in order."""
     passed: list[Passed] = []
-    with suppress(DamagedError):
+    with few_collections(), suppress(DamagedError):
         examining = _Range(source, span)
         for row in source.commits(span.first):
             if row[0] >= span.end:
@@ -224,31 +231,43 @@ class _Range:
         ):
             return None
         signatures = self._signatures(entry)
-        rows = self._rows(first, count)
-        if signatures is None or rows is None:
+        read = self._read(index, first, count) if signatures is not None else None
+        if signatures is None or read is None:
             return None
-        streams, versions, topics, entries, states = rows
-        if set(map(type, states)) != {bytes}:
-            return None
-        leaves = leaf_hashes(states)
+        leaves, authors, missing = read
         if tree_root(leaves) != note.root or stored != (b"".join(leaves) if count > 1 else b""):
             return None
-        if (
-            entries.count(index) != count
-            or not CLOSER.isdisjoint(topics)
-            or set(map(type, streams)) != {bytes}
-        ):
-            return None
-        events = _reader().read_agreeing(states, topics, streams, versions)
-        missing = self._missing(first, events) if events is not None else None
-        if events is None or missing is None:
-            return None
-        self._position = first + count
-        authors = frozenset(map(_author, events))
         return Passed(
             index, first, count, entry.accepted, note.seen_size, note.seen_root, leaf_hash(data),
             self._shared(signatures), self._shared(authors), missing,
         )  # fmt: skip
+
+    def _read(self, index: int, first: int, count: int) -> _Read | None:
+        """What the events of an entry come to, if they and their rows are as they should be."""
+        leaves: list[bytes] = []
+        authors: set[tuple[str, str]] = set()
+        missing: list[tuple[int, str]] = []
+        reader, end = _reader(), first + count
+        for start in range(first, end, _PART):
+            rows = self._rows(start, min(_PART, end - start))
+            if rows is None:
+                return None
+            streams, versions, topics, entries, states = rows
+            if (
+                set(map(type, chain(states, streams))) != {bytes}
+                or entries.count(index) != len(entries)
+                or not CLOSER.isdisjoint(topics)
+            ):
+                return None
+            events = reader.read_agreeing(states, topics, streams, versions)
+            gone = self._missing(start, events) if events is not None else None
+            if events is None or gone is None:
+                return None
+            leaves += leaf_hashes(states)
+            authors.update(map(_author, events))
+            missing += gone
+            self._position = start + len(events)
+        return leaves, frozenset(authors), tuple(missing)
 
     def _shared(self, value: Any) -> Any:  # noqa: ANN401  the same value, of any type
         return self._same.setdefault(value, value)
@@ -281,7 +300,7 @@ class _Range:
         _, *columns = zip(*rows, strict=True)
         return tuple(columns)
 
-    def _missing(self, first: int, events: Sequence[Any]) -> tuple[tuple[int, str], ...] | None:
+    def _missing(self, first: int, events: Sequence[Any]) -> list[tuple[int, str]] | None:
         """Positions and data keys of payloads that are not there; None if one is another."""
         named = [
             (position, sealed)
@@ -299,7 +318,7 @@ class _Range:
                 self._waiting = next(self._sealed, None)
         if self._waiting is not None and self._waiting[0] < first + len(events):
             return None
-        return tuple(missing)
+        return missing
 
 
 @lru_cache(maxsize=1)

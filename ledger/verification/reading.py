@@ -11,7 +11,8 @@ stands: the fast way only ever says yes, and never names a cause.
 from __future__ import annotations
 
 import types
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
+from collections.abc import Set as AbstractSet
 from functools import cache
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -68,10 +69,11 @@ def _twin(kind: type[Struct]) -> type[Struct]:
 
 
 @cache
-def _decoders() -> Mapping[bytes, _Decoder]:
-    return {
-        topic.encode("ascii"): msgspec.json.Decoder(_twin(kind)) for topic, kind in TOPICS.items()
-    }
+def _decoder(kind: type[Struct]) -> _Decoder:
+    return msgspec.json.Decoder(_twin(kind))
+
+
+_KINDS: Final = {topic.encode("ascii"): kind for topic, kind in TOPICS.items()}
 
 
 class Reader:
@@ -82,7 +84,7 @@ class Reader:
 
     def __init__(self, whole: Container[type]) -> None:
         self._whole: Final = {topic.encode() for topic, kind in TOPICS.items() if kind in whole}
-        self._decoders: Mapping[bytes, _Decoder] = {}
+        self._decoders: dict[bytes, _Decoder] = {}
         self.topic_of: Final[dict[type, bytes]] = {k: t.encode() for t, k in TOPICS.items()}
         """The topic, as the column holds it, of every class that is handed out."""
 
@@ -117,25 +119,27 @@ class Reader:
         )
         return events if agree else None
 
-    def _prepare(self) -> None:
-        """Make the twins, which takes longer than a few commits do."""
-        self._decoders = _decoders()
-        self.topic_of.update((_twin(kind), t.encode()) for t, kind in TOPICS.items())
+    def _prepare(self, topics: AbstractSet[bytes]) -> None:
+        """Make the twins of these topics, each of which takes longer than a few events do."""
+        for topic in topics:
+            kind = _KINDS[topic]
+            self._decoders[topic] = _decoder(kind)
+            self.topic_of[_twin(kind)] = topic
 
     def _fast(self, states: Sequence[bytes], topics: Sequence[bytes]) -> Sequence[Any] | None:
-        if not self._decoders:
-            self._prepare()
         together = b"\n".join(states)
         kinds = set(topics)
         if (
             not together.isascii()
             or b"\x7f" in together
             or b"\\" in together
-            or not kinds <= self._decoders.keys()
+            or not kinds <= _KINDS.keys()
             or kinds & self._whole
             or max(map(len, states)) > MAX_EVENT_BYTES
         ):
             return None
+        if not kinds <= self._decoders.keys():
+            self._prepare(kinds)
         try:
             if len(kinds) == 1:
                 return self._lines(together, topics[0], len(states))

@@ -8,6 +8,8 @@ from typing import Final, NamedTuple, Protocol
 from ledger.errors import VerificationError
 from ledger.verification.growth import TreeSource
 
+_NAMED: Final = 8
+
 EventRow = tuple[int, bytes, int, bytes, int | None, bytes]
 """position, stream (16 bytes), version, topic (ASCII), entry, state: a row of `events`."""
 
@@ -40,6 +42,19 @@ class HeadRow(NamedTuple):
 
 class DamagedError(VerificationError):
     """A part of what is stored cannot be read; the message holds no content."""
+
+    code = "database_damaged"
+    """The finding that it comes to."""
+
+
+class ReshapedError(DamagedError):
+    """Something else stands in the place of tables; nothing is read from it."""
+
+    code = "schema_changed"
+
+    def __init__(self, names: Sequence[str]) -> None:
+        shown = [one if one.isidentifier() and one.isascii() else "an object" for one in names]
+        super().__init__(f"{', '.join(shown[:_NAMED])} is not as Muniment makes it")
 
 
 class Source(TreeSource, Protocol):

@@ -80,7 +80,7 @@ def verify_folder(
             return _joined(report, checked, unreadable)
     except (DamagedError, *UNREADABLE) as error:
         damage = error if isinstance(error, DamagedError) else damaged(error)
-        findings.add("database_damaged", "file", cause=damage.message)
+        findings.add(damage.code, "file", cause=damage.message)
         return Report(findings.verdict, 0, 0, None, findings.sorted())
 
 

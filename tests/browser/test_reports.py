@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ledger.audit.charts import Bin, Due, bars, due_dates, matrix, over_time
+from ledger.audit.reviewpage import plain_table
 from ledger.bundle.page import Imprint, Page, as_html
+from ledger.documents.layout import column
 from tests.browser.reading import DESK, TELEPHONE, Reader, needs_chromium
 
 if TYPE_CHECKING:
@@ -32,7 +34,10 @@ def report() -> bytes:
         ),
         due_dates("d", ("期限", "Due"), "2026-11-22", [Due(label, "2026-10-01", "overdue")]),
     ]
-    page = Page(("报告", "Report"), [one.section() for one in charts])
+    columns = [column(f"列{n}", f"column {n}", "20mm") for n in range(5)]
+    rows = [[[("mono", "0123456789abcdef" * 4)]] * 5, [[("mono", "2026-11-22 08:00:00")]] * 5]
+    wide = plain_table(("宽表", "A wide table"), columns, rows)
+    page = Page(("报告", "Report"), [*(one.section() for one in charts), wide])
     return as_html(page, Imprint("0" * 64, "example.org/l", 3, "2026-11-22T08:00:00.000Z"))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
-from domain.values import later
+from domain.values import all_fit, later, malformed
 from tests.domain.worlds import (
     ORIGIN,
     SEALED,
@@ -12,6 +13,7 @@ from tests.domain.worlds import (
     Firm,
     classify,
     collect,
+    correct,
     create_holding,
     enrol,
     grant,
@@ -349,6 +351,37 @@ def test_names_chinese_and_numbers_do_not_fit_where_an_id_stands(firm: Firm) -> 
     for code in ("张三", "zhang.san@example.com", "Zhang San", "a\n"):
         said = retain(firm.record(firm.collect()), rules=[code])
         assert firm.judge(firm.wang, "archivist", said) == ["malformed_field"]
+
+
+def test_one_row_of_many_with_a_wrong_field_is_found(firm: Firm) -> None:
+    """Many events of a kind are looked at field by field, and the answer is that of each alone."""
+    copy, bare = firm.new("holding"), type(SEALED)(key=SEALED.key, root=SEALED.root)
+    rows = [collect(firm.new("record"), copy, sealed=bare, row=row) for row in range(1, 31)]
+    _, events = firm.statement(firm.wang, "collector", [create_holding(copy, firm.party), *rows])
+    assert firm.judge(firm.wang, "collector", create_holding(copy, firm.party), *rows) == []
+    assert all_fit(events)
+    for name in ("stream", "at", "by", "engagement", "salt", "holding", "sealed"):
+        row = events[17]
+        right = row.sealed.root if name == "sealed" and row.sealed else getattr(row, name)
+        for wrong in ("", "\n", f"{right}\n", f"{right}\n{right}", f"\n{right}", right[:-1] + "张"):
+            value = structs.replace(bare, root=wrong) if name == "sealed" else wrong
+            events[17] = structs.replace(row, **{name: value})
+            assert malformed(events[17]) == [name]
+            assert not all_fit(events), (name, wrong)
+        events[17] = row
+    assert all_fit(events)
+
+
+def test_a_record_is_looked_at_in_the_commit_that_collects_it(firm: Firm) -> None:
+    """It is folded when somebody asks: what is asked of it is as if it had long been there."""
+    copy, record = firm.new("holding"), firm.new("record")
+    file = (create_holding(copy, firm.party), collect(record, copy))
+    assert firm.judge(firm.wang, "collector", *file, collect(record, copy)) == ["already_collected"]
+    assert firm.judge(firm.wang, "collector", *file, correct(firm.record(firm.collect())).but(
+        stream=record, version=2
+    )) == ["supersedes_not_current"]  # fmt: skip
+    firm.does(firm.wang, "collector", *file, classify(record))
+    assert firm.record(record).level is not None
 
 
 def test_what_is_sealed_has_its_payload_unless_it_is_a_row_of_a_series(firm: Firm) -> None:

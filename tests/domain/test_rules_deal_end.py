@@ -320,7 +320,7 @@ def test_a_check_is_one_that_fell_due_and_is_made_then_or_later(estate: Estate) 
     estate.now = f"{first}T09:00:00.000Z"
     assert tracks(estate, first) == []
     assert tracks(estate, "2026-12-31") == ["no_check_is_due", "checked_before_due"]
-    assert tracks(estate, "2026-02-30") == ["no_check_is_due"]
+    assert tracks(estate, "2026-02-30") == ["no_such_day"]
     early = {"done_at": later(estate.now, days=-1), "late_reason": "offline"}
     assert tracks(estate, first, **early) == ["checked_before_due"]
     assert tracks(estate, first, done_at=later(estate.now, seconds=1)) == ["not_yet_happened"]

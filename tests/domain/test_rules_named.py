@@ -13,14 +13,14 @@ import msgspec
 from domain import TOPICS
 from domain.agreements import AgreedKey
 from domain.codes import HoldingState
-from domain.commit import _CODE_FIELDS, _TIME_FIELDS
+from domain.commit import _CODE_FIELDS, _DATE_FIELDS, _TIME_FIELDS
 from domain.copies import HoldingState as Holding
 from domain.destruction import Executed, Verified
 from domain.handover import Excluded, Step
 from domain.judging import RULE_CODES, rules_for
 from domain.keys import KeyCondition
 from domain.ledger import Former
-from domain.values import Code, Key, Origin, SealedRef, Time, Version
+from domain.values import Code, Date, Key, Origin, SealedRef, Time, Version
 
 ROOT = Path(__file__).parent.parent.parent
 MODULES = (
@@ -131,6 +131,10 @@ def _notes(hint: object) -> Iterator[object]:
 
 def test_every_time_of_an_event_is_checked_to_be_a_moment() -> None:
     assert fields_of(Time) - {"at"} == set(_TIME_FIELDS)
+
+
+def test_every_date_of_an_event_is_checked_to_be_a_day() -> None:
+    assert fields_of(Date) == set(_DATE_FIELDS)
 
 
 def test_every_code_that_is_free_to_choose_is_read_for_personal_data() -> None:

@@ -261,6 +261,19 @@ def test_a_restricted_record_is_corrected_while_the_person_asks_for_it(estate: E
     assert correcting(estate, record) == ["record_is_restricted"]
 
 
+def test_what_the_person_wants_corrected_is_registered_with_its_correction(estate: Estate) -> None:
+    """The file with the corrected content is a copy of the record, said in the same commit."""
+    record, copy = ended(estate), estate.new("holding")
+    both = (
+        create_holding(copy, estate.party, record=record), correct(estate.record(record), copy),
+    )  # fmt: skip
+    assert set(estate.judge(estate.wang, "collector", *both)) == {"record_is_restricted"}
+    request = estate.new("rights")
+    estate.does(estate.zhou, "collector", receive_request(request, record, request="correct"))
+    assert estate.judge(estate.wang, "collector", both[0]) == ["record_is_restricted"]
+    assert estate.judge(estate.wang, "collector", *both) == []
+
+
 def test_no_further_copy_is_made_of_a_restricted_record(estate: Estate) -> None:
     record = ended(estate)
     copy, party = estate.holding_of(record), estate.party

@@ -8,6 +8,7 @@ from typing import Any
 
 from domain.values import later
 from ledger.audit.finding import Finding, Gap
+from ledger.audit.located import WITHOUT
 from ledger.audit.outcome import Replayed
 from ledger.audit.replay import Asked, replay
 from ledger.audit.scope import Scope
@@ -57,4 +58,13 @@ def look(
             log, log, facts, facts.policy(), entry, facts.accepted_at(entry),
             later(now(), hours=int(days * 24)), since, Folder(path),
         )  # fmt: skip
-        return Looked(list(check(scope, *args, **more)))
+        looked = Looked(list(check(scope, *args, **more)))
+        assert all(map(is_shown, looked.findings)), looked.findings
+        return looked
+
+
+def is_shown(finding: Finding) -> bool:
+    """Whether a finding of what is missing or late names the event that shows it, and where."""
+    if finding.chapter not in ("complete", "timely") or finding.code in WITHOUT:
+        return True
+    return finding.position is not None and any("/" in one for one in finding.evidence)

@@ -5,8 +5,10 @@ A log made here has nobody's signatures: it is for judging alone, which asks for
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from functools import cache
 from importlib import resources
 from pathlib import Path
 
@@ -45,8 +47,8 @@ def write_log(path: Path, commits: Sequence[Commit]) -> Path:
     Raises `NoteError` or `EncodingError` for what cannot be written at all.
     """
     pack = (resources.files("domain") / "policies" / "cn-default-2026.toml").read_bytes()
+    path.write_bytes(_empty())
     engine = sa.create_engine(f"sqlite:///{path}")
-    METADATA.create_all(engine)
     first = 1
     with engine.begin() as log:
         log.execute(sa.insert(PACKS), {"digest": bytes.fromhex(policy().digest), "data": pack})
@@ -64,6 +66,15 @@ def write_log(path: Path, commits: Sequence[Commit]) -> Path:
             first += len(events)
     engine.dispose()
     return path
+
+
+@cache
+def _empty() -> bytes:
+    """A database with the tables of a log and no row."""
+    with closing(sqlite3.connect(":memory:")) as memory:
+        engine = sa.create_engine("sqlite://", creator=lambda: memory, poolclass=sa.pool.StaticPool)
+        METADATA.create_all(engine)
+        return memory.serialize()
 
 
 def _entry(statement: Statement, states: Sequence[bytes]) -> bytes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from domain.values import later
 from ledger.acting import Acting
@@ -13,9 +15,12 @@ from ledger.audit.bundled import replay_bundle
 from ledger.audit.finding import Finding
 from ledger.audit.outcome import Replayed, read_replayed
 from ledger.bundle import Bundle, Selection
+from ledger.cli import muniment
+from ledger.errors import UsageError
 from ledger.folder import Folder
 from ledger.offline.bag import write_zip
 from ledger.signing import now
+from ledger.tlog.checkpoint import Checkpoint
 from ledger.tlog.note import ED25519, VerifierKey
 from tests.ledger.audited import replayed
 from tests.ledger.bundles import evidence, so_far
@@ -31,8 +36,8 @@ def packed(bundle: Bundle) -> bytes:
     return write_zip(bundle.files, top=bundle.id)
 
 
-def of(firm: Firm, data: bytes) -> Replayed:
-    found = replay_bundle(data, Folder(firm.path).pinned_key(), now=now())
+def of(firm: Firm, data: bytes, only: Sequence[str] = ()) -> Replayed:
+    found = replay_bundle(data, Folder(firm.path).pinned_key(), now=now(), only=only)
     assert read_replayed(found.json()) == found
     return found
 
@@ -58,8 +63,54 @@ def test_a_bundle_over_everything_so_far_is_judged_as_the_ledger_is(
     assert not those(found, "not_permitted")
     assert those(found, "unclassified")[0].actual == "1"
     assert found.policy.pack == "cn-default-2026"
+    assert Checkpoint.parse(found.checkpoint.encode()).size == found.entries
     assert gaps(found) >= {("consistent", "no_folder")}
     assert not gaps(found) & {("complete", "not_all_shown")}
+
+
+def test_of_a_bundle_only_what_is_asked_for_is_told(
+    ledger: Ledger, admin: Acting, firm: Firm, record: str
+) -> None:
+    data = packed(evidence(ledger, admin, "period", span=so_far()))
+    whole = of(firm, data)
+    some = of(firm, data, only=("complete", "late_entry"))
+    assert some.chapters == ("complete", "timely")
+    assert (some.only, some.verdict) == (("complete", "late_entry"), "")
+    expected = [one for one in whole.findings
+                if one.chapter == "complete" or one.code == "late_entry"]  # fmt: skip
+    assert list(some.findings) == expected != []
+    assert {gap.part for gap in some.gaps} <= {"complete", "timely"}
+    assert some.law.keys() == {one.rule for one in expected if one.rule}
+    with pytest.raises(UsageError, match="no chapter"):
+        of(firm, data, only=("nonsense",))
+
+
+def test_of_a_false_bundle_it_is_said_even_if_that_is_not_asked_for(firm: Firm) -> None:
+    found = of(firm, b"nothing of the kind", only=("complete",))
+    assert (found.findings, gaps(found)) == ((), {("permitted", "not_genuine")})
+    assert found.exit_code == 4
+
+
+def test_what_a_bundle_cannot_answer_is_refused_and_not_passed_over(
+    ledger: Ledger, admin: Acting, firm: Firm, record: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "bundle.zip"
+    file.write_bytes(packed(evidence(ledger, admin, "record", record)))
+    key = str(firm.path / "trust" / "ledger.vkey")
+    asked = ["audit", "replay", str(file), "--trust", key, "--lang", "en"]
+    run = CliRunner()
+    assert run.invoke(muniment, [*asked, "--only", "genuine"]).exit_code == 4, "no index is shown"
+    note = tmp_path / "checkpoint.txt"
+    note.write_bytes(ledger.sign_checkpoint())
+    for more in (
+        ["--as-of", "position:1"], ["--keep", str(tmp_path / "keep")], ["--since", str(note)],
+        ["--read-data"], ["--backups", str(tmp_path)], ["--with-keys"],
+    ):  # fmt: skip
+        told = run.invoke(muniment, [*asked, *more])
+        assert told.exit_code == 2, more
+        assert more[0] in told.stderr, "the option is named"
+    assert run.invoke(muniment, [*asked, "--only", "nonsense"]).exit_code == 2
+    assert not (tmp_path / "keep").exists()
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from domain.judging import RULE_CODES
 from domain.policy import parse_policy
 from ledger.audit import completeness, completeness_deals
 from ledger.audit.catalogue import CODES, entry, gap_said, raised, severity_of_rule
-from ledger.audit.catalogue_gaps import GAPS, WHY
+from ledger.audit.catalogue_gaps import GAPS, NOT_ASKED, WHY
 from ledger.audit.finding import CHAPTERS, SEVERITIES
 from ledger.cli import muniment
 from ledger.effects import cadence
@@ -167,6 +167,7 @@ def test_every_code_of_a_gap_is_said_in_both_languages() -> None:
     }
     assert {"needs_key", "not_judged", "not_checked", "no_folder"} <= found
     assert found <= GAPS.keys(), found - GAPS.keys()
+    assert GAPS.keys() > NOT_ASKED
     for text in map(gap_said, (*GAPS, *WHY)):
         assert text.en.isascii()
         assert CHINESE.search(text.zh)

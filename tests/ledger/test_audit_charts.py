@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from datetime import date
+from math import cos, radians, sin
 from typing import Literal
 
 import pytest
@@ -24,7 +26,7 @@ from ledger.audit.charts import (
     matrix,
     over_time,
 )
-from ledger.audit.drawing import WIDTH
+from ledger.audit.drawing import WIDTH, size
 
 TITLE = ("图", "Chart")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -208,10 +210,41 @@ def test_what_is_overdue_stands_before_today_and_the_rest_behind() -> None:
     picture = ElementTree.fromstring(chart.panels[0])
     today = max(float(one.get("x1")) for one in picture.iter(f"{SVG}line")
                 if one.get("stroke-width") == "2")  # fmt: skip
-    (diamond,) = picture.iter(f"{SVG}polygon")
-    (circle,) = picture.iter(f"{SVG}circle")
-    assert float(diamond.get("points").split(",")[0]) < today < float(circle.get("cx"))
+    late, early = picture.iter(f"{SVG}polygon")
+    assert float(late.get("points").split(",")[0]) < today
+    assert today < float(early.get("points").split(",")[0])
     assert {"2020-02-29", "2099-12-31"} <= set(picture.itertext()), "the day itself is written"
+
+
+def test_a_day_in_the_far_future_does_not_stretch_the_axis() -> None:
+    near = Due(("近", "near"), "2026-12-22", "due")
+    alone, beside = (
+        due_dates("d", TITLE, "2026-11-22", items).panels[0]
+        for items in ([near], [near, Due(("远", "far"), "9999-12-31", "due")])
+    )
+    assert "beyond the axis" not in alone.partition("</desc>")[2]
+    assert "beyond the axis" in beside.partition("</desc>")[2]
+    ticks = [date.fromisoformat(one) for one in re.findall(r">(\d{4}-\d\d-\d\d)</text>", beside)]
+    assert max(one for one in ticks if one.year < 9999) < date(2028, 6, 1)
+    assert len(list(ElementTree.fromstring(beside).iter(f"{SVG}circle"))) == 1
+
+
+def test_the_heads_of_a_matrix_are_whole_where_there_is_room_and_stay_in_the_picture() -> None:
+    heads = [
+        ("股权转让协议及附件", "share transfer agreements"),
+        ("保洁合同", "cleaning contracts"),
+    ]
+    counted = {(words(1), head): 1 for head in heads}
+    picture = ElementTree.fromstring(matrix("m", TITLE, counted).panels[0])
+    shown = {one.text for one in picture.iter(f"{SVG}text")}
+    assert {f"{zh} {en}" for zh, en in heads} <= shown
+    counted = {(words(1), (f"很长的类别名称之{n}" * 3, "long")): 1 for n in range(20)}
+    for panel in matrix("m", TITLE, counted).panels:
+        for one in ElementTree.fromstring(panel).iter(f"{SVG}text"):
+            if (turned := one.get("transform")) is not None:
+                x, y = float(one.get("x")), float(one.get("y"))
+                assert x + size(one.text, 13) * cos(radians(58)) <= WIDTH, turned
+                assert y - size(one.text, 13) * sin(radians(58)) >= -6, turned
 
 
 @pytest.mark.parametrize("chart", [

@@ -28,7 +28,7 @@ from ledger.privatekey import PrivateKey
 from ledger.schema import engine_for
 from ledger.signing import Proposal, new_ids, now
 from tests.ledger.delivering import Buyer, delivery_at
-from tests.ledger.ledgers import Firm, passphrase
+from tests.ledger.ledgers import Firm, found_firm, passphrase
 from tests.ledger.replicas import Fork, acted
 
 
@@ -270,6 +270,27 @@ def test_a_fork_that_one_of_them_recorded_is_told(taken: Taken) -> None:
     assert (found.rows[0]["b"], found.rows[0]["a_events"]) == (5, [])
 
 
+def test_two_ledgers_that_never_dealt_have_nothing_in_common(taken: Taken) -> None:
+    """Nothing was compared; that must not read as if they agreed."""
+    found = taken.found()
+    assert (found.relation, found.imports, found.keys, found.rows) == ("unrelated", 0, 0, [])
+    said = at_the_desk("audit", "disagree", str(taken.seller), str(taken.own))
+    assert said.exit_code == 3
+    assert "nothing in common" in said.stdout
+    assert "differently" not in said.stdout
+
+
+def test_two_ledgers_under_one_origin_are_told(firm: Firm, tmp_path: Path) -> None:
+    """Founded apart under the same name: one of them is not what it says."""
+    other = found_firm(tmp_path / "other")
+    found = between(firm.path, other.path)
+    (row,) = found.rows
+    assert (row["code"], row["about"]) == ("same_origin", found.a["origin"])
+    assert row["a"] != row["b"]
+    assert row["a_events"][0].startswith("ledger-")
+    assert row["a_events"] != row["b_events"]
+
+
 # -- two copies of one ledger -------------------------------------------------------------------
 
 
@@ -280,6 +301,10 @@ def test_two_copies_agree_or_one_is_ahead(firm: Firm, tmp_path: Path) -> None:
     found = between(firm.path, fork.firm.path)
     assert (found.relation, found.rows) == ("ahead", [])
     assert between(fork.firm.path, firm.path).relation == "behind"
+    said = at_the_desk("audit", "disagree", str(fork.firm.path), str(firm.path))
+    assert (said.exit_code, "B has 1 entry more than A" in said.stdout) == (0, True)
+    equal = at_the_desk("audit", "disagree", str(firm.path), str(firm.path))
+    assert (equal.exit_code, "and equal" in equal.stdout) == (0, True)
 
 
 def test_of_a_fork_each_history_is_named_by_its_events(firm: Firm, tmp_path: Path) -> None:

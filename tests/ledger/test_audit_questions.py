@@ -25,7 +25,7 @@ from domain.values import later
 from ledger import acts, custody, drafts, rebuild, timestamps
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.audit.questions.changes import changes, prefix_proof
+from ledger.audit.questions.changes import CHANGES, changed, changes, prefix_proof
 from ledger.audit.questions.late import late
 from ledger.audit.questions.reach import LIMITS, reach
 from ledger.audit.questions.reported import reported_keys
@@ -338,16 +338,38 @@ def test_what_changed_between_two_states_begins_with_a_proof(story: Story) -> No
         last = rows_of(connection, "SELECT entries FROM head")[0][0]
         found = changes(connection, story.granted, last)
         nothing = changes(connection, last, last)
+        objects = list(changed(connection, story.granted, last))
+        assert list(changed(connection, last, last)) == []
     assert found.events == sum(found.by_type.values())
-    assert (found.entries, nothing.entries, nothing.changed) == (last - story.granted, 0, [])
+    assert (found.entries, nothing.entries, nothing.counts) == (last - story.granted, 0, {})
     assert found.proof
-    told_of = {(row["aggregate"], row["change"], row["id"]) for row in found.changed}
+    told_of = {(row["aggregate"], row["change"], row["id"]) for row in objects}
     assert ("grant", "added", story.wide) in told_of
     assert ("grant", "ended", story.wide) in told_of
     assert ("holding", "ended", story.copy) in told_of
     assert ("role", "added", f"{story.clerk} supervisor") in told_of
     assert found.counts["hold"]["added"] == 1
     assert found.before["root"] != found.after["root"]
+    assert all(row["events"] and row["first_position"] <= row["last_position"] for row in objects)
+    begin, end = found.before["events"], found.after["events"]
+    assert all(begin < row["first_position"] and row["last_position"] <= end for row in objects)
+
+
+def test_changes_are_counted_as_they_are_listed(story: Story) -> None:
+    """Counted by the database, listed one by one: between any two states the same."""
+    with reading(story) as connection:
+        last = rows_of(connection, "SELECT entries FROM head")[0][0]
+        for old, new in ((0, last), (0, story.granted), (story.granted, last), (last - 2, last)):
+            objects = list(changed(connection, old, new))
+            counts: dict[str, dict[str, int]] = {}
+            for row in objects:
+                of = counts.setdefault(row["aggregate"], {"added": 0, "changed": 0, "ended": 0})
+                of[row["change"]] += 1
+            assert changes(connection, old, new).counts == counts
+            places = [
+                (row["aggregate"], CHANGES.index(row["change"]), row["id"]) for row in objects
+            ]
+            assert places == sorted(set(places))
 
 
 def test_changes_are_as_of_the_second_state_whatever_came_later(story: Story) -> None:
@@ -355,8 +377,10 @@ def test_changes_are_as_of_the_second_state_whatever_came_later(story: Story) ->
     for entry, database in others:
         with closing_engine(database) as then:
             fresh = changes(then, first + 1, entry + 1)
+            objects = list(changed(then, first + 1, entry + 1))
         with reading(story) as connection:
             assert changes(connection, first + 1, entry + 1) == fresh
+            assert list(changed(connection, first + 1, entry + 1)) == objects
 
 
 def test_states_of_a_fork_are_refused(story: Story) -> None:
@@ -366,6 +390,8 @@ def test_states_of_a_fork_are_refused(story: Story) -> None:
             prefix_proof(connection, 5, last, old_root=bytes(32))
         with pytest.raises(UsageError, match="earlier than the first"):
             changes(connection, last, 5)
+        with pytest.raises(UsageError, match="earlier than the first"):
+            changed(connection, last, 5)
 
 
 # -- late ---------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from ledger.audit.outcome import read_replayed
 from ledger.audit.replay import Asked, replay
 from ledger.audit.scratch import TABLES, reading, scratch
 from ledger.cli import muniment
-from ledger.errors import EncodingError, NoLedgerError, NoteError, UsageError
+from ledger.errors import EncodingError, NoLedgerError, UsageError
 from ledger.folder import Folder
 from ledger.schema import APPEND_ONLY
 from ledger.tlog.note import VerifierKey
@@ -167,8 +167,11 @@ def test_since_a_checkpoint_only_what_is_new_is_judged(
     found = audited(busy.path, since=checkpoint)
     assert (found.since, found.entries, found.verdict) == (size, size + 3, "valid")
     assert found.events == 3
+    assert found.projections.equal is None
+    assert "tables_not_asked" in {gap.code for gap in found.gaps}, "and it is said"
+    assert "tables_not_asked" not in {gap.code for gap in audited(busy.path).gaps}
     other = checkpoint.replace(b"\n", b"x\n", 1)
-    with pytest.raises(NoteError):
+    with pytest.raises(UsageError, match="names no checkpoint"):
         audited(busy.path, since=other)
 
 
@@ -265,7 +268,7 @@ def test_the_command_says_it_in_both_languages_and_by_its_exit_code(
     assert "账本" in chinese.output
     out = tmp_path / "replay.json"
     told = run.invoke(muniment, [*place, "--json", "--out", str(out)])
-    assert told.stdout_bytes.rstrip(b"\n") == out.read_bytes() == audited(busy.path).json()
+    assert told.stdout_bytes == out.read_bytes() == audited(busy.path).json() + b"\n"
     assert told.exit_code == audited(busy.path).exit_code
     both = run.invoke(muniment, [*place, "--as-of", "position:3"])
     assert both.exit_code == 2

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -18,6 +19,7 @@ from ledger.effects.destroying import copies_of
 from ledger.effects.vaulting import encrypted_copies
 from ledger.evidence import data_key
 from ledger.folder import Folder
+from ledger.sources import SourceFault, opened
 from ledger.vault import Vault
 from tests.ledger.audited import Looked, look, replayed
 from tests.ledger.crews import (
@@ -32,7 +34,9 @@ WHOLE = Fraction(1)
 
 
 def found(site: Site, part: Fraction = WHOLE, seed: int = 0, **more: Any) -> Looked:
-    return look(site.crew.firm.path, stored.check, 0, part, seed, **more)
+    looked = look(site.crew.firm.path, stored.check, 0, part, seed, **more)
+    assert looked.gaps.pop(("consistent", "not_vouched")) == 1, "said of every ledger"
+    return looked
 
 
 @pytest.fixture
@@ -77,6 +81,38 @@ def test_an_object_swapped_for_another_of_the_same_size(site: Site, vaulted: lis
 def test_an_object_of_which_one_byte_is_changed(site: Site, vaulted: list[Path]) -> None:
     flip(vaulted[2], 40)
     assert found(site).codes == {"object_changed"}
+
+
+def test_an_object_that_cannot_be_read(
+    site: Site, vaulted: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails under it: at once, or when it is read to its end."""
+    one, other, _ = vaulted
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "lstat", failing(Path.lstat, one))
+        looked = found(site, Fraction(0))
+    assert looked.one("object_unreadable").cause == "OSError"
+    assert looked.codes == {"object_unreadable"}
+
+    def worn_out(path: bytes) -> AbstractContextManager[BinaryIO]:
+        if path == os.fsencode(other):
+            raise SourceFault("unreadable")
+        return opened(path)
+
+    monkeypatch.setattr(stored, "opened", worn_out)
+    finding = found(site).one("object_unreadable")
+    assert (finding.severity, finding.cause) == ("high", "unreadable")
+
+
+def failing(function: Any, path: Path) -> Any:
+    """A function of a path that fails for one of them, as a worn disk makes it."""
+
+    def fails(asked: Path, *more: Any, **named: Any) -> Any:
+        if asked == path:
+            raise OSError(errno.EIO, "input/output error")
+        return function(asked, *more, **named)
+
+    return fails
 
 
 def test_an_object_that_was_cut_off(site: Site, vaulted: list[Path]) -> None:
@@ -138,7 +174,7 @@ def test_a_keystore_put_back_with_keys_that_were_shredded(site: Site, tmp_path: 
     (site.crew.firm.path / "keystore" / "slots").write_bytes(older)
     looked = found(site, Fraction(0))
     assert looked.codes == {"key_still_there"}
-    assert all(one.subject.startswith("key-") for one in looked.findings if one.code != "note")
+    assert all(one.subject.startswith("key-") for one in looked.those("key_still_there"))
 
 
 @pytest.mark.slow
@@ -196,6 +232,36 @@ def test_a_backup_of_which_one_byte_is_changed(site: Site, backup: Path) -> None
         finding = found(site, **more).one("copy_changed")
         assert finding.subject == copies_in(backup)[1].name
     assert found(site, Fraction(0), places=[backup.parent]).codes == set()
+
+
+def test_a_copy_in_a_backup_that_cannot_be_read(
+    site: Site, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = copies_in(backup)[0]
+    monkeypatch.setattr(Path, "stat", failing(Path.stat, copy))
+    looked = found(site, Fraction(0), places=[backup.parent])
+    assert (looked.one("copy_unreadable").subject, looked.codes) == (copy.name, {"copy_unreadable"})
+
+
+def test_a_backup_that_cannot_be_listed_hides_no_other_part(
+    site: Site, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Path, "iterdir", failing(Path.iterdir, backup))
+    looked = found(site, places=[backup.parent])
+    assert looked.gaps == {("consistent", "not_checked"): 1, ("files", "needs_key"): 3}
+    assert looked.codes == set()
+
+
+def test_a_copy_put_back_into_a_backup_after_its_destruction(site: Site, backup: Path) -> None:
+    copy = copies_in(backup)[0]
+    data = copy.read_bytes()
+    site.execute(site.approved([copy.name]))
+    assert not copy.exists()
+    assert not found(site, places=[backup.parent]).those("copy_still_there")
+    copy.write_bytes(data)
+    finding = found(site, places=[backup.parent]).one("copy_still_there")
+    assert (finding.severity, finding.rule, finding.subject) == ("critical", "I-20", copy.name)
+    assert finding.evidence == (f"{copy.name}/1", f"{backup.name}/1")
 
 
 @pytest.mark.slow

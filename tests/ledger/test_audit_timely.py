@@ -152,7 +152,11 @@ def test_acts_signed_between_the_loss_of_a_key_and_its_report(desk: Desk) -> Non
     key = act_key(desk)
     desk.did("key", "compromised", key, "--since", "2026-01-01T00:00:00Z")
     finding = found(desk.firm).one("compromise_window")
-    assert (finding.subject, finding.rule, finding.actual) == (desk.reviewer, "I-05", "1")
+    assert (finding.subject, finding.rule) == (desk.reviewer, "I-05")
+    assert (finding.due, finding.cause[-3:]) == ("", ": 1"), "nothing was due when it was reported"
+    assert finding.actual == replayed(desk.firm.path).as_of.accepted
+    told = desk.run("audit", "replay", "--only", "compromise_window", "--lang", "en").stdout
+    assert f"reported {finding.actual}" in told
     assert finding.evidence[0].startswith(f"{desk.reviewer}/")
 
 
@@ -176,7 +180,7 @@ def test_an_emergency_that_nobody_went_through_in_time(desk: Desk) -> None:
              "--out", "x")  # fmt: skip
     assert found(desk.firm, 0.9).codes == set()
     finding = found(desk.firm, 1.1).one("break_glass_unreviewed")
-    assert (finding.subject, finding.evidence) == (desk.founder, (record,))
+    assert (finding.subject, finding.evidence[0]) == (desk.founder, record)
     desk.did("role", "grant", desk.reviewer, "dpo")
     desk.did("access", "review", "--from", "2020-01-01T00:00:00Z", "--anomalies", "1", "--report",
              "属实", "--as", desk.reviewer)  # fmt: skip

@@ -196,6 +196,7 @@ def test_a_finding_is_answered_set_right_and_confirmed(desk: AuditDesk) -> None:
     desk.remedied(number, "--evidence", f"{record}/1")
     (finding,) = desk.shown()["findings"]
     assert (finding["state"], finding["rule"]) == ("remedied", "access_needs_grant_and_purpose")
+    assert "已整改，待核验" in desk.did("audit", "show", desk.audit, "--lang", "zh")
     desk.did("audit", "confirm", desk.audit, "1", "--outcome", "ineffective", "--as", desk.gu)
     desk.remedied(number)
     desk.did("audit", "confirm", desk.audit, "1", "--outcome", "effective", "--remark", "已复查",
@@ -321,7 +322,15 @@ def test_the_same_report_is_written_again_and_another_one_is_refused(desk: Audit
     arguments = desk.report()
     first = desk.json(*arguments)
     entries = desk.json("status")["entries"]
-    desk.error(*arguments, code=2)  # the files are there
+    assert desk.json(*arguments)["recorded"] is False, "the very same files are there"
+    (desk.home / "report" / "audit-report.html").write_bytes(b"<html>another</html>")
+    assert "other content" in desk.error(*arguments, code=2)["message"]
+    assert (desk.home / "report" / "audit-report.html").read_bytes() == b"<html>another</html>"
+    desk.did("audit", "render", str(desk.home / "report" / "audit-report.json"), "--out",
+             str(desk.home / "once"))  # fmt: skip
+    (desk.home / "report" / "audit-report.html").write_bytes(
+        (desk.home / "once" / "audit-report.html").read_bytes()
+    )
     arguments[arguments.index("--out") + 1] = str(desk.home / "again")
     second = desk.json(*arguments)
     assert (second["recorded"], second["report"]) == (False, first["report"])

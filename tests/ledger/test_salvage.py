@@ -366,6 +366,40 @@ def test_what_was_signed_and_is_no_event_is_kept_as_bytes(patient: Patient) -> N
     assert (len(lines), "event" in json.loads(lines[-1])) == (28, False)
 
 
+def test_signed_states_are_kept_where_no_entry_is_left(patient: Patient) -> None:
+    """Header, checkpoints and tiles are there: that is not nothing, and it is not silent."""
+    with closing(sqlite3.connect(patient.database)) as connection:
+        connection.executescript("DROP TABLE events; DROP TABLE commits; VACUUM")
+    found = patient.saved()
+    assert (found.events, found.entries) == ({}, {})
+    assert ranges(found, "entries", "lost") == [[0, 4]], "five were signed to be there"
+    assert found.report["claimed"] == [[7, LAST]]
+    assert list((patient.out / "checkpoints").glob("*.note"))
+
+
+def test_a_database_of_something_else_is_not_called_no_database(patient: Patient) -> None:
+    patient.database.unlink()
+    with closing(sqlite3.connect(patient.database)) as connection:
+        connection.execute("CREATE TABLE other (a, b, c)")
+        connection.execute("INSERT INTO other VALUES (1, 2, 3)")
+        connection.commit()
+    with pytest.raises(VerificationError, match="it begins as a SQLite database"):
+        salvage(Folder(patient.firm.path), patient.out)
+
+
+def test_a_checkpoint_that_is_none_is_refused_before_anything_is_written(patient: Patient) -> None:
+    with closing(sqlite3.connect(patient.database)) as connection:
+        (good,) = connection.execute("SELECT note FROM checkpoints LIMIT 1").fetchone()
+    head, _, signatures = good.partition(b"\n\n")
+    forged = head.replace(head.splitlines()[1], b"9") + b"\n\n" + signatures
+    for bad in (b"", b"no checkpoint", forged, good.replace(b"jiejing", b"jiejinq")):
+        with pytest.raises(UsageError) as caught:
+            salvage(Folder(patient.firm.path), patient.out, kept=(good, bad))
+        assert caught.value.values == {"number": 2}
+        assert not patient.out.exists()
+    patient.saved(kept=(good, good))
+
+
 def test_a_pipe_in_the_place_of_the_database(patient: Patient) -> None:
     patient.database.unlink()
     os.mkfifo(patient.database)
@@ -393,6 +427,14 @@ def test_the_command_says_what_was_saved(desk: Desk, tmp_path: Path) -> None:
     desk.collect()
     out = desk.did("salvage", "--out", str(tmp_path / "saved"))
     assert "lost" not in out
+    whole = (desk.firm.path / "ledger.db").read_bytes()
+    with hand_in(desk.firm.path / "ledger.db") as connection:
+        entries = value(connection, "SELECT entries FROM head") - 1
+        connection.execute("DELETE FROM events WHERE entry = ?", (entries,))
+        connection.execute("DELETE FROM commits WHERE entry = ?", (entries,))
+    short = desk.run("salvage", "--out", str(tmp_path / "short"))
+    assert (short.exit_code, f"{entries + 1} entries" in short.stdout) == (4, True)
+    (desk.firm.path / "ledger.db").write_bytes(whole)
     with hand_in(desk.firm.path / "ledger.db") as connection:
         connection.execute("DELETE FROM events WHERE position = 5")
     result = desk.run("salvage", "--out", str(tmp_path / "again"))
@@ -400,6 +442,15 @@ def test_the_command_says_what_was_saved(desk: Desk, tmp_path: Path) -> None:
     report = desk.run("salvage", "--out", str(tmp_path / "third"), "--json")
     assert json.loads(report.stdout)["events"]["lost"] == [[5, 5]]
     assert desk.error("salvage", "--out", str(tmp_path / "third"), code=2)["message"]
+    bad = str(desk.passphrase)
+    desk.error("salvage", "--out", str(tmp_path / "x"), "--checkpoint", bad, code=2)
+    with hand_in(desk.firm.path / "ledger.db") as connection:
+        connection.execute("DELETE FROM events")
+        connection.execute("DELETE FROM commits")
+    with closing(sqlite3.connect(desk.firm.path / "ledger.db")) as connection:
+        connection.execute("VACUUM")
+    result = desk.run("salvage", "--out", str(tmp_path / "none"))
+    assert (result.exit_code, "No page of the events is left." in result.stdout) == (4, True)
 
 
 # -- random damage -----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import shutil
 import sqlite3
@@ -41,6 +42,33 @@ def test_an_index_that_lost_an_entry(busy: Firm, database: Path) -> None:
     assert ("database_damaged", None, None, "file") in places(report)
     assert {code for code, *_ in places(report)} <= {"database_damaged", "version_gap"}
     assert "sqlite_autoindex_events_1" in " ".join(f.cause for f in report.findings)
+
+
+def test_a_row_without_values_is_named(busy: Firm, database: Path) -> None:
+    """A row of nobody's with NULLs, which only an edited schema lets in, ends nothing."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=DELETE")
+        sql = value(connection, "SELECT sql FROM sqlite_master WHERE name = 'events'")
+        loose = sql.replace(" NOT NULL", "         ").replace("STRICT", "      ")
+        for text in (loose, sql):
+            connection.execute("PRAGMA writable_schema=ON")
+            connection.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'events'", (text,))
+            connection.execute("PRAGMA writable_schema=RESET")
+            if text is loose:
+                connection.execute("INSERT INTO events (position) VALUES (-5)")
+    report = check(busy)
+    assert report.verdict == "invalid"
+    assert ("event_unknown", -5, None, "event") in places(report)
+    assert "database_damaged" in {code for code, *_ in places(report)}
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
+def test_a_connection_may_close_before_all_its_rows_are_read(database: Path) -> None:
+    with closing(connect(database)) as connection:
+        rows = StoredSource(connection).events(1)
+        next(rows)
+    del rows
+    gc.collect()
 
 
 def test_a_truncated_file(busy: Firm, database: Path) -> None:

@@ -325,7 +325,9 @@ def test_the_tables_are_looked_at_meanwhile(busy: Firm, database: Path, two: Exe
 
 def test_a_folder_that_is_gone_meanwhile(busy: Firm, two: Executor, tmp_path: Path) -> None:
     with pytest.raises(MunimentError, match=r"there is no ledger\.db"):
-        two.submit(ranges.examine_reopened, _Again(tmp_path / "none"), _nothing()).result()
+        two.submit(
+            ranges.examine_reopened, _Again(tmp_path / "none" / "ledger.db"), _nothing()
+        ).result()
 
 
 def _nothing() -> Span:

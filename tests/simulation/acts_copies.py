@@ -1,12 +1,16 @@
-"""Copies: in the vault, in backups, of the keystore; restored, verified, expired."""
+"""Copies: in the vault, in backups, of the keystore; moved, restored, verified, expired."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from domain.values import later
+from ledger import acts
 from ledger.effects import backup, expiring, keycopying, restoring, vaulting
 from ledger.errors import UsageError
-from tests.simulation.act import Act, draw, one_of, somebody
+from ledger.signing import now
+from tests.simulation.act import Act, a_copy, draw, one_of, somebody
+from tests.simulation.acts_records import joined
 from tests.simulation.book import THERE
 from tests.simulation.world import World
 
@@ -65,6 +69,39 @@ def backing_up(world: World) -> Act | None:
     return Act("backs up", who, about, frozenset(broken), do, single=False, again=do)
 
 
+def moving(world: World) -> Act | None:
+    """A copy goes to another shelf, or to the other party, which signs for it, under the deal."""
+    copy, dice = a_copy(world), draw(world)
+    if not copy:
+        return None
+    guards, known = world.guards, world.book.copies[copy]
+    mine = "lin" if known.custodian == world.parties["buyer"] else "wang"
+    who, other = somebody(world, mine), "wang" if mine == "lin" else "lin"
+    actor, taker = world.people[who], world.guards.party(world.people[other])
+    crosses, signs, ahead = dice.random() < 0.6, dice.random() < 0.8, dice.random() < 0.1
+    under = world.deal if dice.random() < 0.8 else guards.engagement
+    broken = guards.may(actor, "copy") | guards.present(actor, [copy])
+    broken |= {"I-04"} if ahead else set()
+    others = [(other, "custodian")] if crosses and signs and who != other else []
+    if crosses and taker != known.custodian:
+        broken |= {"I-21"} if world.book.claimed(copy) else set()
+        broken |= set() if others else {"I-01"}
+        broken |= joined(world, who, others) | guards.ready([copy])
+        sells = known.custodian == world.parties["seller"] and under == world.deal
+        broken |= set() if sells or guards.came_from(copy, taker) else {"I-13"}
+
+    def do() -> Any:
+        at = later(now(), days=1) if ahead else now()
+        said = acts.move_holding(
+            copy, departed_at=later(at, days=-1), arrived_at=at,
+            custodian=taker if crosses else None, sealed={"carrier": "王小明"},
+        )  # fmt: skip
+        return world.together(who, [said], others, engagement=under)
+
+    about = f"{copy} to {other if crosses else 'another shelf'}"
+    return Act("moves", who, about, frozenset(broken), do)
+
+
 def _a_backup(world: World) -> str:
     """A backup of which something is left."""
     there = [
@@ -88,7 +125,9 @@ def checking_a_backup(world: World) -> Act | None:
         expiring.verify(world.ledger, world.acting(who), found, decrypt=True)
 
     broken = frozenset() if reads else frozenset({"I-09"})
-    return Act("verifies the backup", who, found, broken, do, single=False)
+    here = any(world.readable(copy) for copy in world.book.backups[found])
+    may_fail = frozenset() if here else frozenset({"MunimentError"})
+    return Act("verifies the backup", who, found, broken, do, single=False, may_fail=may_fail)
 
 
 def letting_expire(world: World) -> Act | None:
@@ -96,8 +135,6 @@ def letting_expire(world: World) -> Act | None:
     found, who = _a_backup(world), somebody(world, "wang", "chen", side="seller")
     if not found:
         return None
-    from ledger.signing import now
-
     broken = world.guards.expired(world.people[who], found, now()[:10])
 
     def do() -> Any:
@@ -123,7 +160,10 @@ def bringing_back(world: World) -> Act | None:
     def do() -> Any:
         into.mkdir(exist_ok=True)
         acting = world.acting(who)
-        restoring.restore(world.ledger, acting, found, None, into, "演练", "disk_internal")
+        done = restoring.restore(world.ledger, acting, found, None, into, "演练", "disk_internal")
+        if not done.receipts:  # as where a backup expires
+            assert not any(world.readable(one.holding) for one in done.failed), done.failed
+            raise UsageError("nothing of it is here")
 
     return Act(
         "restores", who, found, frozenset(broken), do, single=False,

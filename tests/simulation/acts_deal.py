@@ -1,28 +1,30 @@
-"""The deal: a handover from the plan to the confirmation, papers, and what customers ask."""
+"""The deal: a handover from the plan to what stays behind, papers, and consents."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from ledger import consenting, deals, handovers, requests
+from domain.values import later
+from ledger import consenting, deals, handovers
 from ledger.handoverlist import SEED_BYTES, lines_root
 from ledger.signing import now
 from tests.ledger.deals import introduce
-from tests.simulation.act import Act, a_copy, a_record, draw, one_of, somebody
+from tests.simulation.act import Act, a_copy, draw, somebody
 from tests.simulation.acts_records import joined
 from tests.simulation.book import THERE, Listed
 from tests.simulation.world import World
 
-FINISHED = ("confirmed", "cancelled")
+FINISHED = ("confirmed", "residual_declared", "cancelled")
 
 
 def introducing(world: World) -> Act | None:
     """Whose records these are is said, and that this person was told of the deal."""
-    records = [r for r in world.book.records if r not in world.book.told]
+    records = [r for r in world.book.records if not world.book.told(r)]
     if not records:
         return None
     some = records[-5:]
-    notice = None if world.book.told else world.notice
+    told = any(record.told for record in world.book.records.values())
+    notice = None if told else world.notice
     broken = set[str]()
     if not all(world.guards.keeps(world.people["qian"], record) for record in some):
         broken |= {"I-09"}
@@ -72,7 +74,8 @@ def freezing(world: World) -> Act | None:
         c for c, copy in book.copies.items()
         if copy.condition == THERE and not copy.encrypted and not copy.made_from
         and not book.claimed(c) and copy.custodian == world.parties["seller"]
-        and not guards.ready([c]) and book.inside(c) and set(book.inside(c)) <= book.told
+        and not guards.ready([c]) and book.inside(c)
+        and all(book.told(r, c) for r in book.inside(c))
     ]  # fmt: skip
     if fit and dice.random() < 0.8:
         items = dice.sample(fit, min(len(fit), 2))
@@ -101,13 +104,15 @@ def _listable(world: World, handover: str, items: list[str]) -> set[str]:
     for item in items:
         if book.copies[item].encrypted or book.claimed(item) not in ("", handover):
             broken |= {"I-21"}
-        beside = {book.claimed(one) for one in book.family(item)} - {handover}
-        if beside & set(book.handovers):  # one content goes once
-            broken |= {"I-21"}
         inside = book.inside(item)
+        alike = {one for record in inside for one in book.all_of(record)} | set(book.family(item))
+        beside = {book.claimed(one) for one in alike} - {handover}
+        if beside & set(book.handovers):  # one record goes once
+            broken |= {"I-21"}
+        broken |= {"I-09"} if any(book.records[r].passed for r in inside) else set()
         broken |= set() if inside else {"I-11"}
         personal = [r for r in inside if _about_people(world, r)]
-        broken |= set() if set(personal) <= book.told else {"I-14"}
+        broken |= set() if all(book.told(record, item) for record in personal) else {"I-14"}
     return broken
 
 
@@ -245,6 +250,42 @@ def cancelling(world: World) -> Act | None:
     return Act("calls off", who, handover.stream, frozenset(broken), do)
 
 
+def declaring(world: World) -> Act | None:
+    """What the seller still keeps of what was handed over is said, whole (I-24)."""
+    handover, dice = a_handover(world, "confirmed", "residual_declared"), draw(world)
+    if handover is None:
+        return None
+    who, book = somebody(world, "qian"), world.book
+    told = [record for item in handover.items for record in book.inside(item)]
+    left = [
+        copy for copy in dict.fromkeys(copy for record in told for copy in book.all_of(record))
+        if book.copies[copy].condition == THERE
+        and book.copies[copy].custodian == world.parties["seller"]
+    ]  # fmt: skip
+    said = list(left)
+    if left and dice.random() < 0.3:
+        said.remove(dice.choice(left))
+    if book.copies and dice.random() < 0.1:
+        said.append(a_copy(world))
+    until = later(now(), days=dice.choice([-2, 30, 400, 400]))[:10]
+    broken = _step(world, who, "qian")
+    broken |= set() if handover.step in ("confirmed", "residual_declared") else {"I-21"}
+    if set(left) - set(said) - handover.declared or set(said) - set(left):
+        broken |= {"I-24"}
+    broken |= {"I-06"} if len(set(said)) != len(said) else set()
+    broken |= {"I-24"} if said and until < now()[:10] else set()
+
+    def do() -> Any:
+        state: Any = world.ledger.state(handover.stream)
+        proposals = handovers.declare_residual(
+            world.ledger, state, said, "retention_duty", until, "王小明的底稿"
+        )
+        return world.say(who, proposals, engagement=world.deal, role="seller_handler")
+
+    about = f"{len(said)} copies left of {handover.stream}"
+    return Act("declares", who, about, frozenset(broken), do)
+
+
 def attaching(world: World) -> Act:
     """A paper is attached to the deal."""
     who = somebody(world, "qian", "he", "wang")
@@ -256,45 +297,9 @@ def attaching(world: World) -> Act:
     return Act("attaches", who, about, frozenset(broken), lambda: world.say(who, [said]))
 
 
-def asking(world: World) -> Act | None:
-    """A customer asks for something."""
-    record, who = a_record(world), somebody(world, "zhao", "wang", "zhou", "qian")
-    if not record:
-        return None
-    broken = world.guards.may(world.people[who], "hear")
-    if not world.guards.keeps(world.people[who], record):
-        broken |= {"I-09"}
-
-    def do() -> Any:
-        said = requests.receive(
-            world.ledger, "access", subject=world.customer, channel="telephone", received_at=None,
-            records=[record], sealed={"requester": "王小明"},
-        )  # fmt: skip
-        return world.say(who, said)
-
-    return Act("hears a request about", who, record, frozenset(broken), do)
-
-
-def identifying(world: World) -> Act | None:
-    """Who asks is who they say to be."""
-    if not world.book.requests:
-        return None
-    rights, who = one_of(world, list(world.book.requests)), somebody(world, "zhao", "wang")
-    hears = world.holds_one(world.people[who], "collector", "custodian", "dpo")
-    broken = set() if hears else {"I-09"}
-    if world.guards.party(world.people[who]) != world.parties["seller"]:
-        broken |= {"I-09"}
-
-    def do() -> Any:
-        said = requests.identify(world.ledger, rights, "document_seen", "pass", "身份证已核")
-        return world.say(who, [said])
-
-    return Act("identifies who asks in", who, rights, frozenset(broken), do)
-
-
 def agreeing(world: World) -> Act | None:
     """The customer agrees to be told by the buyer."""
-    if not world.book.told:
+    if not any(record.told for record in world.book.records.values()):
         return None
     who = somebody(world, "qian", "wang", "zhao", side="seller")
     broken = set() if world.holds_one(

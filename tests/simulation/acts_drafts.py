@@ -14,6 +14,7 @@ from tests.simulation.act import Act, draw, one_of, somebody
 from tests.simulation.world import World
 
 SEEN_DAYS = 7
+SKEW_SECONDS = 300
 
 
 @dataclass
@@ -26,6 +27,7 @@ class Open:
     version: int
     signers: list[tuple[str, str]]  # actor, key id
     until: str
+    made: str
     unseen: int  # the first entry that its signers had not seen
     judged: Callable[[], set[str]]
     recorded: bool = False
@@ -71,7 +73,7 @@ def drafting(world: World) -> Act | None:
         keys = [(a.actor, a.key_id.hex()) for a in (one, other)]
         assert note.until is not None
         world.drafts.append(Open(
-            draft, note.commit_id, stream, book.versions[stream], keys, note.until,
+            draft, note.commit_id, stream, book.versions[stream], keys, note.until, now(),
             note.seen_size, judged,
         ))  # fmt: skip
         del world.drafts[:-12]
@@ -108,7 +110,7 @@ def _wrong(world: World, one: Open) -> set[str]:
         broken |= {"I-06"}
     for actor, key in one.signers:
         broken |= world.guards.signs(actor, key)
-    if one.until < moment:
+    if one.until < moment or later(moment, days=0, seconds=SKEW_SECONDS) < one.made:
         broken |= {"I-04"}
     unseen = next((h.accepted for h in world.book.known if h.entry == one.unseen), moment)
     if later(unseen, days=SEEN_DAYS) < moment:

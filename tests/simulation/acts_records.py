@@ -1,12 +1,16 @@
-"""Records: collected, reviewed, classified, kept for a period, archived."""
+"""Records: collected, reviewed, classified, kept for a period, archived, corrected."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from domain.holding import HoldingCreated
 from ledger import acts
+from ledger.cli.files import place_of, read_file
 from ledger.collecting import Terms, collect
+from ledger.signing import Proposal, new_ids
+from ledger.sources import form_of
 from tests.simulation.act import Act, a_record, draw, nothing, somebody
 from tests.simulation.world import World
 
@@ -53,7 +57,7 @@ def reviewing(world: World) -> Act | None:
     who, known = somebody(world, "li", "luo"), world.book.records[record]
     actor = world.people[who]
     broken = world.guards.may(actor, "review") | world.guards.living(actor, record)
-    broken |= {"I-07"} if actor == known.by else set()
+    broken |= {"I-07"} if actor in known.hands else set()
     result = draw(world).choice(["pass", "pass", "fail"])
     said = acts.review(record, ["accuracy"], result, remark="已核对王小明")
     return Act("reviews", who, record, frozenset(broken), lambda: world.say(who, [said]))
@@ -87,6 +91,45 @@ def classifying(world: World) -> Act | None:
         return world.together(who, [said], others)
 
     return Act("classifies", who, f"{record} {level} {kind}", frozenset(broken), do)
+
+
+def correcting(world: World) -> Act | None:
+    """Another content: a restricted record's only while the person asks for it (I-33)."""
+    record, dice = a_record(world), draw(world)
+    if not record:
+        return None
+    guards, known, book = world.guards, world.book.records[record], world.book
+    who, stale = somebody(world, "wang", "zhou"), dice.random() < 0.1
+    actor = world.people[who]
+    broken = guards.may(actor, "correct") | guards.living(actor, record)
+    broken |= {"I-06"} if stale else set()
+    asked = any(
+        record in one.records and one.kind == "correct" and not one.closed
+        and one.decision != "refuse" for one in book.requests.values()
+    )  # fmt: skip
+    if (known.limited or known.ended) and not asked:
+        broken |= {"I-33"}
+    made: list[Path] = []
+    copy = new_ids("holding")[0]
+
+    def ready() -> None:
+        made.append(world.folder_of("corrected", 1) / "合同0.txt")
+
+    def do() -> Any:
+        file = read_file(made[0])
+        at = {
+            "record": record, "custodian": guards.party(actor), "form": form_of(file),
+            "medium": "disk_internal", "size": file.size, "items": 1, "encrypted": False,
+        }  # fmt: skip
+        said = acts.correct(
+            world.ledger, record, holding=copy, size=file.size, items=1, reason="subject_request",
+            sealed={"content": file.digest.hex(), "remark": "王小明改名"},
+        )  # fmt: skip
+        if stale:
+            said = said._replace(fields={**said.fields, "supersedes": f"{record}/99999"})
+        return world.say(who, [Proposal(HoldingCreated, copy, at, place_of(file)), said])
+
+    return Act("corrects", who, record, frozenset(broken), do, ready)
 
 
 def second(world: World, who: str) -> list[tuple[str, str]]:

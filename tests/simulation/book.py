@@ -26,21 +26,30 @@ class Heard(NamedTuple):
 
 @dataclass
 class Actor:
-    """A person: for whom, in what function, with which roles and keys (id: condition)."""
+    """A person: for whom, in what function, with which roles and keys (id: condition).
+
+    `ever`: every role that was ever held, each with its last day.
+    """
 
     party: str
     function: str
     roles: list[tuple[str, str | None]] = field(default_factory=list)
+    ever: list[tuple[str, str]] = field(default_factory=list)
     keys: dict[str, str] = field(default_factory=dict)
     purposes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
 class Record:
-    """A record: where its content lies, who collected it, what was said of it since."""
+    """A record: who collected or corrected it, what was said of it since.
 
-    by: str
-    holding: str
+    `homes`: the copies from which its contents were taken, the present one last, each with the
+    position at which that was said; `told`: at which it was last said who is in it; `passed`: when
+    it went to another party for good.
+    """
+
+    hands: set[str]
+    homes: dict[str, int]
     engagement: str
     classified: str = ""
     level: str = ""
@@ -53,11 +62,21 @@ class Record:
     limited: str = ""
     ended: str = ""
     holds: set[str] = field(default_factory=set)
+    passed: str = ""
+    told: int = 0
+
+    @property
+    def holding(self) -> str:
+        """Where its present content lies."""
+        return list(self.homes)[-1]
 
 
 @dataclass
 class Copy:
-    """A copy: whose it is, of what it was made, and what became of it."""
+    """A copy: whose it is, of what it was made, and what became of it.
+
+    `lent`: the parties that it came from by moves, the first one first.
+    """
 
     custodian: str
     record: str
@@ -69,6 +88,7 @@ class Copy:
     handover: str = ""
     destruction: str = ""
     read: bool = False
+    lent: list[str] = field(default_factory=list)
     holds: set[str] = field(default_factory=set)
 
 
@@ -89,11 +109,68 @@ class Listed:
     off: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     matched: bool = True
+    declared: set[str] = field(default_factory=set)
 
     @property
     def running(self) -> bool:
         """Whether its copies are bound by it."""
         return self.step in ("proposed", "list_frozen", "released", "received")
+
+
+@dataclass
+class Request:
+    """What a person asked, of whom, and what became of it."""
+
+    by: str
+    kind: str
+    received: str
+    records: list[str]
+    identity: str = ""
+    decision: str = ""
+    fulfilled: bool = False
+    closed: bool = False
+
+    @property
+    def step(self) -> str:
+        """How far it has come."""
+        if self.closed or self.fulfilled:
+            return "closed" if self.closed else "fulfilled"
+        if self.decision:
+            return "refused" if self.decision == "refuse" else "decided"
+        return "identified" if self.identity == "pass" else "received"
+
+
+@dataclass
+class Found:
+    """A finding of an audit: who is to set it right, who did something about it."""
+
+    severity: str
+    owner: str
+    remedied: set[str] = field(default_factory=set)
+    pending: bool = False
+    closed: bool = False
+
+
+@dataclass
+class Audit:
+    """An audit: of whom, led by whom, since when, and what it came to."""
+
+    party: str
+    lead: str
+    since: str
+    samples: int = 0
+    findings: dict[int, Found] = field(default_factory=dict)
+    reported: bool = False
+
+
+@dataclass
+class Evidence:
+    """A bundle: who asked for it, and whether something in it is shown in clear."""
+
+    by: str
+    in_clear: bool
+    approved: bool = False
+    exported: bool = False
 
 
 class Book:
@@ -115,9 +192,10 @@ class Book:
         self.revoked: set[str] = set()
         self.backups: dict[str, list[str]] = {}
         self.key_copies: dict[str, str] = {}
-        self.told: set[str] = set()  # records about people who were told of the deal
         self.voided: set[tuple[str, str]] = set()
-        self.requests: dict[str, str] = {}
+        self.requests: dict[str, Request] = {}
+        self.audits: dict[str, Audit] = {}
+        self.bundles: dict[str, Evidence] = {}
         self.versions: dict[str, int] = {}
         self.known: list[Heard] = []
         self.counts: dict[str, int] = {}
@@ -162,10 +240,14 @@ class Book:
 
     def _actor_role_granted(self, stream: str, event: Event, _: str) -> None:
         self.actors[stream].roles.append((event["granted"], event.get("scope")))
+        self.actors[stream].ever.append((event["granted"], "9999-12-31"))
 
-    def _actor_role_revoked(self, stream: str, event: Event, _: str) -> None:
-        roles = self.actors[stream].roles
-        self.actors[stream].roles = [role for role in roles if role[0] != event["revoked"]]
+    def _actor_role_revoked(self, stream: str, event: Event, at: str) -> None:
+        actor, role = self.actors[stream], event["revoked"]
+        actor.roles = [one for one in actor.roles if one[0] != role]
+        actor.ever = [
+            (one, min(last, at[:10]) if one == role else last) for one, last in actor.ever
+        ]
 
     def _holding_created(self, stream: str, event: Event, _: str) -> None:
         self.copies[stream] = Copy(
@@ -176,15 +258,29 @@ class Book:
         first = self.roots[stream] = self.roots[made_from] if made_from else stream
         self.families.setdefault(first, []).append(stream)
 
+    def _holding_moved(self, stream: str, event: Event, _: str) -> None:
+        copy, to = self.copies[stream], event.get("custodian", "")
+        if to in copy.lent:
+            del copy.lent[copy.lent.index(to) :]
+        elif to and to != copy.custodian:
+            copy.lent.append(copy.custodian)
+        copy.custodian = to or copy.custodian
+
     def _holding_lost(self, stream: str, _: Event, __: str) -> None:
         self.copies[stream].condition = "lost"
 
     def _record_collected(self, stream: str, event: Event, _: str) -> None:
         self.records[stream] = Record(
-            event["by"], event["holding"], event["engagement"], basis=event["basis"],
-            notice_missing=event["notice"] == "missing",
+            {event["by"]}, {event["holding"]: len(self.known)}, event["engagement"],
+            basis=event["basis"], notice_missing=event["notice"] == "missing",
         )  # fmt: skip
         self.lying.setdefault(event["holding"], []).append(stream)
+
+    def _record_corrected(self, stream: str, event: Event, _: str) -> None:
+        record = self.records[stream]
+        record.hands.add(event["by"])
+        record.homes[event["holding"]] = len(self.known)
+        record.reviewed = record.archived = False
 
     def _record_classified(self, stream: str, event: Event, _: str) -> None:
         record = self.records[stream]
@@ -234,8 +330,8 @@ class Book:
             if found is not None:
                 yield found
 
-    def _grant_access_granted(self, stream: str, event: Event, _: str) -> None:
-        self.grants[stream] = event
+    def _grant_access_granted(self, stream: str, event: Event, at: str) -> None:
+        self.grants[stream] = {**event, "given": at}
 
     def _grant_access_revoked(self, stream: str, _: Event, __: str) -> None:
         self.revoked.add(stream)
@@ -325,29 +421,74 @@ class Book:
         for item in event["items"]:
             self.handovers[stream].items[item] = "seen"
 
-    def _handover_confirmed(self, stream: str, event: Event, _: str) -> None:
+    def _handover_confirmed(self, stream: str, event: Event, at: str) -> None:
         self.handovers[stream].step = "confirmed"
         for item in event["items"]:
             self.copies[item].custodian = event["to_party"]
+            self.copies[item].lent.clear()
+            for record in self.inside(item):
+                self.records[record].passed = at
+
+    def _handover_residual_declared(self, stream: str, event: Event, _: str) -> None:
+        self.handovers[stream].step = "residual_declared"
+        self.handovers[stream].declared.update(event.get("items", []))
 
     def _handover_cancelled(self, stream: str, _: Event, __: str) -> None:
         self.handovers[stream].step = "cancelled"
 
     def _subject_found(self, _: str, event: Event, __: str) -> None:
-        self.told.update(event["records"])
+        for record in event["records"]:
+            self.records[record].told = len(self.known)
 
     def _draft_voided(self, _: str, event: Event, __: str) -> None:
         self.voided.add((event["commit"], event["by"]))
 
-    def _rights_request_received(self, stream: str, _: Event, __: str) -> None:
-        self.requests[stream] = "received"
+    def _rights_request_received(self, stream: str, event: Event, _: str) -> None:
+        self.requests[stream] = Request(
+            event["by"], event["request"], event["received_at"], event["records"]
+        )
 
     def _rights_requester_identity_verified(self, stream: str, event: Event, _: str) -> None:
-        passed = "identified" if event["result"] == "pass" else "received"
-        self.requests[stream] = passed
+        self.requests[stream].identity = event["result"]
 
     def _rights_request_decided(self, stream: str, event: Event, _: str) -> None:
-        self.requests[stream] = f"decided {event['decision']}"
+        self.requests[stream].decision = event["decision"]
+
+    def _rights_request_fulfilled(self, stream: str, _: Event, __: str) -> None:
+        self.requests[stream].fulfilled = True
+
+    def _rights_request_closed(self, stream: str, _: Event, __: str) -> None:
+        self.requests[stream].closed = True
+
+    def _audit_opened(self, stream: str, event: Event, _: str) -> None:
+        self.audits[stream] = Audit(event["scope_party"], event["lead"], event["period_from"])
+
+    def _audit_sample_drawn(self, stream: str, _: Event, __: str) -> None:
+        self.audits[stream].samples += 1
+
+    def _audit_finding_raised(self, stream: str, event: Event, _: str) -> None:
+        self.audits[stream].findings[event["finding"]] = Found(event["severity"], event["owner"])
+
+    def _audit_remediation_recorded(self, stream: str, event: Event, _: str) -> None:
+        finding = self.audits[stream].findings[event["finding"]]
+        finding.remedied.add(event["by"])
+        finding.pending = True
+
+    def _audit_remediation_verified(self, stream: str, event: Event, _: str) -> None:
+        finding = self.audits[stream].findings[event["finding"]]
+        finding.pending, finding.closed = False, event["outcome"] == "effective"
+
+    def _audit_report_issued(self, stream: str, _: Event, __: str) -> None:
+        self.audits[stream].reported = True
+
+    def _bundle_requested(self, stream: str, event: Event, _: str) -> None:
+        self.bundles[stream] = Evidence(event["by"], event["opened"] + event["attached"] > 0)
+
+    def _bundle_approved(self, stream: str, _: Event, __: str) -> None:
+        self.bundles[stream].approved = True
+
+    def _bundle_exported(self, stream: str, _: Event, __: str) -> None:
+        self.bundles[stream].exported = True
 
     # -- what follows from it
 
@@ -361,10 +502,18 @@ class Book:
         """Every copy of the same content, those that are gone included."""
         return self.families[self.roots[copy]]
 
+    def all_of(self, record: str) -> list[str]:
+        """Every copy of a record, of what it was before its corrections, too."""
+        return [copy for home in self.records[record].homes for copy in self.family(home)]
+
+    def told(self, record: str, copy: str = "") -> bool:
+        """Whether it was said who is in a record since it was what it is, now or in a copy."""
+        known = self.records[record]
+        return known.told > known.homes[self.roots[copy] if copy else known.holding]
+
     def over(self, record: str) -> bool:
         """Whether nothing of a record is left."""
-        found = self.family(self.records[record].holding)
-        return all(self.copies[copy].condition == "destroyed" for copy in found)
+        return all(self.copies[copy].condition == "destroyed" for copy in self.all_of(record))
 
     def claimed(self, copy: str) -> str:
         """The running case that has a copy in its hands, if any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64decode
 from collections.abc import Iterator
 from hashlib import sha256
@@ -14,6 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ledger import rebuild
 from ledger.application import Ledger
+from ledger.audit.finding import Finding
+from ledger.audit.replay import Asked, replay
+from ledger.effects import vaulting
 from ledger.evidence import unb64url
 from ledger.folder import Folder
 from ledger.inspection import inspect
@@ -24,6 +28,7 @@ from tests.simulation.book import THERE
 from tests.simulation.world import CANARY, World, stored
 
 SAMPLE = 40
+_MARKS = re.compile(f"{CANARY}-[0-9a-f]{{12}}".encode())
 
 
 class BrokenPromiseError(AssertionError):
@@ -51,19 +56,31 @@ def everything(world: World) -> str:
 
 
 def replayed(world: World) -> None:
-    """An auditor's replay finds no act that was not permitted, and no table made otherwise."""
-    from ledger.audit.replay import Asked, replay
+    """An auditor's replay finds no act that was not permitted, and no table made otherwise.
 
+    But a process that was killed may leave ciphertexts that no event names: a replay names them
+    until they are swept, which the next collection into the vault does, or whoever is told to.
+    """
+    found = _found(world)
+    if any(finding.code == "object_foreign" for finding in found):
+        promise(world.left_in_vault, "files that no event names, and no process was killed")
+        vaulting.remove_strays(world.ledger)
+        world.close()
+        found = _found(world)
+    world.left_in_vault = False
+    promise(found == [], f"a replay finds {found[:3]}")
+
+
+def _found(world: World) -> list[Finding]:
     last = world.book.known[-1].accepted
     said = replay(Folder(world.path), None, Asked(now=last, only=("permitted", "consistent")))
     # Whoever takes a copy off a list says that it may be there: a replay sees that it is not.
     withdrawn = {item for case in world.book.cases.values() for item in case.off}
-    found = [
+    return [
         finding
         for finding in said.findings
         if finding.chapter in ("permitted", "consistent") and finding.subject not in withdrawn
     ]
-    promise(found == [], f"a replay finds {found[:3]}")
 
 
 def acknowledged(world: World) -> None:
@@ -151,12 +168,9 @@ def nothing_personal(world: World) -> None:
 
 def nothing_erased(world: World) -> None:
     """What was destroyed is nowhere any more, neither here nor in a copy that was reached."""
-    wanted = [mark.encode() for mark in sorted(world.erased)]
-    if not wanted:
-        return
-    for path in _files(world.home):
-        data = path.read_bytes()
-        left = [mark for mark in wanted if mark in data]
+    wanted = {found for mark in world.erased for found in _MARKS.findall(mark.encode())}
+    for path in _files(world.home) if wanted else ():
+        left = wanted.intersection(_MARKS.findall(path.read_bytes()))
         promise(not left, f"destroyed content is still in {path.name}")
 
 

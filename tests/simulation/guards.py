@@ -15,6 +15,7 @@ STILL_PERMITTED = {"legal_duty", "dispute", "audit", "rights_request"}
 APPROVAL_DAYS = 30
 ROLES: dict[str, set[str]] = {
     "collect": {"collector"},
+    "correct": {"collector", "custodian"},
     "review": {"reviewer"},
     "classify": {"archivist", "collector", "custodian", "dpo", "reviewer"},
     "retain": {"archivist", "custodian", "dpo"},
@@ -37,15 +38,30 @@ ROLES: dict[str, set[str]] = {
                  "dpo", "seller_handler"},
     "answer": {"custodian", "dpo"},
     "hear": {"buyer_handler", "collector", "custodian", "dpo", "seller_handler"},
+    "identify": {"collector", "custodian", "dpo"},
+    "decide": {"counsel", "custodian", "dpo"},
+    "export": {"administrator", "archivist", "buyer_handler", "counsel", "custodian", "dpo",
+               "external_auditor", "internal_auditor", "seller_handler", "supervisor"},
+    "agree": {"administrator", "approver", "counsel", "dpo"},
+    "audit": {"external_auditor", "internal_auditor"},
+    "manage": {"administrator", "approver", "archivist", "counsel", "custodian", "dpo",
+               "security_officer"},
+}  # fmt: skip
+AUDITS_IN_A_ROW = 3
+ENTANGLED = {
+    "administrator", "approver", "archivist", "broker", "buyer", "buyer_handler", "collector",
+    "custodian", "destruction_operator", "destruction_witness", "dpo", "reviewer",
+    "security_officer", "seller", "seller_handler", "supervisor",
 }  # fmt: skip
 
 
 class Guards:
     """The questions; every answer is a set of rule codes."""
 
-    def __init__(self, book: Book, engagement: str) -> None:
+    def __init__(self, book: Book, engagement: str, taker: str = "") -> None:
         self.book = book
         self.engagement = engagement  # the standing one
+        self.taker = taker  # the party to which everything goes
 
     # -- who
 
@@ -89,8 +105,8 @@ class Guards:
 
     def keeps(self, actor: str, record: str) -> bool:
         """Whether somebody's party keeps, or kept to the end, a copy of a record."""
-        family = self.book.family(self.book.records[record].holding)
-        return any(self.book.copies[copy].custodian == self.party(actor) for copy in family)
+        found = self.book.all_of(record)
+        return any(self.book.copies[copy].custodian == self.party(actor) for copy in found)
 
     def living(self, actor: str, record: str) -> set[str]:
         """Nothing is done with what is over (I-03), or with what is others' (I-09)."""
@@ -119,6 +135,15 @@ class Guards:
 
     def _inside(self, copies: Sequence[str]) -> list[str]:
         return [record for copy in copies for record in self.book.inside(copy)]
+
+    def came_from(self, copy: str, party: str) -> bool:
+        """Whether a copy was lent by a party, or made of what is, or first was, that party's."""
+        known = self.book.copies[copy]
+        sources = [known.made_from] if known.made_from else []
+        if not sources and known.record:
+            sources = list(self.book.records[known.record].homes)
+        owners = {([*self.book.copies[s].lent, self.book.copies[s].custodian])[0] for s in sources}
+        return party in known.lent or party in owners
 
     # -- destruction
 
@@ -249,6 +274,26 @@ class Guards:
                 broken |= {"I-26"}
         return broken
 
+    # -- audits
+
+    def auditing(self, actor: str, since: str) -> set[str]:
+        """Only an internal auditor who did none of the work since then audits it (I-31)."""
+        broken = self.may(actor, "audit")
+        broken |= set() if self.holds(actor, "internal_auditor") else {"I-31"}
+        ever = self.book.actors[actor].ever
+        worked = any(role in ENTANGLED and last >= since[:10] for role, last in ever)
+        return broken | ({"I-31"} if worked else set())
+
+    def audits_in_a_row(self, party: str, lead: str) -> set[str]:
+        """Nobody leads too many audits of a party in a row; those never reported break none."""
+        count = 1
+        for audit in reversed(self.book.audits.values()):
+            if audit.party == party and audit.lead == lead:
+                count += 1
+            elif audit.party == party and audit.reported:
+                break
+        return {"I-31"} if count > AUDITS_IN_A_ROW else set()
+
     # -- access
 
     def accessed(
@@ -257,7 +302,8 @@ class Guards:
         """Under a grant that covers person, record, mode, purpose and time (I-15)."""
         known, holding = self.book.records[record], self.book.copies[copy]
         broken = {"I-03"} if self.book.over(record) or holding.condition != THERE else set()
-        if not known.classified and known.by != actor:
+        broken |= self.anything(actor)
+        if not known.classified and actor not in known.hands:
             broken |= {"I-11"}
         if (known.limited or known.ended) and purpose not in STILL_PERMITTED:
             broken |= {"I-33"}
@@ -268,6 +314,9 @@ class Guards:
             broken |= {"I-09"}
         if given is None or not own or grant in self.book.revoked:
             return broken | {"I-15"}
+        if known.passed and self.party(given["by"]) != self.taker:
+            late = given["given"] > known.passed and purpose in STILL_PERMITTED
+            broken |= set() if late else {"I-15"}
         covered = record in given.get("records", ()) or "contract" in given.get("categories", ())
         within = given["begins"] <= now <= given["ends"]
         if not (covered and within and mode in given["modes"] and purpose in given["purposes"]):

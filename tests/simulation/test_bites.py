@@ -20,8 +20,13 @@ from ledger.application import Ledger
 from ledger.clock import SystemClock
 from ledger.effects import destroying, refetching, removing
 from ledger.recorder import CustodyRecorder, Receipt, Submission
+from ledger.witness import Witness
 from tests.simulation import crash
 from tests.simulation.act import Family
+from tests.simulation.acts_answers import asking, deciding, fulfilling, identifying
+from tests.simulation.acts_audit import opening
+from tests.simulation.acts_bundles import agreeing, exporting_it, requesting
+from tests.simulation.acts_copies import moving
 from tests.simulation.acts_deal import (
     confirming,
     freezing,
@@ -40,8 +45,16 @@ from tests.simulation.acts_destroy import (
     reading_back,
 )
 from tests.simulation.acts_drafts import drafting, submitting
-from tests.simulation.acts_people import at_a_false_time, changing_keys, voiding, with_an_ended_key
-from tests.simulation.acts_records import classifying, collecting, retaining
+from tests.simulation.acts_people import (
+    at_a_false_time,
+    changing_keys,
+    giving_a_role,
+    hiring,
+    taking_a_role,
+    voiding,
+    with_an_ended_key,
+)
+from tests.simulation.acts_records import classifying, collecting, correcting, retaining
 from tests.simulation.acts_use import granting, holding, looking, restricting
 from tests.simulation.acts_use import releasing as letting_go
 from tests.simulation.checks import BrokenPromiseError
@@ -124,6 +137,11 @@ def written_down(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Ledger, "build", build)
 
 
+def two_histories(patch: pytest.MonkeyPatch) -> None:
+    """A witness that does not look at the proof."""
+    patch.setattr(Witness, "_refusal", lambda *_: None)
+
+
 def not_projected(patch: pytest.MonkeyPatch) -> None:
     """Now and then a commit does not reach the tables that are read."""
     real, calls = projections.project, [0]
@@ -152,30 +170,45 @@ HOLDS: dict[Family, int] = {collecting: 3, retaining: 3, holding: 4, proposing: 
 USES: dict[Family, int] = {collecting: 1, classifying: 2, granting: 3, restricting: 2, looking: 6}
 DRAFTS: dict[Family, int] = {collecting: 1, holding: 2, drafting: 4, voiding: 3, submitting: 4}
 SMALL: dict[Family, int] = {at_a_false_time: 3, voiding: 3}
+AUDITS: dict[Family, int] = {hiring: 2, giving_a_role: 4, taking_a_role: 2, opening: 4}
+EVIDENCE: dict[Family, int] = {collecting: 1, requesting: 3, agreeing: 2, exporting_it: 3}
+REQUESTS: dict[Family, int] = {
+    collecting: 1, restricting: 1, asking: 2, identifying: 3, deciding: 3, fulfilling: 4,
+}  # fmt: skip
 PASSED = "a guard was passed by"
 BITES = (
-    Bite("holds", guard("domain.guards.holds_on", lambda *_: []), HOLDS, 40, PASSED),
+    Bite("holds", guard("domain.guards.holds_on", lambda *_: []), HOLDS, 10, PASSED, seed=10),
     Bite("retention", guard("domain.guards._still_kept"), HOLDS, 40, PASSED),
     Bite("two persons", guard("domain.hold.approved", lambda *_: True),
          {collecting: 1, holding: 2, letting_go: 4}, 40, PASSED),
-    Bite("grants", guard("domain.access._grant"), USES, 40, PASSED, seed=1),
-    Bite("restrictions", guard("domain.access.STILL_PERMITTED", {"service_delivery"}), USES, 120,
-         PASSED),
+    Bite("grants", guard("domain.access._grant"), USES, 20, PASSED, seed=5),
+    Bite("restrictions", guard("domain.access.STILL_PERMITTED", {"service_delivery"}), USES, 20,
+         PASSED, seed=6),
     Bite("ended keys", guard("domain.commit._use"),
          {changing_keys: 1, with_an_ended_key: 1}, 40, PASSED),
     Bite("roles", guard("domain.commit._author"), {collecting: 1, retaining: 2}, 40, PASSED),
     Bite("voided drafts", nobody_voided, DRAFTS, 60, PASSED),
     Bite("false times", guard("domain.commit._times"), SMALL, 40, PASSED),
-    Bite("approvals", guard("domain.disposal._approved_before"), ENDING, 120, PASSED),
+    Bite("approvals", guard("domain.disposal._approved_before"), ENDING, 40, PASSED, seed=12),
     Bite("all sides", guard("domain.confirmation.both_handlers"), DEAL, 60, PASSED, seed=7),
+    Bite("moves", guard("domain.holding.against_giving"),
+         {collecting: 2, classifying: 3, retaining: 3, moving: 6}, 40, PASSED, seed=12),
+    Bite("corrections", guard("domain.restriction._asks_for_it", lambda *_: True),
+         {collecting: 1, restricting: 2, asking: 2, correcting: 4}, 60, PASSED),
+    Bite("auditors", guard("domain.audit_rules._entangled", lambda *_: False), AUDITS, 40, PASSED,
+         seed=12),
+    Bite("evidence", guard("domain.bundle._abroad"), EVIDENCE, 20, PASSED, seed=2),
+    Bite("requests", guard("domain.rights._done"), REQUESTS, 30, PASSED, seed=12),
+    Bite("the ledger's key", two_histories, SMALL, 20, "cosigned two histories",
+         QUIET._replace(signed=0.5), seed=7),
     Bite("the clock", any_clock, SMALL, 40, "clock that is|time went back",
          QUIET._replace(lying=0.5)),
     Bite("acknowledgement", acknowledged_early, SMALL, 40, "acknowledged and not recorded"),
     Bite("restores", one_entry_lost, SMALL, 60, "gone or changed|not whole|behind|does not go on",
          QUIET._replace(copied=0.1, restored=0.2)),
-    Bite("erasure", kept_aside, ENDING, 60, "destroyed content is still in", seed=9),
+    Bite("erasure", kept_aside, ENDING, 50, "destroyed content is still in", seed=15),
     Bite("names", written_down, HOLDS, 20, "a name in clear"),
-    Bite("projections", not_projected, SMALL, 60, "a rebuild gives something else"),
+    Bite("projections", not_projected, SMALL, 30, "a rebuild gives something else"),
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ import pytest
 from tests.simulation import crash
 from tests.simulation.run import Ended, Run
 
-FAST = (1, 2)
+FAST = (1,)
 LONG = tuple(range(1, 21))
 
 
@@ -33,17 +33,17 @@ def run(seed: int, home: Path, acts: int) -> Ended:
 
 @pytest.mark.parametrize("seed", FAST)
 def test_a_short_run(seed: int, tmp_path: Path) -> None:
-    ended = run(seed, tmp_path / "here", 150)
-    assert ended.counts["permitted"] > 30
-    assert ended.counts["refused"] > 30
+    ended = run(seed, tmp_path / "here", 110)
+    assert ended.counts["permitted"] > 25
+    assert ended.counts["refused"] > 25
     assert ended.counts["killed"] > 3
 
 
 def test_one_number_replays_a_run_to_the_byte(tmp_path: Path) -> None:
     """In the same place: paths are sealed, and a text of another length is another ciphertext."""
-    first = run(3, tmp_path / "here", 50)
+    first = run(3, tmp_path / "here", 30)
     shutil.rmtree(tmp_path / "here")
-    assert run(3, tmp_path / "here", 50) == first
+    assert run(3, tmp_path / "here", 30) == first
 
 
 @pytest.mark.slow

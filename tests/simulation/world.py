@@ -36,6 +36,7 @@ from tests.ledger.ledgers import CHEAP, FOUNDING, buyer, passphrase
 from tests.simulation.book import Book, Heard
 from tests.simulation.chance import Chance
 from tests.simulation.guards import Guards
+from tests.simulation.witnessed import Watch
 
 PEOPLE: dict[str, tuple[str, str, Sequence[str]]] = {
     "zhou": ("seller", "service", ["collector"]),
@@ -73,6 +74,7 @@ class World:
         self.files = 0
         self.drafts: list[Any] = []  # in somebody's hands, not yet submitted or submitted once
         self.doomed: dict[str, set[str]] = {}  # what stands in the files of an execution's list
+        self.left_in_vault = False  # by a process that was killed, since the last look
         self._keys: dict[str, PrivateKey] = {}
         self._ledger: Ledger | None = None
 
@@ -110,7 +112,8 @@ class World:
         self.deal, self.notice = merge(ledger, wang, qian, he, others)
         self.customer = new_ids("subject")[0]
         self.hear()
-        self.guards = Guards(self.book, ledger.routine())
+        self.guards = Guards(self.book, ledger.routine(), self.parties["buyer"])
+        self.watch = Watch(self.home / "witness", ledger, self.chance)
 
     def _know(self, name: str, actor: str) -> None:
         self.people[name], self.names[actor] = actor, name
@@ -190,6 +193,9 @@ class World:
         """Take down what was recorded since."""
         with self.ledger.engine.connect() as connection:
             new = [self.book.take(one) for one in stored(connection, len(self.book.known))]
+        for event in new:
+            if event["type"] == "ledger.key_rotated":
+                self.watch.learn(self.ledger, event["key"]["public"])
         for actor in self.book.actors:
             if actor not in self.names:
                 self._know(f"p{len(self.people)}", actor)

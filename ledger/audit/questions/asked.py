@@ -42,6 +42,13 @@ class Asked:
         ).scalar_one()
         return self.party_of(decode_event(bytes(state)).by) or ""
 
+    def began(self, stream: str) -> str | None:
+        """When the first event of a stream was accepted; None if there was none yet."""
+        entry = self.connection.exec_driver_sql(
+            "SELECT entry FROM events WHERE stream = ? AND version = 1", (key_of(stream),)
+        ).scalar()
+        return None if entry is None or entry > self.span.entry else self.times.at(entry)
+
     def engagement_of(self, record: str) -> str | None:
         """Under which a record was collected."""
         query = sa.select(inventory.c.engagement).where(inventory.c.record == key_of(record))

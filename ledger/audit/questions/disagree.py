@@ -21,6 +21,10 @@ the other's) beside what the other says that it handed over. Codes:
     records_counted        the import counts other records than continue it
     key_condition          one public key stands differently in the two ledgers
     fork_recorded          one of them recorded that the other's ledger forks
+    same_origin            two ledgers that were begun apart give the same origin as theirs
+
+Two ledgers of which neither took anything over from the other, without a key in common and without
+a row, are `unrelated`: nothing was compared, and that is no agreement.
 
 Contents and texts are sealed under each ledger's own keys and salts: whether they are equal cannot
 be told from events.
@@ -51,7 +55,7 @@ from projections.view import id_of, key_of
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-Relation = Literal["agree", "ahead", "behind", "fork", "two_ledgers"]
+Relation = Literal["agree", "ahead", "behind", "fork", "two_ledgers", "unrelated"]
 LIMITS: Final = ("contents_are_sealed", "only_what_was_imported")
 _Kind = TypeVar("_Kind", bound=Event)
 _MOST: Final = 1_000
@@ -61,6 +65,9 @@ _DESCRIBED: Final = ("size", "items", "form", "category")
 class Disagreements(Struct, frozen=True, kw_only=True):
     """The answer: which ledgers, as of which states, how they stand to each other, and the rows.
 
+    `relation`: of A to B; `imports`: how often one took over from the other; `keys`: how many
+    public keys both know.
+
     A row: `code`, `about` (an id), `a` and `b` (what each says), `a_events` and `b_events` (the
     ids of the events that say so, empty where the ledger says nothing of it).
     """
@@ -69,6 +76,7 @@ class Disagreements(Struct, frozen=True, kw_only=True):
     b: Row
     relation: Relation
     imports: int
+    keys: int
     rows: list[Row]
     limits: tuple[str, ...] = LIMITS
 
@@ -98,20 +106,21 @@ class _Side(NamedTuple):
 def disagree(a: Connection, b: Connection) -> Disagreements:
     """Compare two ledgers that were verified before; nothing in either is changed."""
     one, other = _Side.of(a, first=True), _Side.of(b, first=False)
+    imports = shared = 0
     if one.ledger == other.ledger:
         relation, rows = _copies(one, other)
-        imports = 0
     else:
-        relation, rows = "two_ledgers", [*_keys(one, other), *_forks(one, other)]
-        imports = 0
+        shared, rows = _keys(one, other)
+        rows += [*_origins(one, other), *_forks(one, other)]
         for taker, giver in ((one, other), (other, one)):
             for imported in _said(taker, "ledger.bundle_imported", LedgerBundleImported):
                 if imported.source_ledger == giver.ledger:
                     imports += 1
                     rows += _import(taker, giver, imported)
+        relation = "two_ledgers" if imports or shared or rows else "unrelated"
     rows.sort(key=lambda row: (row["code"], row["about"], row["a_events"], row["b_events"]))
     return Disagreements(
-        a=one.told, b=other.told, relation=relation, imports=imports, rows=rows
+        a=one.told, b=other.told, relation=relation, imports=imports, keys=shared, rows=rows
     )  # fmt: skip
 
 
@@ -303,12 +312,14 @@ def _described(
 # -- keys and forks -----------------------------------------------------------------------------
 
 
-def _keys(one: _Side, other: _Side) -> Iterator[Row]:
-    """Public keys that both know: one reported or revoked here may still be trusted there."""
+def _keys(one: _Side, other: _Side) -> tuple[int, list[Row]]:
+    """How many public keys both know; one reported or revoked here may still be trusted there."""
     query = sa.select(keys).order_by(keys.c.public)
     known = {row.public: row for row in other.connection.execute(query)}
+    shared, rows = 0, []
     for mine in one.connection.execute(query):
         theirs = known.get(mine.public)
+        shared += theirs is not None
         if theirs is not None and theirs.condition != mine.condition:
             said = [
                 events_at(
@@ -317,7 +328,17 @@ def _keys(one: _Side, other: _Side) -> Iterator[Row]:
                 for side, row in ((one, mine), (other, theirs))
             ]
             values = mine.condition, theirs.condition
-            yield _row("key_condition", mine.id, one, values, (said[0], said[1]))
+            rows.append(_row("key_condition", mine.id, one, values, (said[0], said[1])))
+    return shared, rows
+
+
+def _origins(one: _Side, other: _Side) -> Iterator[Row]:
+    """An origin is one ledger's: of two that give the same, one is not what it says."""
+    if one.origin == other.origin:
+        values = one.ledger, other.ledger
+        yield _row(
+            "same_origin", one.origin, one, values, (_entry(one, 0)[:1], _entry(other, 0)[:1])
+        )
 
 
 def _forks(one: _Side, other: _Side) -> Iterator[Row]:

@@ -42,8 +42,13 @@ def accessed(asked: Asked, one: access.Accessed) -> Row:
     )  # fmt: skip
 
 
-def grants(asked: Asked, record: str, used: Sequence[Row]) -> Iterator[Row]:
-    """The grants that covered a record in any part of the span; `used`: its accesses."""
+def grants(
+    asked: Asked, record: str, used: Sequence[Row], gone: str | None = None
+) -> Iterator[Row]:
+    """The grants that covered a record in any part of the span; `used`: its accesses.
+
+    `gone`: when the last copy of it was gone; None while there is one.
+    """
     periods = _categories(asked, record)
     wide = with_parents([code for _, _, codes in periods for code in codes])
     g = access.grant_records.c
@@ -57,7 +62,7 @@ def grants(asked: Asked, record: str, used: Sequence[Row]) -> Iterator[Row]:
                 for begins, until, codes in periods
                 if any(covers(own, code) for own in grant.categories for code in codes)
             ]
-        yield from granted(asked, grant, record, when, used)
+        yield from granted(asked, grant, record, when, used, gone)
 
 
 def all_grants(asked: Asked, **which: object) -> Iterator[access.Grant]:
@@ -94,8 +99,12 @@ def granted(
     record: str | None,
     when: Sequence[tuple[str, str | None]],
     used: Sequence[Row],
+    gone: str | None = None,
 ) -> Iterator[Row]:
-    """When a grant held for something: `when` it covered it, its own time, and who ended it."""
+    """When a grant held for something: `when` it covered it, its own time, and who ended it.
+
+    `gone`: when nothing of it was left any more.
+    """
     given = asked.times.at(grant.granted_entry)
     revoked = asked.times.of(grant.revoked_entry)
     for covered, uncovered in joined(when):
@@ -103,6 +112,7 @@ def granted(
         ends = [(grant.ends, "grant_over")]
         ends += [(revoked, "grant_revoked")] if revoked else []
         ends += [(uncovered, "no_longer_covered")] if uncovered else []
+        ends += [(gone, "nothing_left")] if gone is not None else []
         until, why = min(ends)
         if begins >= until or not overlaps(asked.span, begins, until):
             continue

@@ -64,21 +64,35 @@ def keeps(asked: Asked, record: str, one: Kept) -> Row:
     )  # fmt: skip
 
 
-def keyholders(asked: Asked, record: str, kept: Sequence[Kept]) -> Iterator[Row]:
-    """People whose role keeps copies or keys, while their party keeps a copy or the ledger."""
+def keyholders(
+    asked: Asked, record: str, kept: Sequence[Kept], keycopies: Sequence[Row]
+) -> Iterator[Row]:
+    """People whose role keeps copies or keys, while their party has a copy to read or its keys.
+
+    `keycopies`: the rows of `of_keys`. Of the ledger's own party it ends with its last copy and
+    the last copy of its keys; of another one with its last copy.
+    """
     spells: dict[str, list[tuple[str, str | None]]] = {}
     for one in kept:
         spells.setdefault(one.party, []).append((one.begins, one.until))
     owner = asked.owner()
+    for keys in keycopies:
+        if keys["party"] == owner:
+            spells.setdefault(owner, []).append((keys["from"], keys["until"]))
     engagement = asked.engagement_of(record)
-    for party in sorted({*spells, owner}):
-        when = [("", None)] if party == owner else joined(spells[party])
+    for party, some in sorted(spells.items()):
         why = "keeps_ledger_keys" if party == owner else "keeps_copy"
         for row in _of_party(asked, party, engagement):
-            for begins, until in when:
+            for begins, until in joined(some):
                 told = _role(asked, row, record, max(begins, row["from"]), until, why)
                 if told is not None:
                     yield told
+
+
+def gone(kept: Sequence[Kept]) -> str | None:
+    """When the last of these copies was gone; None while there is one, "" if there was none."""
+    ends = [one.until or "" for one in kept]
+    return None if "" in ends else max(ends, default="")
 
 
 def scoped(asked: Asked, engagement: str) -> Iterator[Row]:
@@ -153,7 +167,8 @@ def _keycopy(
     cleared = _cleared(asked, one, covered)
     if cleared is not None and (until is None or cleared < until):
         until = cleared
-    begins = min(one.made_at, asked.times.at(one.registered_entry))
+    made = min(one.made_at, asked.times.at(one.registered_entry))
+    begins = max(made, asked.began(record) or "")
     if overlaps(asked.span, begins, until):
         yield asked.row(
             "keycopy", record, begins, until, party=one.custodian, via=one.copy,

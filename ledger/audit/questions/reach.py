@@ -5,9 +5,10 @@ given by whom (`by`), why (`why`) and which events say so (`evidence`). Kinds, i
 
     accessed, break_glass, denied    what the register has of the span itself
     may        a grant that covers it; `from` is when its time had begun, it was given and covered
-               this, `until` when the first of these ended
+               this, `until` when the first of these ended, or the last copy was gone
     keeps      a party that keeps a copy; `via` is the backup that the copy belongs to, if to one
-    keyholder  a person of such a party, or of the ledger's own, whose role keeps copies or keys
+    keyholder  a person of such a party, or of the ledger's own, whose role keeps copies or keys,
+               as long as there is one of them
     keycopy    a copy of the keys of its contents and sealed texts
     received   a party that it was handed over to
     evidence   whoever was given a bundle that it is in
@@ -44,12 +45,16 @@ _AT_ONCE: Final = 500
 
 
 class Reach(Struct, frozen=True, kw_only=True):
-    """The answer: rows in order of kind, then of time; `entry`: the last one that is known."""
+    """The answer: rows in order of kind, then of time; `entry`: the last one that is known.
+
+    `there`: whether the ledger knew it by then; else there are no rows.
+    """
 
     object: str
     period_from: str
     period_to: str
     entry: int
+    there: bool
     rows: list[Row]
     limits: tuple[str, ...] = LIMITS
 
@@ -64,9 +69,12 @@ def reach(
     person, the records that are known to be about them.
     """
     asked = Asked(connection, span_of(connection, first, last, entry))
-    rows = sorted(_about(asked, about), key=_place)
+    there = asked.began(about) is not None
+    rows = sorted(_about(asked, about), key=_place) if there else []
     known = asked.span.entry
-    return Reach(object=about, period_from=first, period_to=last, entry=known, rows=rows)
+    return Reach(
+        object=about, period_from=first, period_to=last, entry=known, there=there, rows=rows
+    )
 
 
 def _place(row: Row) -> tuple[object, ...]:
@@ -99,18 +107,21 @@ def _of_subject(asked: Asked, subject: str) -> list[str]:
 
 
 def _record(asked: Asked, record: str, only: str | None) -> Iterator[Row]:
+    if asked.began(record) is None:
+        return
     seen = [row for row in granted.seen(asked, record) if only in (None, row["holding"])]
     yield from seen
-    yield from granted.grants(asked, record, seen)
     held = [
         copy.holding
         for copy in copies(asked.connection, record, entry=asked.span.entry)
         if only in (None, copy.holding)
     ]
     spells = [one for copy in held for one in kept.kept(asked, copy)]
+    yield from granted.grants(asked, record, seen, kept.gone(spells) if held else None)
     yield from (kept.keeps(asked, record, one) for one in spells)
-    yield from kept.keyholders(asked, record, spells)
-    yield from kept.of_keys(asked, record, held)
+    keys = list(kept.of_keys(asked, record, held))
+    yield from keys
+    yield from kept.keyholders(asked, record, spells, keys)
     cases = streams_of(asked.connection, record, entry=asked.span.entry)
     passing = [case for case in cases if case.startswith("handover-")]
     yield from givenout.handed(asked, record, [record, *held], passing)
