@@ -20,7 +20,7 @@ from domain.judging import RULE_CODES
 from domain.policy import Policy, parse_policy
 from domain.values import Event
 from ledger.audit.catalogue import CODES as FINDINGS
-from ledger.audit.catalogue_gaps import GAPS, NOT_ASKED
+from ledger.audit.catalogue.gaps import GAPS, NOT_ASKED
 from ledger.audit.finding import CHAPTERS
 from ledger.cli import COMMANDS, muniment
 from ledger.cli.refusals import EXPLANATIONS

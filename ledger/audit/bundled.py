@@ -29,9 +29,9 @@ from msgspec import structs
 
 from domain.policy import Policy, PolicyError, parse_policy
 from ledger import VERSION
-from ledger.audit import completeness, timeliness
 from ledger.audit.catalogue import entry as meaning
 from ledger.audit.catalogue import raised
+from ledger.audit.checks import completeness, timeliness
 from ledger.audit.cited import law_of, policy_used
 from ledger.audit.finding import CHAPTERS, Chapter, Finding, Gap, ordered
 from ledger.audit.judging import Judging

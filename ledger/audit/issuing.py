@@ -15,12 +15,12 @@ from domain.audit import AuditFindingRaised, AuditReportIssued
 from domain.audit_rules import GRAVE
 from domain.judging import RULE_CODES
 from ledger.acts import texts
-from ledger.audit.compliance import issued, report
 from ledger.audit.conducting import audit_state, root_at
-from ledger.audit.details import NO_SENTENCES, Sentences
 from ledger.audit.finding import CHAPTERS
 from ledger.audit.outcome import MAX_BYTES, Replayed, read_replayed
 from ledger.audit.replay import Asked, replay
+from ledger.audit.report.compliance import issued, report
+from ledger.audit.report.details import NO_SENTENCES, Sentences
 from ledger.errors import EncodingError, MunimentError, UsageError, VerificationError
 from ledger.facts import LedgerFacts
 from ledger.folder import read_limited, write_atomically
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ledger.application import Ledger
     from ledger.audit.finding import Finding
-    from ledger.audit.printed import Report
+    from ledger.audit.report.printed import Report
 
 NAME: Final = "audit-report"
 
@@ -108,9 +108,9 @@ def prepare(
 ) -> Prepared:
     """Make the report of an audit on a replay, with its pages; nothing is recorded or written.
 
-    `sentences`: for the pages (`ledger.audit.details`). Raises as `replay_of`; `UsageError` if
-    another report was issued before, or with other limitations, or if the replay looked at a part
-    of the ledger only.
+    `sentences`: for the pages (`ledger.audit.report.details`). Raises as `replay_of`; `UsageError`
+    if another report was issued before, or with other limitations, or if the replay looked at a
+    part of the ledger only.
     """
     state = audit_state(ledger, audit)
     replayed = replay_of(ledger, data)

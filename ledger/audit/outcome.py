@@ -39,7 +39,7 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
-from ledger.audit.catalogue_gaps import NOT_ASKED
+from ledger.audit.catalogue.gaps import NOT_ASKED
 from ledger.audit.finding import CHAPTERS, SEVERITIES, Chapter, Finding, Gap, Severity, counted
 from ledger.errors import EncodingError
 from ledger.verification.findings import Verdict
@@ -167,7 +167,7 @@ class Replayed(Struct, frozen=True, kw_only=True, dict=True):
     def exit_code(self) -> int:
         """0, or `FOUND` for a finding above `note`, or `GAPS` where only something is lacking.
 
-        Gaps of what was not asked for (`ledger.audit.catalogue_gaps.NOT_ASKED`) do not count.
+        Gaps of what was not asked for (`ledger.audit.catalogue.gaps.NOT_ASKED`) do not count.
         """
         if any(finding.severity != "note" for finding in self.findings):
             return FOUND

@@ -359,15 +359,15 @@ class _Replay:
         )  # fmt: skip
         asked = self._asked
         if "complete" in self._chapters:
-            from ledger.audit import completeness
+            from ledger.audit.checks import completeness
 
             self._take("complete", completeness.check(scope))
         if "timely" in self._chapters:
-            from ledger.audit import timeliness
+            from ledger.audit.checks import timeliness
 
             self._take("timely", timeliness.check(scope))
         if "consistent" in self._chapters:
-            from ledger.audit import redrawn, stored
+            from ledger.audit.checks import redrawn, stored
 
             self._take("consistent", redrawn.check(scope))
             told = partial(self._progress, "check")

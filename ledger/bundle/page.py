@@ -1,7 +1,7 @@
 r"""A page of a bundle, laid out once and printed twice: as HTML without a script, and as PDF.
 
 A page has sections as `ledger.documents.layout` makes them: fields, tables, texts; and charts
-(`ledger.audit.charts`): pictures in SVG with the same numbers as a table. The HTML names
+(`ledger.audit.report.charts`): pictures in SVG with the same numbers as a table. The HTML names
 the digest of its own style sheet and forbids everything else (`Content-Security-Policy`): it loads
 nothing, runs nothing and sends nothing. Texts that somebody typed are escaped, and characters that
 would not be seen, or would turn the line around, are shown as their numbers.
@@ -183,7 +183,7 @@ def _section(section: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _pictures(section: Mapping[str, Any]) -> Iterator[str]:
-    """The pictures of a chart, which are SVG as `ledger.audit.charts` writes it, and their note."""
+    """The pictures of a chart, as `ledger.audit.report.charts` writes SVG, and their note."""
     yield from (f"<figure>{panel}</figure>" for panel in section["panels"])
     if section["note"][0]:
         yield f"<p>{_words(section['note'])}</p>"

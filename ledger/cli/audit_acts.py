@@ -288,7 +288,7 @@ def _about(
     from domain.judging import RULE_CODES
     from ledger.audit import conducting, issuing
     from ledger.audit.catalogue import entry
-    from ledger.audit.chapters import chapter_of
+    from ledger.audit.report.chapters import chapter_of
     from ledger.cli.language import language
 
     rule, severity, code, evidence = _rule(told["rule"]), told["severity"], None, told["evidence"]

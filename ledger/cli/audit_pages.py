@@ -21,7 +21,7 @@ from ledger.errors import MunimentError, UsageError, VerificationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ledger.audit.printed import Report
+    from ledger.audit.report.printed import Report
 
 _OUT: Final = option(
     "--out", required=True, type=PATH, metavar="DIR", help=N_("The folder that gets the files.")
@@ -60,8 +60,8 @@ def review(
 ) -> None:
     """Write `access-review.json`, `.html` and `.pdf`."""
     from ledger.accessreview import access_report
-    from ledger.audit.names import texts_of
-    from ledger.audit.printed import Report
+    from ledger.audit.report.names import texts_of
+    from ledger.audit.report.printed import Report
     from ledger.cli.ids import resolve
     from ledger.cli.sentences import sentences
 
@@ -93,9 +93,9 @@ def review(
 @pass_call
 def render(call: Call, report: Path, *, out: Path) -> None:
     """Print a report's pages."""
-    from ledger.audit.comparing import compared
-    from ledger.audit.names import texts_of
-    from ledger.audit.printed import MAX_BYTES, Report, load
+    from ledger.audit.report.comparing import compared
+    from ledger.audit.report.names import texts_of
+    from ledger.audit.report.printed import MAX_BYTES, Report, load
     from ledger.cli.sentences import sentences
     from ledger.folder import read_limited
 

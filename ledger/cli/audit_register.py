@@ -38,7 +38,7 @@ _LAST_DAY: Final = "9999-12-31"
 
 def _state(code: str) -> str:
     """How far a finding has come, in the words of a report."""
-    from ledger.audit.compliance_words import STATES
+    from ledger.audit.report.words import STATES
 
     chinese, english = STATES[code]
     return chinese if language() == "zh" else english.lower()

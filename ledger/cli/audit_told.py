@@ -146,7 +146,7 @@ def _place(finding: Finding) -> str:
 
 def _gap(gap: Gap) -> str:
     from ledger.audit.catalogue import gap_said
-    from ledger.audit.catalogue_gaps import WHY
+    from ledger.audit.catalogue.gaps import WHY
 
     chosen = language()
     subject = gap_said(gap.subject).said(chosen) if gap.subject in WHY else printable(gap.subject)

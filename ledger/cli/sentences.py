@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gettext
 
-from ledger.audit.details import Sentences
+from ledger.audit.report.details import Sentences
 from ledger.cli.gates_shown import GATES, WAITING
 from ledger.cli.language import DOMAIN, FOLDER
 from ledger.cli.refusals import EXPLANATIONS

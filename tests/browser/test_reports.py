@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.audit.charts import Bin, Due, bars, due_dates, matrix, over_time
-from ledger.audit.reviewpage import plain_table
+from ledger.audit.report.charts import Bin, Due, bars, due_dates, matrix, over_time
+from ledger.audit.report.reviewpage import plain_table
 from ledger.bundle.page import Imprint, Page, as_html
 from ledger.documents.layout import column
 from tests.browser.reading import DESK, TELEPHONE, Reader, needs_chromium

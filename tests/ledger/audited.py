@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from domain.values import later
+from ledger.audit.checks.located import WITHOUT
 from ledger.audit.finding import Finding, Gap
-from ledger.audit.located import WITHOUT
 from ledger.audit.outcome import Replayed
 from ledger.audit.replay import Asked, replay
 from ledger.audit.scope import Scope

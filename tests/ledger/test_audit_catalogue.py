@@ -13,9 +13,9 @@ import ledger
 from domain import TOPICS
 from domain.judging import RULE_CODES
 from domain.policy import parse_policy
-from ledger.audit import completeness, completeness_deals
 from ledger.audit.catalogue import CODES, entry, gap_said, raised, severity_of_rule
-from ledger.audit.catalogue_gaps import GAPS, NOT_ASKED, WHY
+from ledger.audit.catalogue.gaps import GAPS, NOT_ASKED, WHY
+from ledger.audit.checks import completeness, completeness_deals
 from ledger.audit.finding import CHAPTERS, SEVERITIES
 from ledger.cli import muniment
 from ledger.effects import cadence

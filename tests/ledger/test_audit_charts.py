@@ -12,7 +12,7 @@ from typing import Literal
 import pytest
 from defusedxml import ElementTree
 
-from ledger.audit.charts import (
+from ledger.audit.report.charts import (
     MOST_BARS,
     MOST_BINS,
     MOST_COLUMNS,
@@ -26,7 +26,7 @@ from ledger.audit.charts import (
     matrix,
     over_time,
 )
-from ledger.audit.drawing import WIDTH, size
+from ledger.audit.report.drawing import WIDTH, size
 
 TITLE = ("图", "Chart")
 SVG = "{http://www.w3.org/2000/svg}"

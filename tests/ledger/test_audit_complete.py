@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from domain.values import later
-from ledger.audit import completeness, completeness_deals
+from ledger.audit.checks import completeness, completeness_deals
 from ledger.effects.destroying import copies_of
 from ledger.errors import DataError
 from ledger.gates import ladder_of

@@ -18,10 +18,6 @@ from domain.codes import ENUMERATIONS
 from domain.values import later
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.audit import compliance
-from ledger.audit.compliance import MOST_FOUND, issued, report
-from ledger.audit.compliance_data import Compliance, canonical
-from ledger.audit.compliance_page import MOST_DETAILED, MOST_LISTED
 from ledger.audit.conducting import (
     About,
     Said,
@@ -34,10 +30,14 @@ from ledger.audit.conducting import (
 )
 from ledger.audit.finding import Finding
 from ledger.audit.issuing import prepare
-from ledger.audit.names import texts_of
 from ledger.audit.outcome import Replayed, read_replayed
-from ledger.audit.printed import Report, load
 from ledger.audit.replay import Asked, replay
+from ledger.audit.report import compliance
+from ledger.audit.report.compliance import MOST_FOUND, issued, report
+from ledger.audit.report.data import Compliance, canonical
+from ledger.audit.report.names import texts_of
+from ledger.audit.report.page import MOST_DETAILED, MOST_LISTED
+from ledger.audit.report.printed import Report, load
 from ledger.errors import DataError, EncodingError, UsageError
 from ledger.signing import Proposal, now
 from tests.ledger.copying import gather, records

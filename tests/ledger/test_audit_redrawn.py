@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy.engine import Connection
 
 from domain.audit import AuditOpened
-from ledger.audit import conducting, redrawn
+from ledger.audit import conducting
+from ledger.audit.checks import redrawn
 from ledger.audit.finding import Finding
 from ledger.audit.population import Population, Wanted, populations
 from ledger.signing import Proposal

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ledger.audit.catalogue_gaps import GAPS, NOT_ASKED, WHY
+from ledger.audit.catalogue.gaps import GAPS, NOT_ASKED, WHY
 from ledger.audit.finding import Finding, Gap
 from ledger.audit.outcome import (
     Point,

@@ -19,8 +19,8 @@ from ledger.errors import NoLedgerError, UsageError
 from ledger.folder import Folder
 from ledger.signing import now
 from tests.ledger.audited import replayed
-from tests.ledger.damaging import Hurt, blots, cuts, hurt, hurts, put
 from tests.ledger.desk import Desk
+from tests.ledger.hurting import Hurt, blots, cuts, hurt, hurts, put
 from tests.ledger.ledgers import Firm
 from tests.ledger.replayed import NOW, audited, not_permitted
 from tests.ledger.sales import Sale

@@ -14,13 +14,13 @@ from msgspec.structs import replace
 from domain.policy import Policy
 from ledger.accessreview import access_report
 from ledger.audit.catalogue import CODES
-from ledger.audit.compliance import report
-from ledger.audit.compliance_data import Compliance, canonical
-from ledger.audit.details import ARTICLES, article, detail
 from ledger.audit.finding import Finding, Gap
-from ledger.audit.matrices import granted_once
 from ledger.audit.outcome import Replayed, read_replayed
-from ledger.audit.printed import Report, load
+from ledger.audit.report.compliance import report
+from ledger.audit.report.data import Compliance, canonical
+from ledger.audit.report.details import ARTICLES, article, detail
+from ledger.audit.report.matrices import granted_once
+from ledger.audit.report.printed import Report, load
 from ledger.cli.gates_shown import GATES
 from ledger.cli.refusals import EXPLANATIONS
 from ledger.cli.sentences import sentences

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from ledger.accessreview import Report as AccessReview
 from ledger.accessreview import access_report
-from ledger.audit.names import texts_of
-from ledger.audit.printed import MAX_BYTES, Report, load
-from ledger.audit.reviewpage import MOST_FINDINGS
+from ledger.audit.report.names import texts_of
+from ledger.audit.report.printed import MAX_BYTES, Report, load
+from ledger.audit.report.reviewpage import MOST_FINDINGS
 from ledger.cli.sentences import sentences
 from ledger.errors import DataError
 from tests.ledger.desk import Desk

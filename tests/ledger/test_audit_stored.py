@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from ledger.audit import stored
-from ledger.audit.stored import is_drawn
+from ledger.audit.checks import stored
+from ledger.audit.checks.stored import is_drawn
 from ledger.effects.destroying import copies_of
 from ledger.effects.vaulting import encrypted_copies
 from ledger.evidence import data_key

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from domain.values import later
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.audit import timeliness
+from ledger.audit.checks import timeliness
 from ledger.audit.finding import Finding, Gap
 from ledger.audit.scope import Scope
 from ledger.signing import now
@@ -105,7 +105,7 @@ def test_an_act_of_this_evening_is_an_act_of_tomorrow_too(
 def test_no_field_before_at_holds_one_of_that_name() -> None:
     """The pass over a million events finds `at` without decoding: it must be the first."""
     from domain import TOPICS
-    from ledger.audit.timeliness import _CLAIMED
+    from ledger.audit.checks.timeliness import _CLAIMED
 
     assert '"at":"' in _CLAIMED
     for kind in TOPICS.values():

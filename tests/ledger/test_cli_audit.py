@@ -10,8 +10,8 @@ import pytest
 
 from domain.audit import AuditOpened, AuditReportIssued, AuditSampleDrawn
 from ledger.audit import conducting
-from ledger.audit.chapters import chapter_of
 from ledger.audit.population import population
+from ledger.audit.report.chapters import chapter_of
 from tests.ledger.auditdesk import DUE, LONG_AGO, AuditDesk, audit_desk
 from tests.ledger.ledgers import Firm
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ledger.audit.catalogue_text import Table
+from ledger.audit.catalogue.text import Table
 
 _VAULT: Final = "muniment vault check; bring it back from a backup: muniment backup restore BACKUP"
 _VAULT_ZH: Final = "muniment vault check；从备份取回：muniment backup restore BACKUP"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ledger.audit.catalogue_text import Table
+from ledger.audit.catalogue.text import Table
 
 _RESTORE: Final = (
     "keep this folder as it is; take the part from another copy: muniment ledger refetch --from "

@@ -29,10 +29,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ledger.audit.catalogue import raised
+from ledger.audit.checks.parts import Part, looked
+from ledger.audit.checks.stored_elsewhere import backups_in, files_of, unreached
 from ledger.audit.finding import Finding, Gap
-from ledger.audit.parts import Part, looked
 from ledger.audit.scope import Scope
-from ledger.audit.stored_elsewhere import backups_in, files_of, unreached
 from ledger.effects import expiring, pending
 from ledger.effects.places import digest_of
 from ledger.effects.vaulting import Object, encrypted_copies

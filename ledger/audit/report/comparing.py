@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ledger.accessreview import Report as AccessReview
 from ledger.accessreview import Terms, access_report
-from ledger.audit.compliance import issued
-from ledger.audit.compliance_data import Compliance
-from ledger.audit.printed import not_a_report
+from ledger.audit.report.compliance import issued
+from ledger.audit.report.data import Compliance
+from ledger.audit.report.printed import not_a_report
 
 if TYPE_CHECKING:
     from ledger.application import Ledger

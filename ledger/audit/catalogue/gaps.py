@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from ledger.audit.catalogue_text import Both
+from ledger.audit.catalogue.text import Both
 from ledger.offline.report import REASONS
 
 _OWN: Final[Mapping[str, Both]] = {

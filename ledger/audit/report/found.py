@@ -6,14 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from ledger.audit import compliance_words as words
 from ledger.audit.catalogue import CODES
-from ledger.audit.catalogue_gaps import GAPS
-from ledger.audit.charts import Due, bars, due_dates, matrix, standing
-from ledger.audit.compliance_data import Compliance, Found, Missing
-from ledger.audit.details import PARTS, Sentences, detail
+from ledger.audit.catalogue.gaps import GAPS
 from ledger.audit.finding import SEVERITIES
-from ledger.audit.reviewpage import both, called, granted, plain_table
+from ledger.audit.report import words
+from ledger.audit.report.charts import Due, bars, due_dates, matrix, standing
+from ledger.audit.report.data import Compliance, Found, Missing
+from ledger.audit.report.details import PARTS, Sentences, detail
+from ledger.audit.report.reviewpage import both, called, granted, plain_table
 from ledger.documents.cells import Cell, Line, china, stacked
 from ledger.documents.layout import column
 from ledger.documents.words import Words

@@ -2,8 +2,8 @@
 
 The JSON is the report: what `audit.report_issued` signs the SHA-256 of. It holds ids, codes,
 digests, counts and times, no name and no text; the pages are printed from it alone
-(`ledger.audit.printed`), with names and sealed texts where the reader's keystore opens them. The
-same events, the same replay and the same opinion give the same bytes.
+(`ledger.audit.report.printed`), with names and sealed texts where the reader's keystore opens them.
+The same events, the same replay and the same opinion give the same bytes.
 
     format       "muniment-compliance-report/1"
     origin       of the ledger

@@ -17,11 +17,11 @@ from typing import Any, Final
 import sqlalchemy as sa
 
 from domain.values import later
-from ledger.audit import completeness_deals
 from ledger.audit.catalogue import raised
+from ledger.audit.checks import completeness_deals
+from ledger.audit.checks.located import located
+from ledger.audit.checks.parts import Part, looked
 from ledger.audit.finding import Finding, Gap
-from ledger.audit.located import located
-from ledger.audit.parts import Part, looked
 from ledger.audit.scope import Scope
 from ledger.effects.cadence import overdue
 from ledger.grantreview import grants, training

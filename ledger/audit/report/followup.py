@@ -19,14 +19,14 @@ from domain.audit import (
     AuditRemediationRecorded,
     AuditRemediationVerified,
 )
-from ledger.audit.compliance_data import Answer, Previous, Raised, Remedy
+from ledger.audit.report.data import Answer, Previous, Raised, Remedy
 from projections import audits
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from domain.values import Event
-    from ledger.audit.compliance_data import State
+    from ledger.audit.report.data import State
 
 
 def previous(connection: sa.Connection, order: AuditOpened) -> tuple[Previous, ...]:

@@ -24,7 +24,7 @@ from datetime import date, timedelta
 from math import cos, radians, sin
 from typing import Any, Final, Literal, NamedTuple
 
-from ledger.audit.drawing import (
+from ledger.audit.report.drawing import (
     BLACK,
     GREY,
     INK,

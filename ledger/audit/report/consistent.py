@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Any
 
 from ledger.accessreview import Report as AccessReview
-from ledger.audit.compliance_data import Compliance
+from ledger.audit.report.data import Compliance
 
 
 def agrees(said: Compliance | AccessReview) -> bool:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from domain.audit import AuditReportIssued
 from ledger.accessreview import Report as AccessReview
-from ledger.audit.compliance_data import Compliance
-from ledger.audit.printed import not_a_report
+from ledger.audit.report.data import Compliance
+from ledger.audit.report.printed import not_a_report
 from ledger.bundle.saying import ID
 from ledger.documents.names import opened
 from ledger.errors import KeyAccessError, UsageError

@@ -14,7 +14,7 @@ from msgspec import to_builtins
 
 from domain.codes import ENUMERATIONS, label
 from ledger.accessreview import Report
-from ledger.audit.charts import (
+from ledger.audit.report.charts import (
     Bin,
     Chart,
     Due,
@@ -25,8 +25,8 @@ from ledger.audit.charts import (
     over_time,
     standing,
 )  # fmt: skip
-from ledger.audit.details import Sentences, detail
-from ledger.audit.matrices import NO_ROLE, SEVERAL, SEVERAL_WORDS, granted_once
+from ledger.audit.report.details import Sentences, detail
+from ledger.audit.report.matrices import NO_ROLE, SEVERAL, SEVERAL_WORDS, granted_once
 from ledger.bundle.page import Page
 from ledger.documents import told
 from ledger.documents.cells import Cell, china, stacked
@@ -49,7 +49,7 @@ _OUTCOMES: Final[Mapping[str, Words]] = {
 def page(said: Report, texts: Mapping[str, str], sentences: Sentences) -> Page:
     """The page; `texts`: names by id, where the reader's keystore opens them.
 
-    `sentences`: for refusals (`ledger.audit.details`).
+    `sentences`: for refusals (`ledger.audit.report.details`).
 
     Raises `LookupError`, `TypeError` or `ValueError` for rows that no report has.
     """

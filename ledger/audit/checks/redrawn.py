@@ -19,10 +19,10 @@ from domain.audit import AuditOpened, AuditReportIssued, AuditSampleDrawn
 from domain.listing import list_root
 from domain.values import Event
 from ledger.audit.catalogue import raised
+from ledger.audit.checks.parts import looked
 from ledger.audit.conducting import compare
 from ledger.audit.edge import tree_of
 from ledger.audit.finding import Finding, Gap
-from ledger.audit.parts import looked
 from ledger.audit.population import Population, Wanted, populations
 from ledger.audit.scope import Scope
 from ledger.evidence import decode_event

@@ -21,9 +21,9 @@ from domain.actor import ActorKeyCompromised
 from domain.handover import HandoverState
 from domain.values import later
 from ledger.audit.catalogue import raised
+from ledger.audit.checks.located import located
+from ledger.audit.checks.parts import Part, looked
 from ledger.audit.finding import Finding, Gap
-from ledger.audit.located import located
-from ledger.audit.parts import Part, looked
 from ledger.audit.scope import Scope
 from ledger.evidence import decode_event
 from projections import access, certificates, handovers, rights

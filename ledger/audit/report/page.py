@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from domain.judging import RULE_CODES
-from ledger.audit import compliance_words as words
-from ledger.audit.chapters import CHAPTERS
-from ledger.audit.charts import Bin, bars, over_time
-from ledger.audit.compliance_data import (
+from ledger.audit.finding import SEVERITIES
+from ledger.audit.report import words
+from ledger.audit.report.chapters import CHAPTERS
+from ledger.audit.report.charts import Bin, bars, over_time
+from ledger.audit.report.data import (
     Answer,
     ChapterResult,
     Compliance,
@@ -25,7 +26,8 @@ from ledger.audit.compliance_data import (
     Sample,
     limitations_of,
 )
-from ledger.audit.compliance_found import (
+from ledger.audit.report.details import Sentences, article
+from ledger.audit.report.found import (
     access,
     basis,
     copies,
@@ -35,9 +37,7 @@ from ledger.audit.compliance_found import (
     title_of,
     when_due,
 )
-from ledger.audit.details import Sentences, article
-from ledger.audit.finding import SEVERITIES
-from ledger.audit.reviewpage import both, person, plain_table
+from ledger.audit.report.reviewpage import both, person, plain_table
 from ledger.bundle.page import Page
 from ledger.documents.cells import Cell, Line, china, stacked
 from ledger.documents.layout import column
@@ -57,7 +57,7 @@ _SEALED: Final[Line] = ("both", *words.SEALED)
 def page(said: Compliance, texts: Texts, sentences: Sentences) -> Page:
     """The page; raises `LookupError` or `ValueError` for codes or days that are none.
 
-    `sentences`: for refusals and gates (`ledger.audit.details`).
+    `sentences`: for refusals and gates (`ledger.audit.report.details`).
     """
     sections = [
         _summary(said, texts), _order(said, texts), *_scope(said), *_criteria(said),

@@ -1,7 +1,7 @@
 """The compliance audit report of one audit (C.4.7): its data gathered, its pages printed from it.
 
 `report` reads the audit's events, the policy pack, a replay's JSON and the projections as of the
-entry that the audit covers; `ledger.audit.compliance_data` says what the report holds.
+entry that the audit covers; `ledger.audit.report.data` says what the report holds.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from domain.audit import AuditOpened, AuditReportIssued, AuditSampleDrawn
 from domain.policy import Policy
 from domain.values import moment
 from ledger.accessreview import access_report
-from ledger.audit import followup
-from ledger.audit.chapters import CHAPTERS, chapter_of
-from ledger.audit.compliance_data import (
+from ledger.audit.outcome import Replayed, read_replayed
+from ledger.audit.report import followup
+from ledger.audit.report.chapters import CHAPTERS, chapter_of
+from ledger.audit.report.data import (
     Access,
     Cell,
     ChapterResult,
@@ -42,10 +43,9 @@ from ledger.audit.compliance_data import (
     canonical,
     limitations_of,
 )
-from ledger.audit.matrices import granted_once
-from ledger.audit.names import texts_of
-from ledger.audit.outcome import Replayed, read_replayed
-from ledger.audit.printed import Report
+from ledger.audit.report.matrices import granted_once
+from ledger.audit.report.names import texts_of
+from ledger.audit.report.printed import Report
 from ledger.bundle.saying import ID
 from ledger.errors import UsageError
 from ledger.facts import LedgerFacts
@@ -63,7 +63,7 @@ LIMITS: Final = (
     "outside_muniment", "other_ledgers", "paper_by_statement", "statements_not_truth",
     "key_not_person", "copies_unknown",
 )  # fmt: skip
-"""What no ledger can see; `ledger.audit.compliance_page` says it."""
+"""What no ledger can see; `ledger.audit.report.page` says it."""
 _AT_ONCE: Final = 2_000
 _ACCESSES: Final = ("record.accessed", "record.access_denied")
 _DAYS, _WEEKS, _MONTHS = 45, 300, 1_826

@@ -1,7 +1,7 @@
 r"""A report and the pages that are printed from it: JSON in, HTML and PDF out, by nobody's machine.
 
 Two reports are printed here, known by what they hold: a compliance audit report
-(`ledger.audit.compliance_data`) and an access-review report (`ledger.accessreview.Report`). The
+(`ledger.audit.report.data`) and an access-review report (`ledger.accessreview.Report`). The
 bytes are canonical: sorted keys, no spaces, ASCII. The same bytes, the same opened texts and the
 same comparison give the same pages, byte for byte; without texts the pages show ids, and "sealed"
 where a text is. A page that was printed without the ledger says that it was not compared with it:
@@ -21,10 +21,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from ledger.accessreview import Report as AccessReview
-from ledger.audit import compliance_page, reviewpage
-from ledger.audit.compliance_data import Compliance, canonical
-from ledger.audit.consistent import agrees
-from ledger.audit.details import NO_SENTENCES, Sentences
+from ledger.audit.report import page as compliance_page
+from ledger.audit.report import reviewpage
+from ledger.audit.report.consistent import agrees
+from ledger.audit.report.data import Compliance, canonical
+from ledger.audit.report.details import NO_SENTENCES, Sentences
 from ledger.bundle.page import Imprint, Page, as_html, as_pdf, plain
 from ledger.errors import DataError
 
@@ -55,7 +56,7 @@ class Report(NamedTuple):
 
     `texts`: names by id, sealed texts by `<event id>#<field>`; `compared`: whether the ledger says
     that this is the report which was made from it (else every page says that it does not);
-    `sentences`: what stands behind the codes of refusals and gates (`ledger.audit.details`).
+    `sentences`: what stands behind the codes of refusals and gates (`ledger.audit.report.details`).
     """
 
     json: bytes

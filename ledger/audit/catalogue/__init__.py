@@ -22,10 +22,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
-from ledger.audit.catalogue_found import FOUND
-from ledger.audit.catalogue_gaps import GAPS, WHY
-from ledger.audit.catalogue_genuine import GENUINE
-from ledger.audit.catalogue_text import Both, Entry, Table
+from ledger.audit.catalogue.found import FOUND
+from ledger.audit.catalogue.gaps import GAPS, WHY
+from ledger.audit.catalogue.genuine import GENUINE
+from ledger.audit.catalogue.text import Both, Entry, Table
 from ledger.audit.finding import Finding, Severity
 from ledger.offline.findings import CAUSES, weight_of
 

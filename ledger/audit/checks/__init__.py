@@ -1,0 +1,1 @@
+"""What a replay asks besides the judging: is it complete, in time, and still there."""

@@ -1,0 +1,1 @@
+"""The reports of auditors: data as canonical JSON, pages printed from it alone."""
