@@ -35,7 +35,7 @@ HALF_WIDTH = re.compile(r"[,;:()] ?$|[一-鿿][,;:!?]")
 def sources(*places: str) -> Iterator[Path]:
     for place in places:
         path = HOME / place
-        yield from sorted(path.glob("*.py")) if path.is_dir() else [path]
+        yield from sorted(path.rglob("*.py")) if path.is_dir() else [path]
 
 
 def strings(node: ast.expr) -> Iterator[str]:
