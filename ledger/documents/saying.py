@@ -31,6 +31,9 @@ _TEXTS: Final = ("claim", "not_claimed")
 """Members of `said` that are texts of the program, not of a person."""
 _SEALED: Final = ("scenario",)
 """Members that a person typed in; they stay sealed, even where they look like codes."""
+_MADE: Final = re.compile(
+    r"[0-9a-f]{64}|(?:[a-z_]+-)?[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:/[0-9]+)?"
+)  # digests and ids, nobody's telephone number even where their digits look like one
 _CODE: Final = re.compile(r"[A-Za-z0-9_.:/+=-]{1,128}")
 
 
@@ -180,5 +183,5 @@ def _plain(value: Any, name: str = "") -> Any:  # noqa: ANN401  any JSON value
         return [part for part in map(_plain, value) if part not in (None, {})]
     if isinstance(value, str):
         fits = _CODE.fullmatch(value) and not looks_personal(value)
-        return value if fits else None
+        return value if fits or _MADE.fullmatch(value) else None
     return value

@@ -1,4 +1,4 @@
-"""One browser for all tests here."""
+"""One browser for all tests of a module."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop runs on: asyncio in other tests would fail
 def browser() -> Iterator[Browser]:
     with chromium() as found:
         yield found

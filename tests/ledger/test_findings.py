@@ -44,6 +44,7 @@ def test_every_event_class_has_a_twin(firm: Firm) -> None:
     with closing(sqlite3.connect(firm.path / "ledger.db")) as connection:
         rows = connection.execute("SELECT state, topic FROM events").fetchall()
     assert reader._fast([r[0] for r in rows], [r[1].encode() for r in rows]) is not None
+    reader._prepare({topic.encode() for topic in TOPICS})
     assert len(reader.topic_of) == 2 * len(TOPICS)
 
 
