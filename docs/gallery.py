@@ -33,8 +33,8 @@ WORDS = {
             "collected in one commit and reviewed by a second person. SQL is run with all rights, "
             "the triggers dropped before and put back after it. `kept.vkey` and `kept.note` are "
             "the ledger's verifier key and a checkpoint that an outsider keeps. What differs from "
-            "run to run is masked: ‹id›, ‹digest›, ‹key id›, ‹root›, ‹time›.\n\nWhat is left of a "
-            "ledger that was really damaged, and can still be proved: `muniment salvage`."
+            "run to run is masked: ‹id›, ‹digest›, ‹key id›, ‹root›, ‹time›, ‹number›.\n\nWhat is left "
+            "of a ledger that was really damaged, and can still be proved: `muniment salvage`."
         ),
         "attack": "The attack",
         "line": "What catches it",
@@ -48,7 +48,7 @@ WORDS = {
             "回答都是命令打印的原文；有一项测试会全部重做。\n\n账本属于一家小公司：三份合同在一次"
             "提交里采集，由第二个人复核。SQL 以全部权限运行，事先删除触发器，事后恢复。`kept.vkey`"
             "和 `kept.note` 是外人保存的验证公钥和检查点。每次运行都不同的内容已遮盖：‹id›、"
-            "‹digest›、‹key id›、‹root›、‹time›。\n\n真的损坏了的账本里还能证明的内容："
+            "‹digest›、‹key id›、‹root›、‹time›、‹number›。\n\n真的损坏了的账本里还能证明的内容："
             "`muniment salvage`。"
         ),
         "attack": "攻击",
