@@ -40,7 +40,8 @@ MASKS: Final = (
     (re.compile(r"\b(?=[0-9a-f]*[a-f])[0-9a-f]{8}\b|(?<=actual: )[0-9]{8}\b"), "‹key id›"),
     # Which rows an index loses with one byte depends on the ids beside it.
     (re.compile(r"(database_damaged[^\n]*\n[^\n]*?[:\uff1a] ?)"
-                r"(?:row [0-9]+ missing from|non-unique entry in) (index \w+\n)(?:database_damaged[^\n]*\n[^\n]*\2)*"),
+                r"(?:row [0-9]+ missing from|non-unique entry in) (index \w+\n)"
+                r"(?:database_damaged[^\n]*\n[^\n]*\2)*"),
      r"\1row ‹number› missing from \2"),
 )  # fmt: skip
 """What differs from run to run, and what stands there instead."""
