@@ -34,7 +34,8 @@ WORDS = {
             "the triggers dropped before and put back after it. `kept.vkey` and `kept.note` are "
             "the ledger's verifier key and a checkpoint that an outsider keeps. What differs from "
             "run to run is masked: ‹id›, ‹digest›, ‹key id›, ‹root›, ‹time›, ‹number›.\n\nWhat "
-            "is left of a ledger that was really damaged, and can still be proved: `muniment salvage`."
+            "is left of a ledger that was really damaged, and can still be proved: "
+            "`muniment salvage`."
         ),
         "attack": "The attack",
         "line": "What catches it",
