@@ -8,8 +8,8 @@ same function wherever it runs, and the answer cannot depend on where.
 >>> list(in_order(serial(), neg, [1, 2, 3]))
 [-1, -2, -3]
 
-An executor is anything with `submit` and a `width`; `dask.distributed.Client.submit` has the form
-that is asked for. Processes are started anew ("spawn") and share nothing with this one. When this
+An executor is anything with `submit` and a `width`; a cluster's is meant to fit, and none was tried
+yet. Processes are started anew ("spawn") and share nothing with this one. When this
 one ends, however it ends, they end: each holds one end of a pipe whose other end is here.
 """
 
