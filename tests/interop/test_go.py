@@ -47,9 +47,11 @@ def test_go_opens_no_checkpoint_of_which_a_byte_is_changed(
     go_check: Check, bundle: Bundle, tmp_path: Path
 ) -> None:
     raw = bundle.head.read_bytes()
+    # Go reads base64 leniently: the last digit's unused bits may be set, the signature is the same.
+    spare = {len(raw) - len("?=\n")} if raw.endswith(b"=\n") else set[int]()
     for at in range(len(raw)):
         changed = written(tmp_path, flipped(raw, at))
-        assert go_check("note", changed, bundle.vkey).returncode == 1, at
+        assert go_check("note", changed, bundle.vkey).returncode == 1 or at in spare, at
 
 
 def test_go_opens_every_commit_note_under_all_its_signers_keys(

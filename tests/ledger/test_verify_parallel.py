@@ -37,7 +37,7 @@ from tests.ledger.tampering import (
     tiled,
     tiled_template,
 )
-from tests.ledger.test_verify_bytes import CONTENT, spots
+from tests.ledger.test_verify_bytes import CONTENT, TEXTS, spots
 
 __all__ = ["busy", "busy_template", "database", "tiled", "tiled_template"]
 
@@ -128,8 +128,8 @@ def test_some_bytes_of_content(busy: Firm, database: Path, two: Executor) -> Non
     print(f"seed {seed}")
     chance = random.Random(seed)
     with closing(sqlite3.connect(database)) as connection:
-        chosen = chance.sample(spots(connection), 25)
-    assert {table for table, *_ in chosen} <= {table for table, *_ in CONTENT}
+        within = [spot for spot in spots(connection) if spot[1] not in {spot[2], *TEXTS}]
+    chosen = chance.sample(within, 25)
     for table, column, key, row, at in chosen:
         change(database, table, column, key, row, at)
         assert both(busy, two).verdict != "valid", (table, row, at)

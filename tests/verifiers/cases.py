@@ -59,11 +59,11 @@ class Case(NamedTuple):
         """The bundle's id."""
         return identifier(Bag("", dict(self.files)))
 
-    def python(self, files: Mapping[str, bytes] | None = None) -> Report:
-        """What Python says of these files, as they lie in a folder."""
+    def python(self, files: Mapping[str, bytes] | None = None, name: str = "") -> Report:
+        """What Python says of these files, as they lie in a folder, or in a zip with a name."""
         trust = parse_trust(self.ledger, self.cosigners, self.roots)
         given = self.files if files is None else files
-        return check_bundle(Bag("", dict(given)), trust, ed25519.verify)
+        return check_bundle(Bag(name, dict(given)), trust, ed25519.verify)
 
     def script(
         self,
