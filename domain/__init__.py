@@ -41,10 +41,12 @@ from domain import (
     notice,
     party,
     record,
+    replacement,
     replica,
     residual,
     restriction,
     rights,
+    search,
     subject,
     training,
 )
@@ -53,12 +55,12 @@ from domain.values import Event, topic_of
 _MODULES = (
     ledger, party, actor, engagement, record, digitization, restriction, holding, access, backup,
     backup_rules,
-    handover, handover_rules, confirmation, inspection, residual,
+    handover, handover_rules, confirmation, inspection, replacement, residual,
     hold, keycopy, medium, destruction, disposal, anonymization, rights,
     document,
     attached, agreements, closing, training,
     replica,
-    subject, notice,
+    subject, search, notice,
     anchor, bundle,
     audit, audit_rules,
 )  # fmt: skip

@@ -23,6 +23,7 @@ from domain.answers import Accesses, Passed
 from domain.codes import (
     AccessMode,
     AccessPurpose,
+    LookBasis,
     RecordCategory,
     RevocationReason,
     covers,
@@ -60,7 +61,8 @@ _SHORT = Meta(min_length=1, max_length=16)
 class AccessGranted(Event, frozen=True, kw_only=True, tag="grant.access_granted"):
     """访问授权: `actor` may access what `records` and `categories` name.
 
-    `begins` is the first moment, `ends` the last. Sealed: `remark`.
+    `begins` is the first moment, `ends` the last; `basis`: across a deal, on what the other side
+    may see who stands in them (`domain.crossing`). Sealed: `remark`.
     """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"custodian", "dpo", "approver", "administrator"})
@@ -73,6 +75,7 @@ class AccessGranted(Event, frozen=True, kw_only=True, tag="grant.access_granted"
     purposes: Annotated[list[AccessPurpose], _SHORT]
     begins: Time
     ends: Time
+    basis: LookBasis | UnsetType = UNSET
 
     @property
     def mentions(self) -> tuple[str, ...]:
@@ -139,7 +142,8 @@ class AccessReviewed(Event, frozen=True, kw_only=True, tag="engagement.access_re
 class GrantState(State):
     """A grant as given, and whether it was revoked.
 
-    `giver`, `engagement`: who gave it under what; `granted`: the entry and accepted time at which.
+    `giver`, `engagement`: who gave it under what; `granted`: the entry and accepted time at which;
+    `basis`: empty if none was named.
     """
 
     actor: str
@@ -152,6 +156,7 @@ class GrantState(State):
     purposes: frozenset[str]
     begins: str
     ends: str
+    basis: str = ""
     revoked: bool = False
 
     def covers(self, record: RecordState) -> bool:
@@ -167,6 +172,7 @@ def _granted(_: None, event: AccessGranted, entry: int, accepted: str) -> GrantS
         event.stream, event.version, event.actor, event.by, event.engagement, (entry, accepted),
         frozenset(event.records), tuple(event.categories), frozenset(event.modes),
         frozenset(event.purposes), event.begins, event.ends,
+        "" if event.basis is UNSET else event.basis,
     )  # fmt: skip
 
 
@@ -201,10 +207,12 @@ def granted_to_another(case: Case, event: AccessGranted) -> Iterator[Refusal]:
     if taker is None:
         yield refuse("I-09", "unknown_actor", event.actor)
     elif giver is not None and giver.party != taker.party:
-        sides = (giver.party, taker.party)
+        sides, basis = (giver.party, taker.party), "" if event.basis is UNSET else event.basis
+        named = (case.world.state(record, RecordState) for record in event.records)
         yield from against_crossing(
-            case, event.engagement, sides, event.purposes, _granted_categories(case, event)
-        )
+            case, event.engagement, sides, event.purposes, basis,
+            [record for record in named if record is not None], event.categories,
+        )  # fmt: skip
     if not event.records and not event.categories:
         yield refuse("I-15", "grant_covers_nothing", event.stream)
     for values in (event.records, event.categories, event.modes, event.purposes):
@@ -214,13 +222,6 @@ def granted_to_another(case: Case, event: AccessGranted) -> Iterator[Refusal]:
         yield refuse("I-04", "ended_before_started", event.stream)
     if "break_glass" in event.purposes:
         yield refuse("I-15", "break_glass_is_not_granted", event.stream)
-
-
-def _granted_categories(case: Case, event: AccessGranted) -> frozenset[str]:
-    """The categories that a grant names, and those of the records that it names."""
-    records = (case.world.state(record, RecordState) for record in event.records)
-    named = (record.categories for record in records if record is not None)
-    return frozenset(event.categories).union(*named)
 
 
 @rule(AccessGranted)
@@ -344,7 +345,7 @@ def _across(
     if event.engagement != grant.engagement:
         yield refuse("I-09", "grant_of_another_engagement", grant.engagement)
     purposes = () if event.purpose is UNSET else (event.purpose,)
-    yield from against_crossing(case, grant.engagement, sides, purposes, record.categories)
+    yield from against_crossing(case, grant.engagement, sides, purposes, grant.basis, [record])
 
 
 def _passed(case: Case, record: str) -> Passed | None:

@@ -61,12 +61,14 @@ class CopiesOut(Struct, frozen=True):
     `accessed`: when its people's last access in a mode that gives content out (`GIVING`) was
     accepted; `delivered`: when the last release to it, or receipt by it, was accepted of a handover
     that was not confirmed whole; each empty if there is none. `holdings`: present copies that it
-    came to keep under the deal and that no confirmation gave it.
+    came to keep under the deal and that no confirmation gave it. `unpassed`: as `accessed`, of
+    records that have not passed to it for good.
     """
 
     accessed: str = ""
     delivered: str = ""
     holdings: frozenset[str] = frozenset()
+    unpassed: str = ""
 
     @property
     def last(self) -> str:

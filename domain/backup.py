@@ -25,6 +25,7 @@ from domain.values import (
     BackupId,
     Count,
     DataKeyId,
+    Date,
     Digest,
     Event,
     HoldingId,
@@ -39,7 +40,8 @@ class BackupCreated(Listing, frozen=True, kw_only=True, tag="backup.created"):
     """备份: these copies were made and read back. Sealed: `location`, `tool`, `endpoint`.
 
     `base`: the backup that this one continues; `manifest`: SHA-256 of its list of copies, which
-    lies beside them.
+    lies beside them; `locked_until`: the last day (UTC) on which their store refuses to remove any
+    of them, whoever asks.
     """
 
     ROLES: ClassVar[frozenset[str]] = BACKUP_KEEPERS
@@ -51,6 +53,7 @@ class BackupCreated(Listing, frozen=True, kw_only=True, tag="backup.created"):
     ended_at: Time
     base: BackupId | UnsetType = UNSET
     manifest: Digest | UnsetType = UNSET
+    locked_until: Date | UnsetType = UNSET
 
 
 class BackupVerified(Event, frozen=True, kw_only=True, tag="backup.verified"):
@@ -154,6 +157,7 @@ class BackupState(ListState):
 
     base: str = ""
     manifest: str = ""
+    locked_until: str = ""
     verified_at: str = ""
 
     @property
@@ -168,6 +172,7 @@ def _created(state: BackupState | None, event: BackupCreated, _: int, __: str) -
     state.listed(event)
     state.base = "" if event.base is UNSET else event.base
     state.manifest = "" if event.manifest is UNSET else event.manifest
+    state.locked_until = "" if event.locked_until is UNSET else event.locked_until
     return state
 
 
@@ -206,6 +211,12 @@ def _restored(state: State, _: BackupRestored) -> None:
 def _gone(state: State, _: BackupExpired) -> None:
     if isinstance(state, HoldingState):
         state.condition = "destroyed"
+
+
+def locked(case: Case, copy: HoldingState) -> bool:
+    """Whether the store of a copy's backup refuses to remove it: until that day has ended (UTC)."""
+    state = case.world.state(copy.backup, BackupState) if copy.backup is not None else None
+    return state is not None and state.locked_until >= case.statement.accepted[:10]
 
 
 def chain(case: Case, backup: str) -> list[BackupState]:

@@ -16,6 +16,7 @@ from domain.backup import (
     BackupVerified,
     RestoreDrillPerformed,
     chain,
+    locked,
     not_restored,
     to_be_destroyed,
 )
@@ -50,6 +51,8 @@ def made_of_originals(case: Case, event: BackupCreated) -> Iterator[Refusal]:
         yield refuse("I-02", "location_must_be_sealed", event.stream)
     if event.manifest is UNSET:
         yield refuse("I-35", "manifest_missing", event.stream)
+    if event.locked_until is not UNSET and event.medium != "cloud_object":
+        yield refuse("I-35", "lock_is_of_a_store", event.stream)
 
 
 @rule(BackupCreated)
@@ -58,8 +61,8 @@ def continues_its_base(case: Case, event: BackupCreated) -> Iterator[Refusal]:
     state = case.world.state(event.stream, BackupState)
     base = "" if event.base is UNSET else event.base
     if state is not None:
-        manifest = "" if event.manifest is UNSET else event.manifest
-        if (base, manifest) != (state.base, state.manifest):
+        told = (base, event.manifest or "", event.locked_until or "")
+        if told != (state.base, state.manifest, state.locked_until):
             yield refuse("I-21", "part_of_another_list", event.stream)
         return
     if not base:
@@ -236,6 +239,8 @@ def expired_where_permitted(case: Case, event: BackupExpired) -> Iterator[Refusa
     doomed = set(event.items)
     yield from against_destruction(case, event.items, doomed, "redundant_copy")
     for copy in holdings(case, event.items):
+        if locked(case, copy):
+            yield refuse("I-35", "copy_is_locked", copy.stream, str(copy.backup))
         if claimed(case, copy, copy.destruction) is not None:
             yield refuse("I-21", "copy_is_in_a_case", str(copy.destruction))
         left = kept_besides(case, copy, doomed)

@@ -251,8 +251,8 @@ def ended_with_all_that_follows(case: Case, event: EngagementClosed) -> Iterator
 def copies_are_gone(case: Case, event: EngagementClosed) -> Iterator[Refusal]:
     """What the buyer or broker got and may not keep is back or destroyed, and they say so (I-22).
 
-    After a completed deal they keep what passed; what was delivered and did not pass goes, and
-    where the path returns copies, all of it.
+    After a completed deal they keep what passed; what was delivered, or taken in a look before it,
+    and did not pass goes, and where the path returns copies, all of it.
     """
     deal = deal_of(case, event)
     if deal is None:
@@ -260,7 +260,8 @@ def copies_are_gone(case: Case, event: EngagementClosed) -> Iterator[Refusal]:
     for party in sorted(deal.receiving):
         got = _got(case, deal, party)
         yield from _still_there(got)
-        last = got.delivered if event.outcome == "completed" and not got.returns else got.last
+        kept = event.outcome == "completed" and not got.returns
+        last = max(got.delivered, got.unpassed) if kept else got.last
         said = deal.disposals.get(party)
         if last and (said is None or said.disposed_at < last):
             yield refuse("I-22", "copies_not_disposed", party)
@@ -297,7 +298,7 @@ def _look_up(case: Case, deal: EngagementState, party: str) -> _Got:
             if one.confirmed and state is not None and state.to_party == party:
                 delivered = max(delivered, one.confirmed)
                 holdings |= source.residual(one.handover, party)
-    return _Got(out.accessed, delivered, frozenset(holdings), returns)
+    return _Got(out.accessed, delivered, frozenset(holdings), out.unpassed, returns)
 
 
 def _confirmed(case: Case, deal: EngagementState) -> list[HandoverState]:

@@ -28,6 +28,7 @@ AccessPurpose = Literal[
 AccessMode = Literal[
     "view", "copy", "print", "download", "export", "edit", "query", "physical_handling", "decrypt"
 ]
+LookBasis = Literal["nobody_identified", "people_cleared", "on_behalf"]
 AccessOutcome = Literal["allowed", "denied", "break_glass"]
 BackupMedium = Literal[
     "disk_internal",
@@ -139,6 +140,15 @@ TABLES: Final[dict[str, tuple[str, str, tuple[tuple[str, str, str], ...]]]] = {
             ("disposal", "销毁处置", "Disposal"),
             ("due_diligence", "尽职调查", "Due diligence"),
             ("break_glass", "紧急访问", "Emergency access"),
+        ),
+    ),
+    "LookBasis": (
+        "对方查阅依据",
+        "Basis of a look by the other side",
+        (
+            ("nobody_identified", "不能识别个人", "Nobody can be identified"),
+            ("people_cleared", "已告知并同意或豁免", "People told and agreed, or exempt"),
+            ("on_behalf", "受托处理", "On the keeper's behalf, PIPL 21"),
         ),
     ),
     "AccessMode": (

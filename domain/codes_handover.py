@@ -11,6 +11,7 @@ ExclusionReason = Literal[
     "no_consent",
     "no_sensitive_consent",
     "no_guardian_consent",
+    "consent_before_notice",
     "consent_withdrawn",
     "suppressed",
     "opted_out",
@@ -28,6 +29,8 @@ DiscrepancyResolution = Literal[
     "delivered_later", "corrected", "explained", "accepted_as_is", "item_rejected", "reserved"
 ]
 ResidualBasis = Literal["retention_duty", "legal_claim", "law_requires"]
+ReplacementReason = Literal["left", "unable", "reassigned", "key_lost"]
+PlanDeviation = Literal["agreed", "giver_late", "taker_late", "carrier_late", "gates_open"]
 
 TABLES: Mapping[str, tuple[str, str, tuple[tuple[str, str, str], ...]]] = {
     "ExclusionReason": (
@@ -39,6 +42,7 @@ TABLES: Mapping[str, tuple[str, str, tuple[tuple[str, str, str], ...]]] = {
             ("no_consent", "未取得单独同意", "No separate consent"),
             ("no_sensitive_consent", "未取得敏感信息单独同意", "No consent for sensitive data"),
             ("no_guardian_consent", "未取得监护人同意", "No guardian's consent"),
+            ("consent_before_notice", "同意早于告知", "Consent of before the notice"),
             ("consent_withdrawn", "已撤回同意", "Consent withdrawn"),
             ("suppressed", "列入不再联系名单", "Suppressed"),
             ("opted_out", "已拒绝营销", "Opted out of marketing"),
@@ -96,6 +100,27 @@ TABLES: Mapping[str, tuple[str, str, tuple[tuple[str, str, str], ...]]] = {
             ("retention_duty", "法定保管义务", "Duty to keep"),
             ("legal_claim", "诉讼或请求权", "Legal claim"),
             ("law_requires", "其他法律要求", "Required by other law"),
+        ),
+    ),
+    "ReplacementReason": (
+        "更换经办人的原因",
+        "Reason for replacing a handler",
+        (
+            ("left", "离职或免职", "Left or was dismissed"),
+            ("unable", "不能履职", "Cannot act"),
+            ("reassigned", "工作调整", "Has other work"),
+            ("key_lost", "密钥遗失或失密", "Key lost or compromised"),
+        ),
+    ),
+    "PlanDeviation": (
+        "不在计划日期内的原因",
+        "Reason for another day than planned",
+        (
+            ("agreed", "双方另行商定", "Agreed by both sides"),
+            ("giver_late", "转让方原因", "On the giving side"),
+            ("taker_late", "受让方原因", "On the taking side"),
+            ("carrier_late", "运送原因", "On the way"),
+            ("gates_open", "前置条件未齐", "Gates were not open"),
         ),
     ),
 }

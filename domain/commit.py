@@ -48,8 +48,8 @@ _TIME_FIELDS = (
 )  # fmt: skip
 _DATE_FIELDS = (
     "begins_on", "due", "due_at", "effective_from", "ended_on", "ends_on", "expires_on",
-    "first_day", "last_day", "max_until", "min_until", "on", "retain_until", "review_on", "since",
-    "terminated_on", "trigger_date", "until", "valid_from", "valid_to",
+    "first_day", "last_day", "locked_until", "max_until", "min_until", "on", "retain_until",
+    "review_on", "since", "terminated_on", "trigger_date", "until", "valid_from", "valid_to",
 )  # fmt: skip
 _NEVER = "9000-01-01T00:00:00.000Z"
 _NO_MOMENT = frozenset({"not_a_time", "no_such_day"})

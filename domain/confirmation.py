@@ -27,7 +27,6 @@ from domain.handover_rules import (
     standing_of,
 )
 from domain.judging import Case, Refusal, closes, refuse, rule
-from domain.values import later
 
 
 def both_handlers(case: Case, state: HandoverState) -> Iterator[Refusal]:
@@ -41,21 +40,15 @@ def both_handlers(case: Case, state: HandoverState) -> Iterator[Refusal]:
 def cancelled_by_both_once_received(case: Case, event: HandoverCancelled) -> Iterator[Refusal]:
     """What the buyer has received is not undone by one side alone, while it speaks (I-23).
 
-    Who says nothing until the time for inspection is over does not hold the other side to the
-    deal: the seller may then cancel alone. What was received still has to go back (I-22).
+    Who leaves the inspection unfinished and falls silent does not hold the other side to the deal,
+    whatever it said before: the seller may then cancel alone. What was received still has to go
+    back (I-22).
     """
     state = case.world.state(event.stream, HandoverState)
     if state is None or state.step != "received":
         return
-    if event.role != "seller_handler" or not _silent(case, state):
+    if event.role != "seller_handler" or not state.silent(case.statement.accepted):
         yield from both_handlers(case, state)
-
-
-def _silent(case: Case, state: HandoverState) -> bool:
-    """Whether the taking party let the time for inspection pass without a word on any item."""
-    if not state.inspection_days or state.discrepancies or any(state.items.values()):
-        return False
-    return case.statement.accepted > later(state.received_at, days=state.inspection_days)
 
 
 @rule(HandoverConfirmed)

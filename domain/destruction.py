@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from msgspec import Meta, Struct, field
+from msgspec import UNSET, Meta, Struct, UnsetType, field
 
 from domain.codes import (
     CertificateVerdict,
@@ -106,7 +106,8 @@ class DestructionExecuted(
 
     `keys`: data keys shredded with the copies and the records that are gone with them; their
     sealed payloads are deleted. Many keys take further events of the commit, without results.
-    `witnesses` watched it (监销). A copy whose outcome is not `destroyed` may be tried again.
+    `witnesses` watched it (监销). `begun_by`: who else began it, as its journal says, and did not
+    finish; they are operators, too. A copy whose outcome is not `destroyed` may be tried again.
     """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"destruction_operator"})
@@ -118,8 +119,14 @@ class DestructionExecuted(
     keys: Annotated[list[DataKeyId], Meta(max_length=150)] = []  # noqa: RUF012
     technique: DestructionTechnique
     witnesses: Annotated[list[ActorId], Meta(max_length=8)] = []  # noqa: RUF012
+    begun_by: Annotated[list[ActorId], Meta(min_length=1, max_length=100)] | UnsetType = UNSET
     started_at: Time
     ended_at: Time
+
+    @property
+    def operators(self) -> tuple[str, ...]:
+        """Everybody who took part in carrying it out."""
+        return (self.by, *(self.begun_by or ()))
 
     @property
     def mentions(self) -> tuple[str, ...]:
@@ -265,7 +272,7 @@ def _rejected(state: CaseState, _: DestructionRejected, __: int, ___: str) -> Ca
 
 @evolves(DestructionExecuted)
 def _executed(state: CaseState, event: DestructionExecuted, _: int, __: str) -> CaseState:
-    state.operators.add(event.by)
+    state.operators.update(event.operators)
     state.keys.update(event.keys)
     for result in event.results:
         state.items[result.holding] = result.outcome

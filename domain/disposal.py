@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from msgspec import UNSET
 
 from domain.actor import ActorState
+from domain.backup import locked
 from domain.copies import (
     HoldingState,
     claimed,
@@ -145,16 +146,29 @@ def executed_as_approved(case: Case, event: DestructionExecuted) -> Iterator[Ref
         done = item in state.taken_off or state.items.get(item) == "destroyed"
         if item not in state.items or done or named.count(item) != 1:
             yield refuse("I-21", "not_an_open_item", item)
-    yield from watched_by_others(case, event, event.witnesses)
+    yield from watched_by_others(case, event, event.witnesses, event.operators)
+    yield from _begun_by_others(case, event)
     if not event.started_at <= event.ended_at <= case.statement.accepted:
         yield refuse("I-04", "ended_before_started", event.stream)
     if not event.results and not event.keys:
         yield refuse("I-21", "nothing_was_done", event.stream)
     yield from own_copies(case, event, named)
     yield from against_destruction(case, named, set(state.kept), state.ground)
+    for copy in holdings(case, [r.holding for r in event.results if r.outcome == "destroyed"]):
+        if locked(case, copy):
+            yield refuse("I-35", "copy_is_locked", copy.stream, str(copy.backup))
     outcomes = {**state.items, **{r.holding: r.outcome for r in event.results}}
     gone = {item for item, outcome in outcomes.items() if outcome == "destroyed"}
     yield from against_shredding(case, event.keys, gone)
+
+
+def _begun_by_others(case: Case, event: DestructionExecuted) -> Iterator[Refusal]:
+    """Whoever is said to have begun it is somebody else, is known, and is named once (I-09)."""
+    for actor in event.begun_by or ():
+        if event.operators.count(actor) != 1:
+            yield refuse("I-06", "item_named_twice", actor)
+        if case.world.before(actor, ActorState) is None:
+            yield refuse("I-09", "unknown_actor", actor)
 
 
 def _approved_before(case: Case, state: CaseState, started: str) -> Iterator[Refusal]:
@@ -175,7 +189,7 @@ def _approved_before(case: Case, state: CaseState, started: str) -> Iterator[Ref
 
 @rule(DestructionVerified)
 def verified_by_somebody_else(case: Case, event: DestructionVerified) -> Iterator[Refusal]:
-    """The operator does not verify, and only what was executed (I-07, I-30)."""
+    """No operator verifies, whoever began included, and only what was executed (I-07, I-30)."""
     state = case.world.state(event.stream, CaseState)
     if state is None:
         return

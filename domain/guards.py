@@ -47,10 +47,16 @@ def own_copies(case: Case, event: Event, streams: Sequence[str]) -> Iterator[Ref
             yield refuse("I-09", "not_the_actors_party", copy.custodian)
 
 
-def watched_by_others(case: Case, event: Event, witnesses: Sequence[str]) -> Iterator[Refusal]:
-    """Whoever watches is not who did it, is named once, and is a witness by role (I-07, I-09)."""
-    if event.by in witnesses:
-        yield refuse("I-07", "operator_is_witness", event.by)
+def watched_by_others(
+    case: Case, event: Event, witnesses: Sequence[str], operators: Sequence[str] = ()
+) -> Iterator[Refusal]:
+    """Whoever watches is not who did it, is named once, and is a witness by role (I-07, I-09).
+
+    `operators`: who did it, if not the author alone.
+    """
+    for operator in operators or (event.by,):
+        if operator in witnesses:
+            yield refuse("I-07", "operator_is_witness", operator)
     for witness in witnesses:
         actor = case.world.before(witness, ActorState)
         if witnesses.count(witness) != 1:

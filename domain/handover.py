@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-from domain.codes import ExclusionReason, SealCondition, TransferMode
+from domain.codes import ExclusionReason, PlanDeviation, SealCondition, TransferMode
 from domain.copies import HoldingState
 from domain.judging import State, affects, evolves
 from domain.listing import Listing, ListState
@@ -35,6 +35,7 @@ from domain.values import (
     Ordinal,
     PartyId,
     Time,
+    later,
 )
 
 Step = Literal[
@@ -128,24 +129,27 @@ class HandoverListFrozen(
 class HandoverReleased(HandoverStep, frozen=True, kw_only=True, tag="handover.released"):
     """交付: the giving party has given away what the list with this root names.
 
-    `package`: SHA-256 of the package's tag manifest, where the list has records. Sealed:
-    `channel`, `seal_no`.
+    Once more only for a new handler of the taking party, to whom the package is encrypted anew.
+    `package`: SHA-256 of the package's tag manifest, where the list has records; `off_plan`: why
+    on another day than planned. Sealed: `channel`, `seal_no`.
     """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"seller_handler"})
-    AFTER: ClassVar[frozenset[Step]] = frozenset({"list_frozen"})
+    AFTER: ClassVar[frozenset[Step]] = frozenset({"list_frozen", "released"})
 
     root: Digest
     lines: Digest | UnsetType = UNSET
     released_at: Time
     package: Digest | UnsetType = UNSET
+    off_plan: PlanDeviation | UnsetType = UNSET
 
 
 class HandoverReceived(HandoverStep, frozen=True, kw_only=True, tag="handover.received"):
     """接收: the taking party's own receipt for what the list with this root names.
 
     `read`: how many items were read again; `matched`: how many of those had their digests;
-    `package`: as it arrived; `seal`: in what condition. Sealed: `place`, `remark`.
+    `package`: as it arrived; `seal`: in what condition; `off_plan`: why on another day than
+    planned. Sealed: `place`, `remark`.
     """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"buyer_handler"})
@@ -158,6 +162,7 @@ class HandoverReceived(HandoverStep, frozen=True, kw_only=True, tag="handover.re
     matched: Count
     package: Digest | UnsetType = UNSET
     seal: SealCondition | UnsetType = UNSET
+    off_plan: PlanDeviation | UnsetType = UNSET
 
 
 class HandoverConfirmed(HandoverStep, frozen=True, kw_only=True, tag="handover.confirmed"):
@@ -193,7 +198,7 @@ class HandoverConfirmed(HandoverStep, frozen=True, kw_only=True, tag="handover.c
 class HandoverCancelled(HandoverStep, frozen=True, kw_only=True, tag="handover.cancelled"):
     """移交终止: nothing passes. Sealed: `reason`.
 
-    Both handlers sign if it was received, unless the buyer was silent past the inspection.
+    Both handlers sign if it was received, unless the buyer fell silent (`HandoverState.silent`).
     """
 
     ROLES: ClassVar[frozenset[str]] = HANDLERS
@@ -215,7 +220,10 @@ class HandoverState(ListState):
     settled by bringing it anew, and it is to be inspected again); `rejected`, `confirmed`: how
     many; `since`, `frozen_at`: the entry that froze the list, and its time; `matched`: whether what
     was read on arrival had its digests; `deemed`: whether the time for inspection ran out;
-    `declared`: the copies that the giving party says it keeps.
+    `heard_at`: when the taking party last said anything after its receipt; `kept`: the copies that
+    the giving party says it keeps, with the basis and the day; `renewed`: the entry that last said
+    something new of them; `readdressed`: whether what was released has a new handler to go to;
+    `former`: who was a handler and was replaced; `watching`: who acted as a supervisor.
     """
 
     engagement: str = ""
@@ -239,7 +247,17 @@ class HandoverState(ListState):
     rejected: int = 0
     confirmed: int = 0
     discrepancies: dict[int, Discrepancy] = field(default_factory=dict)
-    declared: set[str] = field(default_factory=set)
+    heard_at: str = ""
+    kept: dict[str, tuple[str, str]] = field(default_factory=dict)
+    renewed: int = -1
+    readdressed: bool = False
+    former: set[str] = field(default_factory=set)
+    watching: set[str] = field(default_factory=set)
+
+    @property
+    def declared(self) -> frozenset[str]:
+        """The copies that the giving party says it keeps."""
+        return frozenset(self.kept)
 
     @property
     def running(self) -> bool:
@@ -258,6 +276,40 @@ class HandoverState(ListState):
     def to_confirm(self) -> list[str]:
         """The items that a confirmation names, in the order of the list."""
         return [item for item in self.items if self.accepted(item)]
+
+    @property
+    def unsaid(self) -> list[str]:
+        """The items that the taking party has never spoken about since they arrived."""
+        raised = {item for one in self.discrepancies.values() for item in one.items}
+        return [item for item, outcome in self.items.items() if not outcome and item not in raised]
+
+    @property
+    def inspection_ends(self) -> str:
+        """When the time agreed for inspection is over; that of a list that was received."""
+        return later(self.received_at, days=self.inspection_days)
+
+    @property
+    def may_be_deemed(self) -> bool:
+        """Whether silence can count as acceptance of what nobody spoke about (Civil Code 621).
+
+        Not while something is raised that is about no item, nor where the receipt says that not
+        everything matched and nobody has said what.
+        """
+        if not self.matched and not self.discrepancies and "faulty" not in self.items.values():
+            return False
+        return all(self.discrepancies[number].items for number in self.open_discrepancies)
+
+    def silent(self, now: str) -> bool:
+        """Whether the taking party left its inspection unfinished and fell silent.
+
+        There are items that it never spoke about, and since its last word (its receipt, if there
+        was none after it) it was silent for the whole time agreed for inspection. Who has spoken
+        about every item is never silent.
+        """
+        if self.step != "received" or not self.inspection_days or not self.unsaid:
+            return False
+        last = max(self.received_at, self.heard_at)
+        return now > later(last, days=self.inspection_days)
 
     @property
     def open_discrepancies(self) -> list[int]:
@@ -303,7 +355,7 @@ def _frozen(
 
 @evolves(HandoverReleased)
 def _released(state: HandoverState, event: HandoverReleased, _: int, __: str) -> HandoverState:
-    state.step, state.released_at = "released", event.released_at
+    state.step, state.released_at, state.readdressed = "released", event.released_at, False
     state.package = event.package or ""
     return state
 

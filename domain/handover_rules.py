@@ -106,7 +106,8 @@ def in_its_order_by_its_side(case: Case, event: HandoverStep) -> Iterator[Refusa
     """Each step follows the one before it, under its deal, said by whose it is (I-21, I-09).
 
     A handler speaks for the own side alone, anybody else for the party that they act for; and only
-    keys that the parties agreed on for that role sign (I-23).
+    keys that the parties agreed on for that role sign (I-23). Nobody supervises what they handle,
+    or have handled until they were replaced (I-07).
     """
     state = case.world.state(event.stream, HandoverState)
     if state is None:
@@ -124,6 +125,10 @@ def in_its_order_by_its_side(case: Case, event: HandoverStep) -> Iterator[Refusa
         yield refuse("I-09", "not_of_either_side", event.by)
     yield from against_keys(case, event)
     yield from against_untrained_signers(case, HANDOVER_TRAINING)
+    handlers = state.former.union(state.handlers.values())
+    for signer in case.statement.actors:
+        if signer.capacity == "supervisor" and signer.holder in handlers:
+            yield refuse("I-07", "supervisor_was_handler", signer.holder)
 
 
 rule(
@@ -295,6 +300,8 @@ def released_past_the_gates(case: Case, event: HandoverReleased) -> Iterator[Ref
             "records_need_a_package" if state.records else "package_without_records",
             event.stream,
         )
+    if state.step == "released" and not state.readdressed:
+        yield refuse("I-21", "handover_is_released", event.stream)
     items = list(state.items)
     yield from against_listed(case, event, state, items, state.since)
     yield from against_items(

@@ -20,6 +20,7 @@ from domain.copies import (
     claimed,
     holdings,
     holds_on,
+    kept_by,
     original,
     over,
 )
@@ -196,6 +197,23 @@ def copies_have_an_origin(case: Case, event: HoldingCreated) -> Iterator[Refusal
     if source.custodian != event.custodian:
         yield from against_sharing(case, source)
         yield from against_giving(case, event, source, event.custodian)
+
+
+@rule(HoldingCreated)
+def taken_over_once_it_has_passed(case: Case, event: HoldingCreated) -> Iterator[Refusal]:
+    """Nobody puts another party's record into the vault before it has passed to them (I-23).
+
+    What is encrypted here and made of no copy here was delivered. A copy in clear that somebody
+    has all the same is told of: to refuse that would hide it.
+    """
+    if event.object is UNSET or event.record is UNSET or event.made_from is not UNSET:
+        return
+    record = case.world.state(event.record, RecordLike)
+    if record is None or kept_by(case, record, event.custodian):
+        return
+    passed = case.world.source.passed(event.record)
+    if passed is None or passed.to_party != event.custodian:
+        yield refuse("I-23", "record_has_not_passed", event.record)
 
 
 def _survives(case: Case, source: HoldingState) -> bool:

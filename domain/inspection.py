@@ -2,8 +2,9 @@
 
 The taking party says of every item whether its digest and its usability are as the list promises
 (会计档案管理办法 24). What does not fit is a discrepancy with a number of its own, which both
-handlers settle; a confirmation waits for all of them (I-23). Whoever raises nothing in the time
-agreed has accepted (Civil Code 620, 621): a fact of its own, and no confirmation (I-40).
+handlers settle; a confirmation waits for all of them (I-23). Whoever says nothing of an item in
+the time agreed has accepted it (Civil Code 620, 621): a fact of its own, and no confirmation
+(I-40).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from domain.handover import (
 )
 from domain.handover_rules import SHOWN, in_its_order_by_its_side
 from domain.judging import Case, Refusal, evolves, refuse, rule
-from domain.values import MAX_LISTED, ItemId, Ordinal, Time, later
+from domain.values import MAX_LISTED, ItemId, Ordinal, Time
 
 MAX_DISCREPANCIES: Final = 1000
 """So many discrepancies a handover has at most: whoever finds more rejects the delivery."""
@@ -83,7 +84,10 @@ class HandoverDiscrepancyResolved(
 class HandoverDeemedAccepted(
     HandoverStep, frozen=True, kw_only=True, tag="handover.deemed_accepted"
 ):
-    """视为验收: nothing was raised by the `deadline`, so many days after the receipt as planned."""
+    """视为验收: of what is left nothing was said by the `deadline`, counted from the receipt.
+
+    What the taking party spoke about keeps its word: a fault or a discrepancy is not undone.
+    """
 
     ROLES: ClassVar[frozenset[str]] = frozenset({"seller_handler", "supervisor"})
     AFTER: ClassVar[frozenset[Step]] = frozenset({"received"})
@@ -92,23 +96,30 @@ class HandoverDeemedAccepted(
 
 
 @evolves(HandoverInspected)
-def _inspected(state: HandoverState, event: HandoverInspected, _: int, __: str) -> HandoverState:
+def _inspected(
+    state: HandoverState, event: HandoverInspected, _: int, accepted: str
+) -> HandoverState:
+    state.heard_at = accepted
     state.mark(event.items, "faulty" if event.faulty else "accepted")
     return state
 
 
 @evolves(HandoverDiscrepancyRaised)
 def _raised(
-    state: HandoverState, event: HandoverDiscrepancyRaised, _: int, __: str
+    state: HandoverState, event: HandoverDiscrepancyRaised, _: int, accepted: str
 ) -> HandoverState:
+    state.heard_at = accepted
+    if event.role == "supervisor":
+        state.watching.add(event.by)
     state.discrepancies[event.number] = Discrepancy(event.kind, tuple(event.items))
     return state
 
 
 @evolves(HandoverDiscrepancyResolved)
 def _resolved(
-    state: HandoverState, event: HandoverDiscrepancyResolved, _: int, __: str
+    state: HandoverState, event: HandoverDiscrepancyResolved, _: int, accepted: str
 ) -> HandoverState:
+    state.heard_at = accepted
     settled = state.discrepancies.setdefault(event.number, Discrepancy("missing", ()))
     settled.resolution = event.resolution
     if event.resolution == "item_rejected":
@@ -121,8 +132,10 @@ def _resolved(
 
 
 @evolves(HandoverDeemedAccepted)
-def _deemed(state: HandoverState, _: HandoverDeemedAccepted, __: int, ___: str) -> HandoverState:
+def _deemed(state: HandoverState, event: HandoverDeemedAccepted, _: int, __: str) -> HandoverState:
     state.deemed = True
+    if event.role == "supervisor":
+        state.watching.add(event.by)
     return state
 
 
@@ -187,15 +200,21 @@ def settled_by_both(case: Case, event: HandoverDiscrepancyResolved) -> Iterator[
 
 @rule(HandoverDeemedAccepted)
 def deemed_when_time_is_up(case: Case, event: HandoverDeemedAccepted) -> Iterator[Refusal]:
-    """The time agreed is over, and nothing was found wrong in it (Civil Code 621; I-40)."""
+    """The time agreed is over, and there are items about which nothing was said in it.
+
+    Silence counts for what it is about (Civil Code 621; I-40): who looked at some items, or raised
+    something about some, has accepted the others all the same.
+    """
     state = case.world.state(event.stream, HandoverState)
     if state is None or state.step != "received":
         return
-    if event.deadline != later(state.received_at, days=state.inspection_days):
+    if event.deadline != state.inspection_ends:
         yield refuse("I-40", "another_deadline", event.stream)
     elif case.statement.accepted <= event.deadline:
         yield refuse("I-40", "time_for_inspection_runs", event.stream)
     if state.deemed:
         yield refuse("I-06", "already_deemed_accepted", event.stream)
-    if state.discrepancies or not state.matched or "faulty" in state.items.values():
+    if not state.unsaid:
+        yield refuse("I-40", "nothing_is_left_unsaid", event.stream)
+    elif not state.may_be_deemed:
         yield refuse("I-40", "something_was_raised", event.stream)

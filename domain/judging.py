@@ -183,6 +183,9 @@ class Source(Protocol):
     def keys_elsewhere(self, keys: frozenset[str], streams: frozenset[str]) -> frozenset[str]:
         """Those of `keys` that events of other streams than `streams` are sealed under, too."""
 
+    def restricted_under(self, keys: frozenset[str]) -> frozenset[str]:
+        """The records with restricted processing whose texts, or copies, are under these keys."""
+
     def shredded(self, keys: frozenset[str]) -> Mapping[str, Shredded]:
         """Those of `keys` that an event says were shredded, before this commit."""
 

@@ -50,6 +50,8 @@ cloud keep versions, the others cannot be written twice: such copies are destroy
 OVERWRITING: Final[frozenset[str]] = frozenset({"overwrite", "db_delete_vacuum"})
 MAX_KEYS: Final = 100_000
 """So many keys one copy lists at most."""
+_MOST_NAMED: Final = 20
+"""So many records a refusal names at most."""
 SHREDDING: Final[tuple[type[Event], ...]] = (DestructionExecuted, BackupExpired)
 """The events that say of data keys that they were shredded in the keystore."""
 
@@ -215,6 +217,22 @@ def registered_whole(case: Case, event: KeyCopyRegistered) -> Iterator[Refusal]:
     state = case.world.state(event.stream, KeyCopyState)
     if state is not None and len(state.keys) != state.count:
         yield refuse("I-29", "key_copy_not_listed_whole", event.stream)
+
+
+@closes(KeyCopyRegistered)
+def opens_nothing_restricted(case: Case, event: KeyCopyRegistered) -> Iterator[Refusal]:
+    """Keys given away one by one open no record that is only stored and protected (I-33).
+
+    Which records they open is in the events that are sealed under them. A copy of every key is for
+    the recovery of the ledger: that is protection, and what is restricted is in it. One of single
+    keys that was made elsewhere is told of as one of every key: it is not made by being told of.
+    """
+    state = case.world.state(event.stream, KeyCopyState)
+    if state is None or not state.keys:
+        return
+    found = sorted(case.world.source.restricted_under(frozenset(state.keys)))
+    if found:
+        yield refuse("I-33", "record_is_restricted", *found[:_MOST_NAMED])
 
 
 @rule(KeyCopyCleared, KeyCopyDestroyed)

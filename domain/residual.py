@@ -42,9 +42,12 @@ class HandoverResidualDeclared(
 
 @evolves(HandoverResidualDeclared)
 def _declared(
-    state: HandoverState, event: HandoverResidualDeclared, _: int, __: str
+    state: HandoverState, event: HandoverResidualDeclared, entry: int, _: str
 ) -> HandoverState:
-    state.declared.update(event.items)
+    said = dict.fromkeys(event.items, (event.basis, event.retain_until))
+    if state.step == "confirmed" or not said.items() <= state.kept.items():
+        state.renewed = entry
+    state.kept |= said
     state.step = "residual_declared"
     return state
 
@@ -79,9 +82,15 @@ def _left(case: Case, state: HandoverState) -> frozenset[str]:
 
 @closes(HandoverResidualDeclared)
 def declared_whole(case: Case, event: HandoverResidualDeclared) -> Iterator[Refusal]:
-    """Every copy that is left is declared: what is not kept is destroyed first (I-24)."""
+    """Every copy that is left is declared: what is not kept is destroyed first (I-24).
+
+    A later declaration takes the place of an earlier one only where it says something new: another
+    copy, basis or day.
+    """
     state = case.world.state(event.stream, HandoverState)
     if state is None:
         return
     if unsaid := _left(case, state) - state.declared:
         yield refuse("I-24", "copy_is_not_declared", *sorted(unsaid)[:SHOWN])
+    if state.renewed != case.statement.entry:
+        yield refuse("I-24", "residual_said_before", event.stream)

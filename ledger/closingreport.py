@@ -9,7 +9,7 @@ It may be asked for at any time; whoever prints it for the file does so when the
     checkpoint {size, root, accepted}                  the state of the ledger that was read
     gates [{number, code, state, since, days, waiting}]    days: from the opening to `since`
     durations [{from, to, days}]                       between the steps that were taken
-    handovers [{handover, step, items, confirmed, rejected, excluded, discrepancies, open,
+    handovers [{handover, step, items, confirmed, rejected, excluded, replaced, discrepancies, open,
                 reserved, rate, kinds, steps, days}]   rate: discrepancies per 10,000 items
     totals                                             the same, over all handovers
     residual [{handover, holding, basis, retain_until, there}], undeclared [holding]
@@ -107,7 +107,13 @@ def _handover(deal: Deal, one: handovers.Handover) -> Row:
     return {
         "handover": one.handover, "step": one.step, "items": one.count, "records": one.records,
         "confirmed": one.confirmed, "rejected": one.rejected,
-        "excluded": to_builtins(left_out), "discrepancies": len(raised),
+        "excluded": to_builtins(left_out),
+        "replaced": [
+            {"post": new.post, "replaced": new.replaced, "handler": new.handler,
+             "reason": new.reason, "at": deal.facts.accepted_at(new.entry)}
+            for new in handovers.replacements(deal.connection, one.handover)
+        ],
+        "discrepancies": len(raised),
         "open": settled[None], "reserved": settled["reserved"],
         "rate": _rate(len(raised), one.count),
         "kinds": dict(sorted(Counter(each.kind for each in raised).items())), "steps": steps,
@@ -153,10 +159,9 @@ def _kept(deal: Deal) -> Row:
 
 def _after(deal: Deal) -> Row:
     tracked = deals.tracking_of(deal.connection, deal.id)
-    day_of = deal.case.policy.calendar.day_of
     return {
-        "tracking": [
-            {**to_builtins(one), "late": day_of(one.done_at) > one.due} for one in tracked
+        "tracking": [  # days as the rule counts them when a check falls due
+            {**to_builtins(one), "late": one.done_at[:10] > one.due} for one in tracked
         ],
         "disposals": to_builtins(deals.disposals_of(deal.connection, deal.id)),
     }

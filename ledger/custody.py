@@ -116,12 +116,14 @@ def grant_access(
     purposes: Sequence[str],
     begins: str,
     ends: str,
+    basis: str | None = None,
     remark: str | None = None,
 ) -> Proposal:
-    """访问授权, under a new id."""
+    """访问授权, under a new id; `basis`: across a deal."""
     fields = {
         "actor": actor, "records": list(records), "categories": list(categories),
         "modes": list(modes), "purposes": list(purposes), "begins": begins, "ends": ends,
+        **given(basis=basis),
     }  # fmt: skip
     return Proposal(AccessGranted, new_ids("grant")[0], fields, texts(remark=remark))
 

@@ -18,7 +18,8 @@ from domain.clearing import NOT_PERSONAL
 from domain.subject import SubjectFound
 from domain.values import MAX_LISTED
 from ledger.application import Ledger
-from ledger.effects.indexing import CONTENT_POSITION, NOT_HERE
+from ledger.effects.indexing import CONTENT_POSITION
+from ledger.effects.vouching import NOT_HERE
 from ledger.schema import SUBJECT_COVERAGE, SUBJECT_PLACES, SUBJECT_TOKENS
 from ledger.signing import Proposal
 from ledger.subjects import INDEXED
@@ -122,7 +123,13 @@ _COVERED = (
     .correlate(inventory)
     .exists()
 )
-_FOUND = sa.select(_P.record).where(_P.record == inventory.c.record).correlate(inventory).exists()
+_FOUND = (
+    sa.select(_P.record)
+    .join(SUBJECT_TOKENS, _T.token == _P.token)  # one row of every record is of nobody
+    .where(_P.record == inventory.c.record)
+    .correlate(inventory)
+    .exists()
+)
 _DECLARED = (
     sa.select(subject_records.c.record)
     .where(

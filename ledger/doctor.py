@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import sqlalchemy as sa
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from ledger.databasefile import disguised
 from ledger.effects import expiring, pending
 from ledger.effects.reapplying import come_back, missing_keys
 from ledger.effects.vaulting import DAY, encrypted_copies
+from ledger.effects.vouching import Differing, Unvouched, compared
 from ledger.errors import KeyAccessError, MunimentError
 from ledger.folder import Folder
 from ledger.keystore import SLOT_FILE
@@ -53,6 +54,12 @@ def examine(folder: Folder) -> Iterator[Check]:
     yield _lock(folder)
 
 
+def _failed(code: str, error: MunimentError) -> Check:
+    """What an error says, as a check: its templates with its values as text."""
+    values = {name: str(value) for name, value in error.values.items()}
+    return Check(code, "failed", error.template, values, error.remedy_template)
+
+
 def _permissions(folder: Folder) -> Iterator[Check]:
     exposed = [
         path.relative_to(folder.path).as_posix()
@@ -77,7 +84,7 @@ def _keys(folder: Folder) -> Iterator[Check]:
     try:
         key = folder.pinned_key()
     except MunimentError as error:
-        yield Check("trust", "failed", "{message}", {"message": error.message}, error.remedy)
+        yield _failed("trust", error)
     else:
         yield Check("trust", "ok", "the pinned ledger key is {vkey}", {"vkey": key.format()})
     if folder.replica:
@@ -108,9 +115,11 @@ def _database(folder: Folder) -> Iterator[Check]:
             if not folder.replica:  # where the originals lie is looked after where they lie
                 yield from _keystore_medium(connection)
                 yield from _vault(folder, connection)
-    except (sa.exc.DatabaseError, MunimentError) as error:
-        message = error.message if isinstance(error, MunimentError) else "ledger.db is damaged"
-        yield Check("database", "failed", "{message}", {"message": message}, "muniment verify")
+                yield from _people(connection)
+    except MunimentError as error:
+        yield structs.replace(_failed("database", error), remedy="muniment verify")
+    except sa.exc.DatabaseError:
+        yield Check("database", "failed", "ledger.db is damaged", {}, "muniment verify")
     finally:
         engine.dispose()
 
@@ -182,6 +191,38 @@ def _head(folder: Folder, connection: sa.Connection) -> Iterator[Check]:
         )
 
 
+def _people(connection: sa.Connection) -> Iterator[Check]:
+    """Rows by which people are found again against what events vouch for; said only if wrong."""
+    differing: list[str] = []
+    for one in compared(connection, connection):
+        if isinstance(one, Differing):
+            differing.append(one.record)
+        elif isinstance(one, Unvouched):
+            yield Check(
+                "people",
+                "warning",
+                "{count} records count as looked through for people, and no event says so",
+                {"count": one.count},
+                "muniment subject index --all --again",
+            )
+        else:
+            yield Check(
+                "people",
+                "warning",
+                "people were looked for in {count} records, and cannot be found again here",
+                {"count": one.count},
+                "muniment subject index --all",
+            )
+    if differing:
+        yield Check(
+            "people",
+            "failed",
+            "rows by which people are found again are not those events vouch for: {names}",
+            {"names": ", ".join(differing[:_NAMED])},
+            "muniment subject index RECORD --again; muniment audit replay",
+        )
+
+
 def _vault(folder: Folder, connection: sa.Connection) -> Iterator[Check]:
     """What lies in the vault against what events name; what is in the objects is not looked at."""
     vault = Vault(folder.path)
@@ -214,18 +255,28 @@ def _vault(folder: Folder, connection: sa.Connection) -> Iterator[Check]:
 
 
 def _objects_wrong(wrong: dict[str, list[str]]) -> Iterator[Check]:
-    texts = {
-        "missing": "the vault lacks the objects of {count} copies: {copies}",
-        "damaged": "the objects of {count} copies in the vault are damaged: {copies}",
-        "left": "{count} copies are recorded as gone, and their objects are in the vault: {copies}",
-    }
-    remedies = {"left": "where it was destroyed: muniment destroy verify CASE, then execute again"}
-    for kind, text in texts.items():
-        if found := wrong[kind]:
-            more = [*found[:_NAMED], *["…"][: len(found) > _NAMED]]
-            values = {"count": len(found), "copies": ", ".join(more)}
-            remedy = remedies.get(kind, "muniment vault check; restore them from a backup")
-            yield Check("vault", "failed", text, values, remedy)
+    if found := wrong["missing"]:
+        yield Check(
+            "vault", "failed", "the vault lacks the objects of {count} copies: {copies}",
+            _named(found), "muniment vault check; restore them from a backup",
+        )  # fmt: skip
+    if found := wrong["damaged"]:
+        yield Check(
+            "vault", "failed", "the objects of {count} copies in the vault are damaged: {copies}",
+            _named(found), "muniment vault check; restore them from a backup",
+        )  # fmt: skip
+    if found := wrong["left"]:
+        yield Check(
+            "vault", "failed",
+            "{count} copies are recorded as gone, and their objects are in the vault: {copies}",
+            _named(found), "where it was destroyed: muniment destroy verify CASE, then execute "
+            "again",
+        )  # fmt: skip
+
+
+def _named(copies: Sequence[str]) -> dict[str, Any]:
+    more = [*copies[:_NAMED], *["…"][: len(copies) > _NAMED]]
+    return {"count": len(copies), "copies": ", ".join(more)}
 
 
 def _come_back(folder: Folder, connection: sa.Connection) -> Iterator[Check]:
@@ -246,7 +297,7 @@ def _come_back(folder: Folder, connection: sa.Connection) -> Iterator[Check]:
         keys = come_back(connection, folder.keystore)
         missing = missing_keys(connection, folder.keystore)
     except KeyAccessError as error:
-        yield Check("keystore", "failed", "{message}", {"message": error.message}, error.remedy)
+        yield _failed("keystore", error)
         return
     if keys:
         yield Check(

@@ -28,7 +28,7 @@ import msgspec
 
 from domain import TOPICS
 from domain.values import Event, Key
-from ledger.errors import MunimentError, NoteError
+from ledger.errors import EncodingError, MunimentError, NoteError
 from ledger.privatekey import check_possession
 from ledger.tlog import ed25519, mldsa44
 from ledger.tlog.commit import CommitNote, SignedCommit
@@ -36,10 +36,8 @@ from ledger.tlog.encoding import MAX_EVENT_BYTES, accept
 from ledger.tlog.merkle import leaf_hash, tree_root
 from ledger.tlog.note import ED25519, encode_base64
 
-DECODER: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, TOPICS.values()))
-"""Decodes the bytes of any known event into its class."""
-
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
+_TYPE: Final = b'"type":"'
 _AT_ONCE: Final = 128
 
 KeyOf = Callable[[str, str], Key | None]
@@ -52,18 +50,27 @@ def decode_event(raw: bytes) -> Event:
     Raises `EncodingError` for bytes outside the profile, of an unknown type, or with fields that
     their type does not have.
     """
-    return accept(raw, DECODER)  # type: ignore[no-any-return]
+    start = raw.rfind(_TYPE) + len(_TYPE)
+    topic = raw[start : raw.find(b'"', start)].decode("ascii", "replace")  # a hint
+    if topic in TOPICS:
+        with suppress(EncodingError):
+            return accept(raw, decoder_for({topic}))  # type: ignore[no-any-return]
+    return accept(raw, decoder_for(TOPICS.keys()))  # type: ignore[no-any-return]
 
 
 def decoder_for(topics: AbstractSet[str]) -> msgspec.json.Decoder[Any]:
-    """Decodes events known to be of these topics: of a single one without looking for it first."""
+    """Decodes events known to be of these topics: of a single one without looking for it first.
+
+    A decoder for all topics takes as long to make as a process needs for everything else it does
+    with a few events, so none is made before it is needed.
+    """
     kind = TOPICS.get(*topics) if len(topics) == 1 else None
-    return DECODER if kind is None else _decoder(kind)
+    return _decoder(kind)
 
 
 @cache
-def _decoder(kind: type[Event]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(kind)
+def _decoder(kind: type[Event] | None) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind or reduce(or_, TOPICS.values()))
 
 
 def decode_events(states: Sequence[bytes], topics: Sequence[str]) -> list[Event]:

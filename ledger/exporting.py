@@ -10,8 +10,9 @@ its export. An export whose file was lost is written again by whoever made it.
 
 The sealed text, sorted by place:
 
-    {"attachments": [[event, path, kind, SHA-256 of the file] …], "openings": [[event, path] …],
-     "recipients": [age recipient …], "redactions": [[event, reason] …], "because": reason}
+    {"attachments": [[event, path, kind, reason, SHA-256 of the file] …],
+     "openings": [[event, path] …], "recipients": [age recipient …],
+     "redactions": [[event, reason] …], "because": reason}
 """
 
 from __future__ import annotations
@@ -60,11 +61,15 @@ class Scope(NamedTuple):
 
 
 class File(NamedTuple):
-    """A file to go along: of which event, `clear`, `redacted` or `sealed`, its digest."""
+    """A file to go along: of which event, `clear`, `redacted` or `sealed`, its digest.
+
+    `reason`: why it does not go in clear; empty if it does.
+    """
 
     event: str
     kind: str
     digest: str
+    reason: str = ""
 
 
 class Shown(NamedTuple):
@@ -84,13 +89,14 @@ class Shown(NamedTuple):
         """As the bundle's events commit to it; without the files' bytes."""
         # A clear file is the content that its field names, so the field is opened with it.
         clear = [(one.event, CONTENT) for one in self.attachments if one.kind == "clear"]
-        files = [Attachment(one.event, CONTENT, one.kind, b"", "bin") for one in self.attachments]
+        named = self.attachments
+        files = [Attachment(one.event, CONTENT, one.kind, b"", "bin", one.reason) for one in named]
         opened = tuple(sorted({*self.openings, *clear}))
         return Selection(opened, tuple(files), tuple(sorted(self.redactions)), self.because)
 
     def format(self) -> str:
         """The sealed text; see the module."""
-        files = sorted([one.event, CONTENT, one.kind, one.digest] for one in self.attachments)
+        files = sorted([f.event, CONTENT, f.kind, f.reason, f.digest] for f in self.attachments)
         value = {
             "openings": sorted(map(list, self.openings)), "attachments": files,
             "redactions": sorted(map(list, self.redactions)), "recipients": list(self.recipients),
@@ -104,7 +110,7 @@ class Shown(NamedTuple):
         value = json.loads(text)
         return cls(
             tuple((event, path) for event, path in value["openings"]),
-            tuple(File(event, kind, digest) for event, _, kind, digest in value["attachments"]),
+            tuple(File(at, kind, digest, why) for at, _, kind, why, digest in value["attachments"]),
             tuple((event, reason) for event, reason in value["redactions"]),
             tuple(value["recipients"]),
             value["because"],
@@ -332,6 +338,7 @@ def _check(ledger: Ledger, asked: Request) -> None:
     codes = set(ENUMERATIONS["RedactionReason"].codes)
     withheld = [event for event, _ in shown.redactions]
     reasons = {*(reason for _, reason in shown.redactions), shown.because}
+    reasons |= {one.reason for one in shown.attachments if one.reason}
     # What an event says is never erased; what it sealed may be, and that is found by itself.
     if not reasons <= codes - {"erased"}:
         raise UsageError("there is no such reason to withhold; nothing was recorded")
@@ -363,6 +370,9 @@ def _fields_of(ledger: Ledger, event_id: str) -> Mapping[str, str]:
 
 def _check_file(ledger: Ledger, one: File) -> None:
     """What is shown as the content is the content; a redacted version is of one that there is."""
+    if (one.kind == "clear") == bool(one.reason):
+        raise UsageError("what is redacted or sealed needs a reason, what is in clear has none; "
+                         "nothing was recorded", "name it as EVENT:REASON=FILE")  # fmt: skip
     recorded = _fields_of(ledger, one.event).get(CONTENT)
     if recorded is None:
         raise UsageError("event {event} names no content to attach; nothing was recorded",
@@ -399,7 +409,7 @@ def _with_files(
             from ledger.effects.keycopying import age_to
 
             data, extension = age_to(shown.recipients)(data), "age"
-        found.append(Attachment(one.event, CONTENT, one.kind, data, extension))
+        found.append(Attachment(one.event, CONTENT, one.kind, data, extension, one.reason))
     return shown.selection._replace(attachments=tuple(found))
 
 

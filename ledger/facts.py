@@ -7,7 +7,7 @@ parties, the routine engagement, the ledger) are kept between commits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from operator import itemgetter
@@ -45,7 +45,7 @@ from projections import (
     outside,
     people,
 )
-from projections.contents import contents
+from projections.contents import contents, restricted
 from projections.view import execute, fetch, id_of, key_of, marked
 
 if TYPE_CHECKING:
@@ -226,6 +226,14 @@ class LedgerFacts:
                 )
                 if record is None or not self._is_of(record, party, going_back)
             ),
+            next(
+                (
+                    accepted
+                    for record, accepted in outside.taken(self._connection, engagement, party)
+                    if not self._is_of(record, party, going_back)
+                ),
+                "",
+            ),
         )
 
     def _is_of(self, record: str, party: str, besides: frozenset[str]) -> bool:
@@ -306,18 +314,27 @@ class LedgerFacts:
 
     def keys_elsewhere(self, keys: frozenset[str], streams: frozenset[str]) -> frozenset[str]:
         """Which keys other streams are sealed under; goes through every event, as `Source` says."""
-        if not keys:
-            return frozenset()
         known = set(map(key_of, streams))
-        found: set[str] = set()
+        return frozenset(key for key, stream, _ in self._under(keys) if stream not in known)
+
+    def restricted_under(self, keys: frozenset[str]) -> frozenset[str]:
+        """Which restricted records they open; goes through every event, as `Source` says."""
+        named = {stream: state for _, stream, state in self._under(keys)}
+        kinds: dict[str, list[bytes]] = {"record": [], "holding": []}
+        for stream, state in named.items():
+            kinds.get(decode_event(state).stream.partition("-")[0], []).append(stream)
+        found = restricted(self._connection, kinds["record"], kinds["holding"])
+        return frozenset(id_of("record", record) for record in found)
+
+    def _under(self, keys: frozenset[str]) -> Iterator[tuple[str, bytes, bytes]]:
+        """Every event that is sealed under one of these keys: key, stream and bytes."""
+        if not keys:
+            return
         rows = self._connection.exec_driver_sql("SELECT stream, state FROM events")
         for part in rows.partitions(_ROWS):
-            found.update(
-                key
-                for stream, state in part
-                if (key := data_key(bytes(state))) in keys and bytes(stream) not in known
-            )
-        return frozenset(found)
+            for stream, state in part:
+                if (key := data_key(bytes(state))) in keys:
+                    yield key, bytes(stream), bytes(state)
 
     def _keys_of(self, streams: Sequence[bytes]) -> frozenset[str]:
         """The data keys of all events of some streams."""

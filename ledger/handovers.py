@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from domain.actor import ActorState
 from domain.engagement import EngagementState
 from domain.handover import (
     MARKETING,
@@ -27,8 +28,8 @@ from domain.inspection import (
     HandoverDiscrepancyResolved,
     HandoverInspected,
 )
+from domain.replacement import HandoverHandlerReplaced
 from domain.residual import HandoverResidualDeclared
-from domain.values import later
 from ledger.acts import given, texts
 from ledger.application import Ledger
 from ledger.custody import listing, parts
@@ -58,6 +59,25 @@ def plan_handover(
     return Proposal(HandoverPlanned, new_ids("handover")[0], whole, sealed)
 
 
+def replace_handler(
+    ledger: Ledger, state: HandoverState, handler: str, reason: str, remark: str | None = None
+) -> Proposal:
+    """经办人更换: `handler` in the place of the one of the own side, who signs it, too.
+
+    Raises `UsageError` for somebody of neither side.
+    """
+    actor = ledger.state(handler)
+    posts = {state.from_party: "seller_handler", state.to_party: "buyer_handler"}
+    post = posts.get(actor.party) if isinstance(actor, ActorState) else None
+    if post is None:
+        msg = "the new handler is of neither side of the handover; nothing was recorded"
+        raise UsageError(msg, "muniment handover show HANDOVER; muniment actor list")
+    fields = {
+        "post": post, "replaced": state.handlers[post], "handler": handler, "reason": reason,
+    }  # fmt: skip
+    return Proposal(HandoverHandlerReplaced, state.stream, fields, texts(remark=remark))
+
+
 def freeze_list(
     state: HandoverState,
     items: Sequence[str],
@@ -85,11 +105,16 @@ def release_handover(
     released_at: str | None,
     *,
     package: str | None = None,
+    off_plan: str | None = None,
     sealed: Mapping[str, str] | None = None,
 ) -> Proposal:
-    """交付 of what the frozen list names; `package`: its digest, where the list has records."""
+    """交付 of what the frozen list names; `package`: its digest, where the list has records.
+
+    `off_plan`: why on another day than planned.
+    """
     fields = {"root": state.root, "lines": state.lines, "released_at": released_at or now()}
-    return Proposal(HandoverReleased, state.stream, fields | given(package=package), sealed)
+    fields |= given(package=package, off_plan=off_plan)
+    return Proposal(HandoverReleased, state.stream, fields, sealed)
 
 
 def receive_handover(
@@ -102,6 +127,7 @@ def receive_handover(
     received_at: str | None = None,
     package: str | None = None,
     seal: str | None = None,
+    off_plan: str | None = None,
     sealed: Mapping[str, str] | None = None,
 ) -> Proposal:
     """接收: the receipt of the taking party; `root` and `lines` are those of the list it has."""
@@ -109,7 +135,7 @@ def receive_handover(
         "root": root or state.root, "lines": lines or state.lines,
         "received_at": received_at or now(), "read": read, "matched": matched,
     }  # fmt: skip
-    fields |= given(package=package, seal=seal)
+    fields |= given(package=package, seal=seal, off_plan=off_plan)
     return Proposal(HandoverReceived, state.stream, fields, sealed)
 
 
@@ -159,8 +185,7 @@ def deem_accepted(state: HandoverState) -> Proposal:
     if not state.received_at:
         msg = "nothing was received yet; nothing was recorded"
         raise UsageError(msg, "muniment handover receive HANDOVER")
-    deadline = later(state.received_at, days=state.inspection_days)
-    return Proposal(HandoverDeemedAccepted, state.stream, {"deadline": deadline})
+    return Proposal(HandoverDeemedAccepted, state.stream, {"deadline": state.inspection_ends})
 
 
 def confirm_handover(state: HandoverState, effective_at: str | None) -> list[Proposal]:

@@ -68,6 +68,7 @@ TOPICS: Final[Mapping[str, tuple[str, str]]] = {
     "backup.expired": ("备份到期清除", "Backup expired"),
     "handover.planned": ("移交计划", "Handover planned"),
     "handover.list_frozen": ("移交清单锁定", "Handover list frozen"),
+    "handover.handler_replaced": ("经办人更换", "Handler replaced"),
     "handover.released": ("交付", "Released"),
     "handover.received": ("接收", "Received"),
     "handover.confirmed": ("移交确认", "Handover confirmed"),
@@ -84,6 +85,7 @@ TOPICS: Final[Mapping[str, tuple[str, str]]] = {
     "key.copy_cleared": ("密钥副本清除", "Key copy cleared"),
     "key.copy_destroyed": ("密钥副本销毁", "Key copy destroyed"),
     "subject.found": ("查明主体", "Person found in records"),
+    "search.people_indexed": ("个人索引", "People indexed"),
     "subject.consent_granted": ("取得同意", "Consent given"),
     "subject.consent_withdrawn": ("撤回同意", "Consent withdrawn"),
     "subject.suppressed": ("列入禁止营销名单", "Put on the suppression list"),
@@ -132,7 +134,7 @@ FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "notice": ("告知凭证", "notice"),
     "content": ("内容摘要", "content"),
     "location": ("位置", "location"),
-    "location_bytes": ("位置(原始字节)", "location (bytes)"),
+    "location_bytes": ("位置（原始字节）", "location (bytes)"),
     "remark": ("备注", "remark"),
     "rationale": ("理由", "rationale"),
     "name": ("名称", "name"),
@@ -184,3 +186,19 @@ FIELDS: Final[Mapping[str, tuple[str, str]]] = {
     "action": ("整改措施", "action"),
     "limitations": ("局限", "limitations"),
 }
+
+PARTS: Final[Mapping[str, tuple[str, str]]] = {
+    "event": ("事件", "event"),
+    "note": ("提交签名书", "note"),
+    "entry": ("条目", "entry"),
+    "tile": ("分块", "tile"),
+    "checkpoint": ("检查点", "checkpoint"),
+    "sealed": ("密封内容", "sealed"),
+    "head": ("账本首部", "head"),
+    "column": ("数据列", "column"),
+    "file": ("文件", "file"),
+    "policy": ("制度包", "policy"),
+    "key": ("密钥", "key"),
+    "token": ("时间戳", "token"),
+}
+"""The parts of a ledger that verification names."""

@@ -15,7 +15,8 @@ from msgspec import to_builtins
 
 from domain.record import RecordState
 from ledger import questions
-from ledger.effects.indexing import CONTENT_POSITION, NOT_HERE
+from ledger.effects.indexing import CONTENT_POSITION
+from ledger.effects.vouching import NOT_HERE
 from ledger.facts import LedgerFacts
 from ledger.schema import SUBJECT_COVERAGE
 from ledger.signing import now

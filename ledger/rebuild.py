@@ -76,7 +76,7 @@ def rebuild_into(log: Connection, target: Connection, size: int = BATCH) -> int:
     return int(last)
 
 
-LAYOUT: Final = 8
+LAYOUT: Final = 9
 """The number of the projections' tables: raised with every change of them; 0 is before it was."""
 
 

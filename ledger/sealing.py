@@ -318,4 +318,9 @@ def _check_length(data: bytes, length: int, what: str) -> None:
 
 
 def _refuse(part: str, event_id: str, cause: str) -> NoReturn:
-    raise VerificationError(f"sealed.{part}: the sealed payload of {event_id} {cause}") from None
+    raise VerificationError(
+        "sealed.{part}: the sealed payload of {event} {cause}",
+        part=part,
+        event=event_id,
+        cause=cause,
+    ) from None

@@ -9,7 +9,8 @@ nowhere else, is
 
 and three tables: `subject_tokens` (token → a random subject id), `subject_places` (in which record,
 on which sheet and row a token was found; 0: the record as a whole), `subject_coverage` (which state
-of a record was looked through, and what came of it). Events name the subject id at most. The same
+of a record was looked through, and what came of it). Events name the subject id at most, and a
+digest of what stands about a record, which nobody can try out (`effects.vouching`). The same
 number under another engagement has another token and another subject, so that what lies in two
 engagements is not joined but by somebody who has the number. When the key of an engagement is
 destroyed, or the record in which an identifier was found, nothing leads back to the person.
@@ -23,6 +24,7 @@ not looked for.
 from __future__ import annotations
 
 import hmac
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
@@ -159,6 +161,14 @@ def put(connection: Connection, places: Sequence[tuple[str, bytes, int, int]]) -
         subjects = map(key_of, new_ids("subject", len(part)))
         _ADD.run(connection, list(zip(part, subjects, strict=True)))
     _PLACE.run(connection, [(key_of(record), *at) for record, *at in places])
+
+
+def blind(connection: Connection, records: Iterable[str]) -> None:
+    """Give each record one row more, whose token is random and nobody's (`effects.vouching`).
+
+    Inside the caller's transaction.
+    """
+    _PLACE.run(connection, [(key_of(one), os.urandom(_TOKEN_BYTES), 0, 0) for one in records])
 
 
 def cover(connection: Connection, seen: Iterable[tuple[str, int, str]]) -> None:

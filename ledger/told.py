@@ -116,7 +116,10 @@ class Token(NamedTuple):
 
 
 class Attached(NamedTuple):
-    """A file that goes along, as `attachments.json` names it; `size` in bytes."""
+    """A file that goes along, as `attachments.json` names it; `size` in bytes.
+
+    `reason`: a code, why it does not go in clear; empty if it does.
+    """
 
     file: str
     event: str
@@ -124,6 +127,7 @@ class Attached(NamedTuple):
     kind: str
     sha256: str
     size: int
+    reason: str
 
 
 class Index(NamedTuple):
@@ -352,7 +356,8 @@ def _attached(files: Mapping[str, bytes]) -> Iterator[Attached]:
     for row in _rows(files, f"{ATTACHED}/attachments.json"):
         size = len(files[f"{ATTACHED}/{row['file']}"])
         yield Attached(
-            row["file"], row["event"], row["path"], row["kind"], row["sha256"], size
+            row["file"], row["event"], row["path"], row["kind"], row["sha256"], size,
+            row.get("reason", ""),
         )  # fmt: skip
 
 

@@ -39,11 +39,12 @@ grants = sa.Table(
     text("purposes"),
     text("begins"),
     text("ends"),
+    text("basis", nullable=True),
     number("granted_entry"),
     step("revoked_entry"),
 )
 """One row a grant. `records`: how many it names (`grant_records` has them); lists of codes are
-joined by spaces."""
+joined by spaces; `basis`: across a deal, on which the other side looks."""
 
 grant_records = sa.Table(
     "grant_records",
@@ -103,7 +104,7 @@ sa.Index("accesses_by_time", accesses.c.engagement, accesses.c.accepted, accesse
 
 _GRANT = Prepared(
     ("grant", "actor", "giver", "engagement", "records", "categories", "modes", "purposes",
-     "begins", "ends", "granted_entry"),
+     "begins", "ends", "basis", "granted_entry"),
     lambda insert: insert(grants).on_conflict_do_nothing(),
 )  # fmt: skip
 _NAMED = Prepared(
@@ -153,7 +154,7 @@ def _granted(connection: sa.Connection, entry: int, event: AccessGranted) -> Non
     _GRANT.run(connection, [(
         grant, *map(key_of, (event.actor, event.by, event.engagement)), len(event.records),
         " ".join(event.categories), " ".join(event.modes), " ".join(event.purposes),
-        event.begins, event.ends, entry,
+        event.begins, event.ends, stored(event.basis), entry,
     )])  # fmt: skip
     _NAMED.run(connection, [(key_of(record), grant) for record in event.records])
 
@@ -237,6 +238,7 @@ class Grant(Struct, frozen=True, kw_only=True):
     purposes: tuple[str, ...]
     begins: str
     ends: str
+    basis: str | None
     granted_entry: int
     revoked_entry: int | None
 

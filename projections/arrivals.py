@@ -252,6 +252,20 @@ def tally(
     return {row[0]: row[1] for row in connection.execute(query, asked)}
 
 
+def unchecked(connection: sa.Connection, handover: str, version: int) -> int:
+    """How many items nobody could check: never inspected, or nobody could tell if they are usable.
+
+    What was rejected does not count: it does not pass.
+    """
+    rows = _ITEMS[False].subquery()
+    outcome, readable = sa.func.coalesce(rows.c.outcome, ""), rows.c.readable
+    query = sa.select(sa.func.count()).where(
+        outcome != _AS_REJECTED, sa.or_(readable.is_(None), readable == "unchecked")
+    )
+    asked = {"key": key_of(handover), "version": version, "as_of": None}
+    return int(connection.execute(query, asked).scalar_one())
+
+
 def _items(then: bool) -> sa.Select[Any]:  # noqa: FBT001  the key of its twins
     i, o, later = handover_items.c, handover_outcomes.c, handover_outcomes.alias()
     last = sa.select(sa.func.max(later.c.position)).where(

@@ -20,6 +20,7 @@ from domain.answers import Needs
 from domain.clearing import (
     ENOUGH,
     GUARDIAN,
+    ON_CONSENT,
     PROVISION,
     SENSITIVE_DATA,
     not_personal,
@@ -169,10 +170,12 @@ class _Row(NamedTuple):
     category: str
     traits: str | None
     minor: int
+    on_consent: int
     notified: int
     provision: int
     sensitive: int
     guardian: int
+    stands: int
     free: int
 
 
@@ -180,11 +183,12 @@ def _standings(
     connection: sa.Connection, part: Sequence[bytes], needs: Needs, since: int | None = None
 ) -> Iterator[Standing]:
     """`since`: the position from which on people found count; that of the content, if not given."""
-    rows = _ask(connection, part, needs, since) if part else []
+    notices = _notices(connection, needs) if part and needs.notice != "none" else []
+    rows = _ask(connection, part, needs, notices, since) if part else []
     # Nearly all rows are alike but for who it is: each kind of them is judged once.
     plain = {kind: _plainly(_Row(b"", b"", *kind), needs) for kind in {row[2:] for row in rows}}
     short = [row[1] for row in rows if row[1] is not None and plain[row[2:]] is None]
-    known = _People(connection, short, needs)
+    known = _People(connection, short, needs, notices)
     for row in rows:
         found = plain[row[2:]]
         if found is None or row[1] is None:
@@ -226,7 +230,7 @@ def _child(row: _Row) -> bool:
 
 def _looks_short(row: _Row, needs: Needs) -> bool:
     """Whether a closer look is needed: something is not plainly there."""
-    if not (row.notified and row.free):
+    if not (row.notified and row.stands and row.free):
         return True
     if needs.guardian and _child(row):
         return not row.guardian
@@ -240,43 +244,69 @@ def _missing(
     """What is missing for a person, after the closer look."""
     subject, found = row.subject or b"", set[str]()
     if needs.guardian and _child(row):
-        if not known.agreed(subject, GUARDIAN, categories):
-            found.add("no_guardian_consent")
+        found |= known.against(subject, GUARDIAN, categories, "no_guardian_consent")
     elif not exempt:
-        if needs.consent and not known.agreed(subject, PROVISION, categories):
-            found.add("no_consent")
+        if needs.consent:
+            found |= known.against(subject, PROVISION, categories, "no_consent")
         delicate = row.sensitivity in SENSITIVE_DATA or _child(row)
-        if delicate and needs.sensitive and not known.agreed(subject, needs.sensitive, categories):
-            found.add("no_sensitive_consent")
-    if found and subject in known.withdrawn:
-        found = {"consent_withdrawn"}
+        if delicate and needs.sensitive:
+            found |= known.against(subject, needs.sensitive, categories, "no_sensitive_consent")
+    if subject in known.withdrawn and found - {_EARLY}:
+        found = found & {_EARLY} | {"consent_withdrawn"}
+    if row.on_consent and known.objects(subject):
+        found.add("consent_withdrawn")
     if not row.notified:
         found.add("not_notified")
     return found | known.suppressed(subject)
 
 
+_EARLY: Final = "consent_before_notice"
+
+
 class _Consent(NamedTuple):
     kind: str
     categories: tuple[str, ...]
+    given_at: str
 
 
 class _People:
-    """What is known of a few people: consents in force, withdrawals, suppressions."""
+    """What is known of a few people: when told, consents in force, withdrawals, suppressions."""
 
-    def __init__(self, connection: sa.Connection, subjects: Sequence[bytes], needs: Needs) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        subjects: Sequence[bytes],
+        needs: Needs,
+        notices: Sequence[bytes],
+    ) -> None:
         self._needs = needs
+        self._notices = notices
+        self._told: dict[bytes, str] = {}
         self.withdrawn: set[bytes] = set()
         self._consents: dict[bytes, list[_Consent]] = {}
         self._reasons: dict[bytes, set[str]] = {}
         for part in _parts(list(dict.fromkeys(subjects))):
             self._load(connection, part)
 
-    def agreed(self, subject: bytes, kinds: Sequence[str], categories: Sequence[str]) -> bool:
-        """Whether a consent of one of these kinds takes in a record of these categories."""
-        return any(
-            consent.kind in kinds and within(categories, consent.categories)
+    def against(
+        self, subject: bytes, kinds: Sequence[str], categories: Sequence[str], absent: str
+    ) -> set[str]:
+        """Why no consent of these kinds counts for a record of these categories, if none does.
+
+        `absent`: the reason where there is none, informed or not.
+        """
+        times = [
+            consent.given_at
             for consent in self._consents.get(subject, ())
-        )
+            if consent.kind in kinds and within(categories, consent.categories)
+        ]
+        if not times:
+            return {absent}
+        return set() if max(times) >= self._told.get(subject, "") else {_EARLY}
+
+    def objects(self, subject: bytes) -> bool:
+        """Whether a person withdrew or objected, and has agreed to nothing since."""
+        return subject in self.withdrawn and subject not in self._consents
 
     def suppressed(self, subject: bytes) -> set[str]:
         """Why a person is on no list for marketing; nothing if this is none."""
@@ -299,8 +329,14 @@ class _People:
             connection, marked(connection, sql), (*padded, recipient)
         ):
             if (until is None or until >= self._needs.day) and given > last.get(bytes(key), ""):
-                consent = _Consent(kind, tuple(scope.split()))
+                consent = _Consent(kind, tuple(scope.split()), given)
                 self._consents.setdefault(bytes(key), []).append(consent)
+        if self._notices:
+            sql = _TOLD.replace("s.subject", "t.subject").replace("#", _listed(len(self._notices)))
+            sql = f"SELECT t.subject, ({sql}) FROM (SELECT DISTINCT subject FROM deliveries"  # noqa: S608
+            sql += f" WHERE subject IN ({marks})) t"
+            found = fetch(connection, marked(connection, sql), (*self._notices, *padded))
+            self._told |= {bytes(key): at for key, at in found if at is not None}
         if self._needs.marketing:
             sql = f"SELECT subject, reason FROM suppressions WHERE subject IN ({marks})"  # noqa: S608  marks only
             for key, reason in fetch(connection, marked(connection, sql), tuple(padded)):
@@ -349,14 +385,19 @@ _TRAITS: Final = (
     "(SELECT t.opted_out || ' ' || t.categories FROM record_traits t WHERE t.record = i.record "
     "ORDER BY t.position DESC LIMIT 1)"
 )
-_NOTIFIED: Final = """EXISTS (SELECT 1 FROM deliveries d WHERE d.subject = s.subject
+_TOLD: Final = """SELECT min(d.delivered_at) FROM deliveries d WHERE d.subject = s.subject
  AND d.notice IN (#) AND d.status <> 'bounced' AND NOT EXISTS (SELECT 1 FROM deliveries l
  WHERE l.subject = d.subject AND l.notice = d.notice AND l.channel = d.channel
- AND l.position > d.position))"""
+ AND l.position > d.position)"""
+"""When somebody was first told, by what was last said of each channel; NULL if never."""
 _AGREED: Final = """EXISTS (SELECT 1 FROM consents a WHERE a.subject = s.subject
  AND a.recipient = {} AND a.kind IN (#) AND a.categories = ''
  AND (a.until IS NULL OR a.until >= {}) AND NOT EXISTS (SELECT 1 FROM withdrawals w
- WHERE w.subject = a.subject AND w.recipient = a.recipient AND w.withdrawn_at >= a.given_at))"""
+ WHERE w.subject = a.subject AND w.recipient = a.recipient AND w.withdrawn_at >= a.given_at)"""
+_INFORMED: Final = f" AND a.given_at >= COALESCE(({_TOLD}), '')"
+_BY_CONSENT: Final = "i.basis IN ({}, {})"
+_QUIET: Final = """NOT EXISTS (SELECT 1 FROM withdrawals w
+ WHERE w.subject = s.subject AND w.recipient = {})"""
 _MINOR: Final = "EXISTS (SELECT 1 FROM minors m WHERE m.subject = s.subject)"
 _FREE: Final = "NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.subject = s.subject)"
 
@@ -365,13 +406,17 @@ _FREE: Final = "NOT EXISTS (SELECT 1 FROM suppressions p WHERE p.subject = s.sub
 def _query(shape: tuple[bool, int, int, int, bool, bool], marks: int, content: str) -> str:
     """The statement for what is asked: `shape` is that of `_ask`."""
     noticed, count, provision, sensitive, guardian, marketing = shape
+    notices = _listed(count)
+    informed = _INFORMED.replace("#", notices) if count else ""
     asked = (
         _MINOR if guardian or sensitive else "0",
-        _NOTIFIED.replace("#", _listed(count)) if count else "0" if noticed else "1",
+        _BY_CONSENT,
+        f"({_TOLD.replace('#', notices)}) IS NOT NULL" if count else "0" if noticed else "1",
         *(
-            _AGREED.replace("#", _listed(kinds)) if kinds else "1"
+            f"{_AGREED.replace('#', _listed(kinds))}{informed})" if kinds else "1"
             for kinds in (provision, sensitive, len(GUARDIAN) if guardian else 0)
         ),
+        f"NOT {_BY_CONSENT} OR {_QUIET}",
         _FREE if marketing else "1",
     )
     flags = [f"CASE WHEN {one} THEN 1 ELSE 0 END" if len(one) > 1 else one for one in asked]
@@ -383,19 +428,23 @@ def _query(shape: tuple[bool, int, int, int, bool, bool], marks: int, content: s
 
 
 def _ask(
-    connection: sa.Connection, part: Sequence[bytes], needs: Needs, since: int | None
+    connection: sa.Connection,
+    part: Sequence[bytes],
+    needs: Needs,
+    notices: Sequence[bytes],
+    since: int | None,
 ) -> list[tuple[Any, ...]]:
     """The rows of `_Row`, without the names."""
-    notices = _notices(connection, needs) if needs.notice != "none" else []
     provision = PROVISION if needs.consent else ()
     shape = (
         needs.notice != "none", len(notices), len(provision), len(needs.sensitive), needs.guardian,
         needs.marketing,
     )  # fmt: skip
-    values: list[object] = [*notices]
+    values: list[object] = [*ON_CONSENT, *notices]
     for kinds in (provision, needs.sensitive, GUARDIAN if needs.guardian else ()):
         if kinds:
-            values += [key_of(needs.recipient), *kinds, needs.day]
+            values += [key_of(needs.recipient), *kinds, needs.day, *notices]
+    values += [*ON_CONSENT, key_of(needs.recipient)]
     _, padded = _marks(part)
     query = _query(shape, len(padded), _CONTENT if since is None else "{}")
     values += [] if since is None else [since]

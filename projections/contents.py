@@ -6,6 +6,7 @@ Two records are of one kind if `inventory` says the same about everything that a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import sqlalchemy as sa
@@ -48,6 +49,29 @@ _GIVEN = (
     .join(_HERE, _HERE.c.record == accesses.c.record)
     .where(accesses.c.mode.in_(GIVING), accesses.c.outcome != "denied")
 )
+
+
+_RESTRICTED: Final = (inventory.c.restricted != 0) | inventory.c.purpose_ended.is_not(None)
+_RESTRICTED_IN = (
+    sa.select(inventory.c.record)
+    .join(_HERE, _HERE.c.record == inventory.c.record)
+    .where(_RESTRICTED)
+)
+_AT_ONCE: Final = 400
+
+
+def restricted(
+    connection: sa.Connection, records: Sequence[bytes], copies: Sequence[bytes]
+) -> set[bytes]:
+    """Of these records, and of those that lie in these copies, those that are restricted."""
+    found: set[bytes] = set()
+    for start in range(0, len(records), _AT_ONCE):
+        these = inventory.c.record.in_(records[start : start + _AT_ONCE])
+        query = sa.select(inventory.c.record).where(these, _RESTRICTED)
+        found.update(connection.execute(query).scalars())
+    for home in {home_of(connection, copy) for copy in copies}:
+        found.update(connection.execute(_RESTRICTED_IN, {"copy": home}).scalars())
+    return found
 
 
 def contents(connection: sa.Connection, holding: str) -> Contents:

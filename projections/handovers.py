@@ -21,11 +21,12 @@ from domain.handover import (
     HandoverReleased,
 )
 from domain.inspection import HandoverDeemedAccepted
+from domain.replacement import HandoverHandlerReplaced
 from domain.residual import HandoverResidualDeclared
 from domain.values import Event
 from projections.columns import METADATA, flag, key, number, step, text
 from projections.past import Change, both, past_of, standing
-from projections.view import Prepared, Recorded, key_of, readable, stored
+from projections.view import Prepared, Recorded, id_of, key_of, readable, stored
 
 handovers = sa.Table(
     "handovers",
@@ -69,6 +70,7 @@ left out; it is confirmed when they are all."""
 
 handovers_past = past_of(
     handovers,
+    "seller_handler", "buyer_handler",
     "list_version", "count", "records", "root", "lines", "marketing", "package", "received_at",
     "read", "matched", "seal", "confirmed", "rejected", "list_frozen_entry", "released_entry",
     "received_entry", "deemed_accepted_entry", "confirmed_entry", "residual_declared_entry",
@@ -108,6 +110,20 @@ handover_excluded = sa.Table(
 )
 """What each version of a list leaves out, counted by reason."""
 
+handover_replacements = sa.Table(
+    "handover_replacements",
+    METADATA,
+    key("handover", "handover", primary_key=True),
+    number("position", primary_key=True),
+    number("entry"),
+    text("post"),
+    key("replaced", "actor"),
+    key("handler", "actor"),
+    text("reason"),
+    sqlite_with_rowid=False,
+)
+"""Who took whose place as a handler, and at which entry."""
+
 _PLAN = Prepared(
     ("handover", "engagement", "from_party", "to_party", "seller_handler", "buyer_handler", "mode",
      "first_day", "last_day", "inspection_days", "planned_entry", "changed_entry"),
@@ -125,6 +141,11 @@ _EXCLUDED = Prepared(
     lambda insert: insert(handover_excluded).on_conflict_do_nothing(),
 )
 _RELEASE = Change(handovers, "released_entry", "package")
+_REPLACED = Prepared(
+    ("handover", "position", "entry", "post", "replaced", "handler", "reason"),
+    lambda insert: insert(handover_replacements).on_conflict_do_nothing(),
+)
+_HANDLER: Final = {post: Change(handovers, post) for post in ("seller_handler", "buyer_handler")}
 _RECEIVE = Change(
     handovers, "received_entry", "received_at", "read", "matched", "seal"
 )  # fmt: skip
@@ -161,10 +182,12 @@ class Handovers:
     """The view behind `muniment handover list` and `show`."""
 
     name: str = "handovers"
-    tables: tuple[sa.Table, ...] = (handovers, handovers_past, handover_items, handover_excluded)
+    tables: tuple[sa.Table, ...] = (
+        handovers, handovers_past, handover_items, handover_excluded, handover_replacements,
+    )  # fmt: skip
     kinds: frozenset[type[Event]] = frozenset({
         HandoverPlanned, HandoverListFrozen, HandoverReleased, HandoverReceived, HandoverConfirmed,
-        *_TAKE,
+        HandoverHandlerReplaced, *_TAKE,
     })  # fmt: skip
 
     def apply(self, connection: sa.Connection, batch: Sequence[Recorded]) -> None:
@@ -190,6 +213,8 @@ def _step(connection: sa.Connection, recorded: Recorded) -> None:
         _CONFIRM.run(connection, entry, [(handover, event.rejected)])
         _MORE_CONFIRMED.run(connection, [(len(event.items), handover)])
         _WHOLE.run(connection, entry, [(handover, entry)])
+    elif isinstance(event, HandoverHandlerReplaced):
+        _replace(connection, recorded, event)
     else:
         _TAKE[type(event)].run(connection, entry, [(handover, entry)])
 
@@ -199,6 +224,14 @@ def _planned(event: HandoverPlanned, entry: int) -> tuple[Any, ...]:
             event.buyer_handler)  # fmt: skip
     days = (event.first_day, event.last_day, stored(event.inspection_days))
     return (*map(key_of, keys), event.mode, *days, entry, entry)
+
+
+def _replace(connection: sa.Connection, recorded: Recorded, event: HandoverHandlerReplaced) -> None:
+    position, entry, _, _ = recorded
+    handover, new = key_of(event.stream), key_of(event.handler)
+    row = (handover, position, entry, event.post, key_of(event.replaced), new, event.reason)
+    _REPLACED.run(connection, [row])
+    _HANDLER[event.post].run(connection, entry, [(handover, new)])
 
 
 def _list(connection: sa.Connection, recorded: Recorded, event: HandoverListFrozen) -> None:
@@ -341,6 +374,31 @@ def one(connection: sa.Connection, handover: str, *, entry: int | None = None) -
 def _read(connection: sa.Connection, query: sa.Select[Any], entry: int | None) -> list[Handover]:
     rows = connection.execute(query, {"as_of": entry})
     return [Handover(**readable(handovers, row)) for row in rows]
+
+
+class Replacement(Struct, frozen=True):
+    """Who took whose place as the handler of a side, why, and at which entry."""
+
+    post: str
+    replaced: str
+    handler: str
+    reason: str
+    entry: int
+
+
+def replacements(
+    connection: sa.Connection, handover: str, *, entry: int | None = None
+) -> list[Replacement]:
+    """The handlers of a handover that were replaced, in order (`entry`: by that entry)."""
+    r = handover_replacements.c
+    query = sa.select(r.post, r.replaced, r.handler, r.reason, r.entry).order_by(r.position)
+    query = query.where(r.handover == key_of(handover))
+    if entry is not None:
+        query = query.where(r.entry <= entry)
+    return [
+        Replacement(post, id_of("actor", old), id_of("actor", new), reason, at)
+        for post, old, new, reason, at in connection.execute(query)
+    ]
 
 
 class LeftOut(Struct, frozen=True):

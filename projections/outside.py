@@ -95,6 +95,15 @@ def last_access(connection: sa.Connection, engagement: str, party: str) -> str:
     return max((accepted for accepted in found.scalars() if accepted), default="")
 
 
+def taken(connection: sa.Connection, engagement: str, party: str) -> list[tuple[str, str]]:
+    """The records whose content accesses gave to a party's people under a deal, the last first.
+
+    Each with the accepted time of the last of them.
+    """
+    asked = {"deal": key_of(engagement), "side": key_of(party)}
+    return [(id_of("record", key), at) for key, at in connection.execute(_TAKEN, asked)]
+
+
 def last_delivery(connection: sa.Connection, engagement: str, party: str) -> int | None:
     """The entry of the last release to a party, or receipt by it, under a deal.
 
@@ -141,6 +150,18 @@ _LAST_OF_ACTOR = (
     .scalar_subquery()
 )
 _ACCESSED = sa.select(_LAST_OF_ACTOR).where(actors.c.party == _SIDE_KEY)
+_TAKEN = (
+    sa.select(accesses.c.record, sa.func.max(accesses.c.accepted).label("last"))
+    .join(actors, actors.c.actor == accesses.c.actor)
+    .where(
+        actors.c.party == _SIDE_KEY,
+        accesses.c.engagement == _DEAL_KEY,
+        accesses.c.mode.in_(GIVING),
+        accesses.c.outcome != "denied",
+    )
+    .group_by(accesses.c.record)
+    .order_by(sa.desc("last"), accesses.c.record)
+)
 
 
 def _confirmed(item: sa.ColumnElement[Any]) -> sa.Select[Any]:

@@ -26,7 +26,7 @@ def cases() -> list[dict[str, Any]]:
 def check(*names: str) -> None:
     done = subprocess.run(
         [sys.executable, "docs/gallery.py", "--check", *names],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=600,
+        cwd=ROOT, capture_output=True, text=True, check=False, timeout=1200,
     )  # fmt: skip
     assert done.returncode == 0, f"run `make docs`; stale: {done.stdout}{done.stderr}"
 

@@ -31,7 +31,7 @@ def run(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
     work.mkdir()
     return subprocess.run(
         ["bash", "-euo", "pipefail", "-c", script],
-        cwd=work, env=environment, capture_output=True, text=True, check=False, timeout=300,
+        cwd=work, env=environment, capture_output=True, text=True, check=False, timeout=1200,
     )  # fmt: skip
 
 

@@ -1,4 +1,7 @@
 """The auditor's replay: what is false, not permitted, missing, late, or cannot be known.
 
-`finding` says what is found, `replay` finds it, `sampling` draws what a person looks at.
+`replay` asks everything again: `judging` what was permitted, `checks` what is complete, in time and
+still there; `finding` is how it says what it found, `catalogue` what each code means. `questions`
+answers an auditor, `sampling` draws what a person looks at, `conducting` records what audits do,
+and `report` writes what came of it.
 """

@@ -13,7 +13,7 @@ what lies in it (format `muniment-evidence/2`):
       policy/           <digest>.toml                   the pack adopted
     data/20_身份/        keys.json, roles_and_training.json
     data/30_附件/        openings.json, attachments.json, redactions.json, files/<n>.<ext>
-    data/40_报告/        chain of custody, timeline, documents issued
+    data/40_报告/        chain of custody, timeline, accesses, identity, documents issued
     data/50_互操作/      case.jsonld, prov.json, premis.xml, events.csv
     data/60_环境/        software.json, health.json
     verify/             verify.pyz, verify.html, EXPECTED_OUTPUT.txt

@@ -54,7 +54,7 @@ def custody_chain(told: Told) -> Page:
         texts(_READING, [say("chain.reading"), *_bounds(told, rows)]),
         table(("保管链", "The chain"), columns, rows),
         *_withheld(told),
-        _legend(names),
+        legend(names),
     ]
     return Page(CHAIN, sections)
 
@@ -74,7 +74,7 @@ def timeline(told: Told) -> Page:
         _overview(told, names),
         texts(_READING, [say("chain.order"), *_bounds(told, rows)]),
         table(("时间线", "The timeline"), columns, rows),
-        _legend(names),
+        legend(names),
     ]
     return Page(TIMELINE, sections)
 
@@ -113,11 +113,12 @@ def _act(number: int, place: Place, hidden: Mapping[str, str], names: Names) -> 
     if place.id in hidden:
         zh, en = both("RedactionReason", hidden[place.id])
         what += pair(say("chain.withheld", reason=(zh, en.lower())))
-    when = _when(place)
-    return [[("mono", str(number))], when, what, _signers(place, names), _where(place, names)]
+    number_cell: Cell = [("mono", str(number))]
+    return [number_cell, when(place), what, _signers(place, names), where(place, names)]
 
 
-def _when(place: Place) -> list[Line]:
+def when(place: Place) -> list[Line]:
+    """When an event was accepted, when it is said to have happened, what of that is provable."""
     lines: list[Line] = [("both", "受理", "accepted"), ("mono", china(place.accepted))]
     if place.event is not None and place.event.at[:_ONCE] != place.accepted[:_ONCE]:
         lines += [("both", "自述发生", "claimed"), ("mono", china(place.event.at))]
@@ -134,7 +135,8 @@ def _signers(place: Place, names: Names) -> list[Line]:
     ]
 
 
-def _where(place: Place, names: Names) -> list[Line]:
+def where(place: Place, names: Names) -> list[Line]:
+    """Where an event stands: its number, the name of its proof, the start of its digest."""
     zh, en = names.of(place.stream)
     version = place.id[len(place.stream) :]
     digest = f"sha256 {place.digest[:12]}" if place.digest else f"leaf {place.leaf[:12]}"
@@ -187,23 +189,27 @@ def _bounds(told: Told, rows: Sequence[Sequence[Cell]]) -> Iterator[Words]:
 def _withheld(told: Told) -> list[Section]:
     """What is withheld and why, counted; nothing if nothing is."""
     counts = Counter((reason, what) for _, reason, what in told.redactions)
+    counts.update((one.reason, "files") for one in told.attachments if one.reason)
     columns = [
         column("理由", "Reason"),
         column("整件未披露（事件）", "Whole events", "42mm", right=True),
         column("部分内容未披露（事件）", "Parts of events", "42mm", right=True),
+        column("未以原文提供（附件）", "Attachments not in clear", "42mm", right=True),
     ]
     rows: list[list[Cell]] = [
         [
             [("both", *both("RedactionReason", reason))],
             [("mono", str(counts[reason, "event"]))],
             [("mono", str(counts[reason, "fields"]))],
+            [("mono", str(counts[reason, "files"]))],
         ]
         for reason in sorted({reason for reason, _ in counts})
     ]
     return [table(("遮盖情况", "What is withheld"), columns, rows)] if rows else []
 
 
-def _legend(names: Names) -> Section:
+def legend(names: Names) -> Section:
+    """Every short name with its id."""
     columns = [column("简称", "Short name", "62mm"), column("编号", "Id")]
     rows: list[list[Cell]] = [[pair(short), [("mono", identity)]] for short, identity in names]
     return {**table(("编号对照", "Short names and ids"), columns, rows), "narrow": False}

@@ -3,7 +3,8 @@
 Streams come whole, a period's entries come whole. To the events that a bundle is about (its own)
 come those that prove the keys behind them: the ledger's, the policy's, for every actor who signed
 an entry shipped their own stream and their party's, and so on until nobody new has signed; and the
-deals in which the parties agreed whose keys sign, where a signer is named.
+deals in which the parties agreed whose keys sign, where a signer is named, with the papers attached
+to them by which people act for a party: powers of attorney, the agreement, non-disclosure.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 IDENTITY: Final = ("ledger", "policy", "party", "actor", "bundle")
 """The aggregates that prove keys, roles, the policy and the export."""
+PAPERS: Final = ("authority_letter", "evidence_agreement", "nda")
+"""The kinds of attached documents that bind a person, by name, to what a key signed."""
 _IN_A_QUERY: Final = 400
 _FILES_AN_EVENT: Final = 3
 _OTHER_FILES: Final = 500
@@ -165,7 +168,8 @@ class Gathered:
         }
         parties = {one.event.party for one in shipped if isinstance(one.event, ActorRegistered)}
         streams = {actor for actor, _ in signers} | parties
-        return {key_of(stream) for stream in streams} | self._agreed(signers, deals)
+        agreed = self._agreed(signers, deals)
+        return {key_of(stream) for stream in streams} | agreed | self._papers(agreed)
 
     def _agreed(self, signers: set[tuple[str, str]], deals: Sequence[str]) -> set[bytes]:
         sql = marked(
@@ -177,6 +181,10 @@ class Gathered:
             for actor, key_id in signers
             if (key_id,) in fetch(self.connection, sql, (key_of(deal), key_of(actor)))
         }
+
+    def _papers(self, deals: set[bytes]) -> set[bytes]:
+        sql = "SELECT document, kind FROM attached_documents WHERE engagement IN ({})"
+        return {bytes(row[0]) for row in rows(self.connection, sql, deals) if row[1] in PAPERS}
 
     def in_order(self) -> list[Shipped]:
         """Every event, by position."""

@@ -21,7 +21,7 @@ from ledger.bundle.chain import pair, table, texts
 from ledger.bundle.eventwords import Words
 from ledger.bundle.issued import Issued
 from ledger.bundle.page import Page, loose
-from ledger.bundle.saying import counted
+from ledger.bundle.saying import both, counted
 from ledger.bundle.wording import say
 from ledger.documents.cells import Cell, Line, grouped
 from ledger.documents.layout import column
@@ -130,7 +130,11 @@ def _openings(told: Told) -> Item:
 
 
 def _attachment(told: Told, one: Attached) -> Item:
-    content = say("list.attachment_content", event=one.event, size=f"{one.size:,}")
+    said = {"event": one.event, "size": f"{one.size:,}"}
+    content = say("list.attachment_content", **said)
+    if one.reason:
+        zh, en = both("RedactionReason", one.reason)
+        content = say("list.attachment_withheld", reason=(zh, en.lower()), **said)
     return Item(
         say("list.attachment_name", file=one.file), say("list.documentary"), _source(told),
         say(f"list.{one.kind}_proves"), content, say(f"list.{one.kind}_form"),

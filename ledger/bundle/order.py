@@ -28,7 +28,8 @@ class Attachment(NamedTuple):
     """A file that goes along. `path`: the sealed field of `event` with its content's digest.
 
     `kind`: `clear`: `data` is the content; `redacted`: a version of it; `sealed`: its ciphertext.
-    `ext`: the file name's extension without the dot, [a-z0-9]{1,8}.
+    `ext`: the file name's extension without the dot, [a-z0-9]{1,8}. `reason`: a code of
+    `RedactionReason`, why it does not go in clear; empty if it does.
     """
 
     event: str
@@ -36,6 +37,7 @@ class Attachment(NamedTuple):
     kind: str
     data: bytes
     ext: str
+    reason: str = ""
 
     def __repr__(self) -> str:
         """Without what it holds."""
@@ -59,7 +61,7 @@ class Selection(NamedTuple):
         """The file of which `digest` is the SHA-256; see the module."""
         shown = {
             "openings": sorted(map(list, set(self.openings))),
-            "attachments": sorted([a.event, a.path, a.kind] for a in self.attachments),
+            "attachments": sorted([a.event, a.path, a.kind, a.reason] for a in self.attachments),
             "redactions": sorted(map(list, self.redactions)),
         }
         return canonical_json(shown)

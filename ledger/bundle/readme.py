@@ -31,7 +31,7 @@ MEANING: Final[Mapping[str, Words]] = {
         "the signers named signed every event, and every event is in the ledger",
     ),
     "keys_current": (
-        "您所信任的见证方核算过索引：截至该状态，除本证据包所示外，没有密钥被撤销或报失密",
+        "您所信任的见证方核算过索引：截至该状态，除本证据包所示外，没有密钥被吊销或报告失密",
         "a cosigner whom you trust recomputed the index: no key's end is left out up to there",
     ),
     "streams_unbroken": (
@@ -39,7 +39,7 @@ MEANING: Final[Mapping[str, Words]] = {
         "no series of events shown has a gap, a repeat or another order",
     ),
     "disclosed": (
-        "披露的字段和附件，正是签名当时所封存的内容",
+        "披露的字段和附件，正是签名当时所密封的内容",
         "what is opened or attached is what was sealed when it was signed",
     ),
     "witnessed": (

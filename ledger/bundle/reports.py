@@ -6,6 +6,7 @@
                      核验步骤.html/.pdf                                    `steps`
                      证据规则对照.json/.pdf                                `courtrules`
     data/40_报告/     保管链.html/.pdf, 时间线.html/.pdf                    `chain`
+                     访问记录.html/.pdf, 身份与授权.html/.pdf              `accesses`, `binding`
                      documents that the ledger has issued (.pdf)          `issued`
     data/50_互操作/    case.jsonld, prov.json, premis.xml, events.csv      `ledger.interop`
     data/60_环境/     health.json                                          `health`
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ledger.bundle import health as running
 from ledger.bundle import readme
+from ledger.bundle.accesses import access_register
+from ledger.bundle.binding import identity_binding
 from ledger.bundle.chain import custody_chain, timeline
 from ledger.bundle.courtrules import court_rules
 from ledger.bundle.extraction import extraction
@@ -64,7 +67,8 @@ def files_of(
             files[f"{name}.html"] = as_html(page, imprint)
         if documents:
             files[f"{name}.pdf"] = as_pdf(page, imprint)
-    for page in (custody_chain(told), timeline(told)):
+    for made in (custody_chain, timeline, access_register, identity_binding):
+        page = made(told)
         name = f"{REPORTS}/{page.title[0]}"
         files[f"{name}.html"] = as_html(page, imprint)
         if documents:

@@ -138,7 +138,7 @@ def _part(event: Event, name: str, names: Names) -> Words | None:
         return None
     key = f"{name}[]" if isinstance(value, list) else name
     zh, en = FIELDS.get(key) or FIELDS.get(name) or ENVELOPE.get(name) or (name, name)
-    said = _said(value, _enumeration(type(event), name), names)
+    said = _said(value, enumeration_of(type(event), name), names)
     return f"{zh}：{said[0]}", f"{en}: {said[1]}"
 
 
@@ -174,7 +174,7 @@ def _text(value: str, enumeration: str | None, names: Names) -> Words:
 
 
 @lru_cache(maxsize=512)
-def _enumeration(kind: type[Event], name: str) -> str | None:
+def enumeration_of(kind: type[Event], name: str) -> str | None:
     """The enumeration whose codes a field holds, if it holds codes."""
     for codes in _literals(get_type_hints(kind)[name]):
         for enumeration in ENUMERATIONS.values():

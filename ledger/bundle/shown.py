@@ -5,7 +5,7 @@ r"""What a bundle shows beyond events: opened fields, attached files, and what i
     attachments.json  [{"event", "file", "kind", "path", "sha256"} …], by number of the file:
                       `path` names the sealed field with the digest of the content. `clear`: that
                       field is opened, and is the file's digest; `redacted`, `sealed`: `sha256` is
-                      the file's own
+                      the file's own, and "reason" says why the content does not go in clear
     redactions.json   [{"event", "reason", "what"} …] in order of places: `event` for one of which
                       only the leaf hash is there, `fields` for one with a sealed payload
     files/<n>.<ext>   the attached files, from 1
@@ -154,15 +154,25 @@ def attached(attachments: Sequence[Attachment], opened: Opened) -> dict[str, byt
             raise UsageError("an attachment has an extension or kind that no bundle holds")
         if one.path != CONTENT:
             raise UsageError("a file is attached to the field of a content and to no other")
+        _check_reason(one)
         opened.sealed(one.event)
         digest = sha256(one.data).hexdigest()
         if one.kind == "clear" and opened.value(one.event, one.path) != digest:
             raise not_genuine()
         name = f"files/{number}.{one.ext}"
         files[f"{FOLDER}/{name}"] = one.data
+        why = {"reason": one.reason} if one.reason else {}
         listed.append({"event": one.event, "file": name, "kind": one.kind, "path": one.path,
-                       "sha256": digest})  # fmt: skip
+                       "sha256": digest, **why})  # fmt: skip
     return {f"{FOLDER}/attachments.json": canonical_json(listed), **files}
+
+
+def _check_reason(one: Attachment) -> None:
+    """What goes in clear needs no reason; what does not needs one that there is."""
+    if one.kind != "clear":
+        _check_reasons({one.reason})
+    elif one.reason:
+        raise UsageError("a file in clear is not withheld for a reason; nothing was exported")
 
 
 def _by_place(one: Attachment) -> tuple[str, str, str, bytes]:

@@ -28,6 +28,7 @@ from ledger.cli.output import (
     several,
 )
 from ledger.cli.recording import How, act_options
+from ledger.cli.refusals import refusal_name
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -51,7 +52,8 @@ for _command in REVIEWING:
     "grant",
     help=N_(
         "Let somebody access records: which, how, what for, from when until when.\n\n"
-        "A category covers its parts. Nobody grants access to themselves."
+        "A category covers its parts. Nobody grants access to themselves. Across a deal, --basis "
+        "says on what the other side may see who stands in them."
     ),
 )
 @option("--actor", required=True, metavar="ACTOR", help=N_("Who may."))
@@ -70,6 +72,10 @@ for _command in REVIEWING:
 )  # fmt: skip
 @option("--from", "begins", type=TIME, required=True, help=N_("The first moment."))
 @option("--until", "ends", type=TIME, required=True, help=N_("The last moment."))
+@option(
+    "--basis", type=CODE("LookBasis"),
+    help=N_("Across a deal: on what the other side may see the people in the records."),
+)  # fmt: skip
 @option("--remark", metavar="TEXT", help=N_("A remark; sealed."))
 @act_options
 @pass_call
@@ -83,6 +89,7 @@ def grant(
     purposes: tuple[str, ...],
     begins: str,
     ends: str,
+    basis: str | None,
     remark: str | None,
     how: How,
 ) -> None:
@@ -96,7 +103,7 @@ def grant(
             resolve(ledger, "actor", actor),
             records=[resolve(ledger, "record", record) for record in records],
             categories=list(categories), modes=list(modes), purposes=list(purposes),
-            begins=begins, ends=ends, remark=remark,
+            begins=begins, ends=ends, basis=basis, remark=remark,
         )  # fmt: skip
         receipt = how.record(ledger, call.acting(ledger), [proposal])
     how.tell(call, receipt, grant=proposal.stream)
@@ -123,7 +130,7 @@ def revoke(call: Call, *, grant: str, reason: str, how: How) -> None:
 
 GRANT_KEYS: Final = (
     "grant", "actor", "giver", "records", "categories", "modes", "purposes", "begins", "ends",
-    "granted_entry", "revoked_entry",
+    "basis", "granted_entry", "revoked_entry",
 )  # fmt: skip
 
 
@@ -141,6 +148,7 @@ _GRANTS: Final = (
     Column("purposes", N_("what for"), _codes("AccessPurpose")),
     Column("begins", N_("from"), local),
     Column("ends", N_("until"), local),
+    Column("basis", N_("basis"), coded("LookBasis")),
     Column("revoked_entry", N_("revoked at entry"), right=True),
 )
 
@@ -285,7 +293,7 @@ _LOG: Final = (
     Column("mode", N_("how"), coded("AccessMode")),
     Column("purpose", N_("what for"), coded("AccessPurpose")),
     Column("outcome", N_("outcome"), coded("AccessOutcome")),
-    Column("rule", N_("refused because")),
+    Column("rule", N_("refused because"), refusal_name),
     Column("intact", N_("as recorded"), lambda intact: _("yes") if intact else _("no")),
 )
 

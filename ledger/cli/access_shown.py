@@ -9,7 +9,17 @@ import click
 
 from ledger.cli.call import Call
 from ledger.cli.language import N_, _
-from ledger.cli.output import Column, coded, local, print_fields, print_rows, several, yes
+from ledger.cli.output import (
+    Column,
+    coded,
+    local,
+    named_list,
+    print_fields,
+    print_rows,
+    several,
+    yes,
+)
+from ledger.cli.refusals import refusal_name
 
 if TYPE_CHECKING:
     from ledger.accessreview import Report
@@ -110,7 +120,7 @@ _MATRIX: Final = (
 )
 _DENIALS: Final = (
     Column("actor", N_("by")),
-    Column("rule", N_("refused because")),
+    Column("rule", N_("refused because"), refusal_name),
     Column("count", N_("count"), right=True),
     Column("first", N_("first"), local),
     Column("last", N_("last"), local),
@@ -197,7 +207,7 @@ def _section(
     translated: bool = False,
 ) -> None:  # fmt: skip
     click.echo("")
-    click.echo(f"{title if translated else _(title)}:")
+    click.echo(named_list(title if translated else _(title)))
     if rows:
         print_rows(call, rows, columns, "table", ())
     else:

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from ledger.cli.causes import in_words
 from ledger.cli.checking import VERDICTS
 from ledger.cli.columns import printable
+from ledger.cli.labels import PARTS as LEDGER_PARTS
+from ledger.cli.labels import part_label
 from ledger.cli.language import N_, _, language, plural
 from ledger.cli.output import coded, listed, local, named, print_fields
 
@@ -130,7 +133,7 @@ def _place(finding: Finding) -> str:
     if finding.subject:
         parts.append(finding.subject)
     if finding.detail and finding.code != "not_permitted":
-        parts.append(finding.detail)
+        parts.append(_detail(finding))
     evidence = [one for one in finding.evidence if one != finding.subject]
     if evidence:
         parts.append(" ".join(evidence[:_MOST_EVIDENCE]))
@@ -141,19 +144,41 @@ def _place(finding: Finding) -> str:
     ):  # fmt: skip
         if value:
             parts.append(f"{_(name)} {value}")
-    return listed(parts) or finding.cause
+    return listed(parts) or in_words(finding.cause)
+
+
+def _detail(finding: Finding) -> str:
+    """The code behind a finding's code, in words where they are Chinese."""
+    from ledger.audit.report.details import detail
+    from ledger.cli.sentences import sentences
+
+    if language() != "zh":
+        return finding.detail
+    if finding.detail in LEDGER_PARTS:
+        return part_label(finding.detail, "zh")
+    return "；".join(str(line[1]) for line in detail(finding.code, finding.detail, sentences()))
 
 
 def _gap(gap: Gap) -> str:
     from ledger.audit.catalogue import gap_said
     from ledger.audit.catalogue.gaps import WHY
+    from ledger.audit.report.details import PARTS
 
     chosen = language()
-    subject = gap_said(gap.subject).said(chosen) if gap.subject in WHY else printable(gap.subject)
+    if gap.subject in WHY:
+        subject = gap_said(gap.subject).said(chosen)
+    else:
+        subject = listed(_part(one) if one in PARTS else one for one in gap.subject.split())
     said = gap_said(gap.code).said(chosen)
     if gap.count != 1:
         said = _("{text} ({counts})").format(text=said, counts=f"{gap.count:,}")
-    return named(gap.part, named(said, subject) if subject else said)
+    return named(_part(gap.part), named(said, printable(subject)) if subject else said)
+
+
+def _part(code: str) -> str:
+    from ledger.audit.report.details import part_of
+
+    return part_of(code)[0 if language() == "zh" else 1]
 
 
 def _summary(found: Replayed) -> str:

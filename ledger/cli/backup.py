@@ -303,8 +303,10 @@ def _rows(ledger: Ledger, entry: int | None) -> Iterator[dict[str, Any]]:
 @pass_call
 def show(call: Call, *, backup: str, as_of: str | None) -> None:
     """One backup as it stands now, or stood then."""
+    from domain.backup import BackupState
     from ledger.cli.ids import resolve
     from ledger.cli.reading import Reader
+    from ledger.custody import case_state
     from projections.backups import one
 
     with call.reading() as ledger:
@@ -315,13 +317,15 @@ def show(call: Call, *, backup: str, as_of: str | None) -> None:
             if told is None:
                 raise not_yet("backup")
             row = {**asdict(told), "copies": list(_copies(connection, found, entry))}
+            row["locked_until"] = case_state(ledger, BackupState, found).locked_until or None
         sealed = next((p.sealed for p in Reader(call, ledger).of_streams([found]) if p.sealed), {})
     row["location"] = sealed.get("location") if sealed else None
     if call.as_json:
-        print_json({key: row[key] for key in (*KEYS, "location", "copies")})
+        print_json({key: row[key] for key in (*KEYS, "location", "locked_until", "copies")})
         return
     fields = [(column.title, _shown(column, row)) for column in _COLUMNS]
-    print_fields([*fields, (N_("place"), row["location"])])
+    locked = (N_("locked until"), row["locked_until"])
+    print_fields([*fields, (N_("place"), row["location"]), locked])
     for copy in row["copies"]:
         gone = f"  ({_('removed')})" if copy["expired_entry"] is not None else ""
         click.echo(f"  {copy['holding']}{gone}")

@@ -22,6 +22,7 @@ from ledger.cli.init import checked_text
 from ledger.cli.language import N_, _
 from ledger.cli.output import (
     Column,
+    coded,
     format_option,
     print_fields,
     print_json,
@@ -151,7 +152,7 @@ def _print_drill(call: Call, done: Drilled, report: dict[str, Any]) -> None:
         N_("not readable"): report["failed"], N_("left out"): report["left_out"],
         N_("seconds until all was back (RTO)"): f"{report['rto_actual']} / {report['rto_target']}",
         N_("seconds of work not backed up (RPO)"): report["rpo_actual"],
-        N_("result"): done.result,
+        N_("result"): coded("CheckResult")(done.result).lower(),
     }  # fmt: skip
     print_fields(fields.items())
     recorded(call, done.receipt)

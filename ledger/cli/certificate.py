@@ -76,9 +76,9 @@ def _lines(
     yield f"方式 Method: {_both('DestructionMethodClass', said['method'])}"
     yield f"清册根 Root of the list: {said['root']}"
     yield (
-        f"清册 Listed: {counts['listed']}; 已销毁并核验 destroyed and verified: "
-        f"{counts['verified']}; 未销毁移出 taken off, not destroyed: {counts['taken_off']}; "
-        f"已知留存 known to remain: {said['remaining_count']}; "
+        f"清册 Listed: {counts['listed']}；已销毁并核验 destroyed and verified: "
+        f"{counts['verified']}；未销毁移出 taken off, not destroyed: {counts['taken_off']}；"
+        f"已知留存 known to remain: {said['remaining_count']}；"
         f"未清除密钥副本 copies of keys left: {said['key_copies_count']}"
     )
     yield ""
@@ -123,7 +123,7 @@ _WHY = {
 _FATES = {
     "destroyed": "已整体销毁 destroyed as a whole",
     "cleared": "已清除相关密钥 cleared of these keys",
-    "medium_keeps": "已覆写,介质可能另存旧块 overwritten, the medium may keep older blocks",
+    "medium_keeps": "已覆写，介质可能另存旧块 overwritten, the medium may keep older blocks",
     "left": "未清除 not cleared",
 }
 

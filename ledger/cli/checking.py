@@ -9,9 +9,12 @@ import click
 import msgspec
 
 from ledger.cli.call import Call
+from ledger.cli.causes import in_words
 from ledger.cli.columns import printable, table
 from ledger.cli.command import PATH, command, option, pass_call
-from ledger.cli.language import N_, _, plural
+from ledger.cli.labels import part_label
+from ledger.cli.language import N_, _, language, plural
+from ledger.cli.output import listed, named
 from ledger.errors import UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +35,10 @@ VERDICTS = {
     "disputed": N_("disputed: signed with a key that was later reported as compromised"),
     "invalid": N_("invalid: this is not what was signed"),
 }
+SHORT = (
+    N_("valid"), N_("valid-but-since-revoked"), N_("unverifiable"), N_("disputed"), N_("invalid"),
+)  # fmt: skip
+"""The verdicts themselves; named here for the catalogue."""
 PASSING = frozenset({"valid", "valid-but-since-revoked"})
 
 
@@ -129,14 +136,14 @@ def _show(report: Report, *, partly: bool) -> None:
             if finding.position is not None
             else "",
             finding.stream or "",
-            _("part {part}").format(part=finding.part),
+            _("part {part}").format(part=part_label(finding.part, language())),
         ]
-        click.echo(f"{finding.code}: {', '.join(text for text in place if text)}")
-        click.echo(f"  {_('cause')}: {printable(finding.cause)}")
+        click.echo(named(finding.code, listed(text for text in place if text)))
+        click.echo("  " + named(_("cause"), printable(in_words(finding.cause))))
         if finding.expected is not None:
-            click.echo(f"  {_('expected')}: {printable(str(finding.expected))}")
+            click.echo("  " + named(_("expected"), printable(str(finding.expected))))
         if finding.actual is not None:
-            click.echo(f"  {_('actual')}: {printable(str(finding.actual))}")
+            click.echo("  " + named(_("actual"), printable(str(finding.actual))))
     if partly and report.verdict == "valid":
         click.echo(_("valid: everything since that checkpoint is what was signed"))
     else:
@@ -220,12 +227,17 @@ def doctor(call: Call) -> int:
 
     examined = list(examine(call.folder))
     if call.as_json:
-        click.echo(msgspec.json.encode({"checks": examined}))
+        filled = [
+            msgspec.structs.replace(one, remedy=one.remedy.format(**one.values)) for one in examined
+        ]
+        click.echo(msgspec.json.encode({"checks": filled}))
     else:
         for check in examined:
             sign = {"ok": "✓", "warning": "!", "failed": "✗"}[check.state]
-            text = _(check.text).format(**check.values)
-            click.echo(f"{sign} {printable(text)}")
+            values = {**check.values}
+            if "cause" in values:
+                values["cause"] = in_words(str(values["cause"]))
+            click.echo(f"{sign} {printable(_(check.text).format(**values))}")
             if check.remedy:
-                click.echo(f"    {_(check.remedy)}")
+                click.echo(f"    {_(check.remedy).format(**values)}")
     return 1 if any(check.state == "failed" for check in examined) else 0

@@ -33,6 +33,12 @@ pass_call = click.make_pass_decorator(Call, ensure=True)
 class _Formatter(click.HelpFormatter):
     """Help pages whose Chinese is wrapped and aligned by its width on the terminal."""
 
+    def write_heading(self, heading: str) -> None:
+        """Write what follows, with the colon of the language chosen."""
+        super().write_heading(heading)
+        if heading and "\u4e00" <= heading[-1] <= "\u9fff":
+            self.buffer[-1] = self.buffer[-1].replace(":", "：")
+
     def write_text(self, text: str) -> None:
         """Write paragraphs, wrapped."""
         indent = " " * self.current_indent

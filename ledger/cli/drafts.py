@@ -10,7 +10,10 @@ import msgspec
 from ledger.cli.call import Call
 from ledger.cli.columns import printable
 from ledger.cli.command import PATH, argument, command, group, option, pass_call
-from ledger.cli.language import N_, _
+from ledger.cli.eventfields import field_value, own_fields
+from ledger.cli.labels import field_label
+from ledger.cli.language import N_, _, language
+from ledger.cli.output import labelled, named, several
 from ledger.cli.recording import How, act_options
 from ledger.errors import KeyAccessError, UsageError
 
@@ -55,7 +58,7 @@ def sign(call: Call, file: Path, *, yes: bool) -> int:
     _say(call, {"signed": True, "missing": [name for name, _capacity in missing]},
          _("signed; everybody has signed: muniment submit FILE") if not missing
          else _("signed; still to sign: {names}").format(
-             names=", ".join(f"{name} ({capacity})" for name, capacity in missing)))  # fmt: skip
+             names=several(_awaited(name, role) for name, role in missing)))  # fmt: skip
     return 0
 
 
@@ -189,23 +192,31 @@ def _show(call: Call, found: Draft, opened: Opened) -> None:
         return
     for index, state in enumerate(found.states):
         event = _raw(state)
-        click.echo(f"{event['type']}  {event['stream']}/{event['version']}")
-        for name, value in event.items():
-            if name not in _ENVELOPE | {"type"}:
-                click.echo(f"  {name}: {_plain(value)}")
-        for name, text in opened.texts.get(index, {}).items():
-            click.echo(f"  {name} ({_('sealed')}): {printable(text)}")
+        click.echo(f"{_topic(str(event['type']))}  {event['stream']}/{event['version']}")
+        for name, value in own_fields(event, _ENVELOPE | {"type"}):
+            click.echo("  " + named(name, value))
+        for path, text in opened.texts.get(index, {}).items():
+            title = path if language() == "en" else field_label(path, "zh")
+            click.echo("  " + named(_("{name} (sealed)").format(name=title), printable(text)))
     for signer in opened.note.signers:
         done = (signer.name, signer.capacity) not in found.missing()
-        click.echo(f"{'✓' if done else '·'} {signer.name}  {signer.capacity}")
+        click.echo(f"{'✓' if done else '·'} {signer.name}  {_capacity(signer.capacity)}")
     seen = _("the signers have seen {entries} entries, root {root}")
     click.echo(seen.format(entries=opened.note.seen_size, root=opened.note.seen_root.hex()))
     if opened.note.until:
         click.echo(_("valid until {time}").format(time=opened.note.until))
 
 
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode("utf-8")
+def _topic(topic: str) -> str:
+    return topic if language() == "en" else f"{labelled(topic)}（{topic}）"
+
+
+def _awaited(name: str, capacity: str) -> str:
+    return f"{name} ({capacity})" if language() == "en" else f"{name} {_capacity(capacity)}"
+
+
+def _capacity(capacity: str) -> str:
+    return field_value("", "role", capacity)
 
 
 def _say(call: Call, line: dict[str, object], text: str) -> None:

@@ -19,8 +19,10 @@ from pathlib import Path
 
 import click
 
+from ledger.cli.causes import in_words
 from ledger.cli.labels import kind_label
-from ledger.cli.language import _, in_words
+from ledger.cli.language import N_, _
+from ledger.cli.output import led, named
 from ledger.errors import LockedError, MunimentError, VerificationError
 
 INTERRUPTED = 130
@@ -87,9 +89,10 @@ def report(error: MunimentError, *, machine: bool) -> int:
     if machine:
         _print_json(error_fields(error))
         return error.exit_code
-    click.echo(f"{click.style(_('Error:'), fg='red')} {said(error)}", err=True)
+    text = led(N_("Error:"), said(error))
+    click.echo(text.replace(_("Error:"), click.style(_("Error:"), fg="red"), 1), err=True)
     for sentence, remedy in dict.fromkeys(means) or [("", _filled(error.remedy_template, error))]:
-        for line in (sentence, f"{_('Next:')} {remedy}" if remedy else ""):
+        for line in (sentence, led(N_("Next:"), remedy) if remedy else ""):
             if line:
                 click.echo(f"  {line}", err=True)
     return error.exit_code
@@ -110,14 +113,17 @@ def said(error: MunimentError) -> str:
         text = _("not permitted, nothing was recorded")
         if getattr(error, "event", None):
             text = _("not permitted; the refusal was recorded")
-        return printable(": ".join([text, "; ".join(dict.fromkeys(map(str, refusals)))]))
+        return printable(named(text, _("; ").join(dict.fromkeys(map(str, refusals)))))
     return printable(_filled(error.template, error))
 
 
 def _filled(template: str, error: MunimentError) -> str:
     # What is said about a key file is said of a part of it, too (`ledger.keyfile`).
     prefix = "{uri}: " if template.startswith("{uri}: ") else ""
-    text = prefix + _(template.removeprefix(prefix))
+    bare = template.removeprefix(prefix)
+    text = prefix + _(bare)
+    if text == template and not error.values:  # a parser's, filled where it was raised
+        return in_words(template)
     values = dict(error.values)
     if "finding" in values:  # a stable code; in English it stays what it is
         values["finding"] = _(str(values["finding"]))
@@ -131,7 +137,9 @@ def _filled(template: str, error: MunimentError) -> str:
 
 def _fields(refusal: object) -> dict[str, object]:
     names = ("rule", "code", "detail", "blocking")
-    return {name: getattr(refusal, name, "") for name in names}
+    fields = {name: getattr(refusal, name, "") for name in names}
+    count = getattr(refusal, "count", 0)  # of a long list, where not all is named
+    return {**fields, "count": count} if count else fields
 
 
 def error_fields(error: MunimentError) -> dict[str, object]:

@@ -43,6 +43,7 @@ _ASKED: Final = (
     "approval", "reason", "openings", "clear", "redacted", "sealed", "to", "because",
     "withheld",
 )  # fmt: skip
+_KINDS: Final = ("clear", "redacted", "sealed")
 _AT_ONCE: Final = 500
 STDOUT: Final = "-"
 DECLINED: Final = 1
@@ -74,11 +75,16 @@ def asking_options(function: Callable[..., Any]) -> Callable[..., Any]:
         "--attach-redacted",
         "redacted",
         multiple=True,
-        metavar="EVENT=FILE",
-        help=N_("Attach that content with parts blacked out; repeatable."),
+        metavar="EVENT:REASON=FILE",
+        help=N_("Attach that content with parts blacked out, and why; repeatable."),
     )
-    @option("--attach-sealed", "sealed", multiple=True, metavar="EVENT=FILE",
-            help=N_("Attach that content encrypted to --to; repeatable."))  # fmt: skip
+    @option(
+        "--attach-sealed",
+        "sealed",
+        multiple=True,
+        metavar="EVENT:REASON=FILE",
+        help=N_("Attach that content encrypted to --to, and why; repeatable."),
+    )
     @option("--to", multiple=True, metavar="age1…",
             help=N_("For whom sealed files are encrypted (age); repeatable."))  # fmt: skip
     @option(
@@ -187,7 +193,8 @@ def _told(bundle: str, asked: Request) -> dict[str, Any]:
         "approval": asked.approval, "reason": asked.reason, "because": shown.because,
         "openings": [{"event": e, "field": path} for e, path in shown.selection.openings],
         "attachments": [
-            {"event": one.event, "kind": one.kind, "sha256": one.digest}
+            {"event": one.event, "kind": one.kind, "sha256": one.digest,
+             "reason": one.reason or None}
             for one in shown.attachments
         ],
         "withheld": [{"event": e, "reason": reason} for e, reason in shown.redactions],
@@ -210,11 +217,16 @@ def _shown_fields(bundle: str, asked: Request) -> list[tuple[str, Any]]:
         (N_("authority's approval"), asked.approval),
         (N_("reason"), asked.reason),
         *((N_("field opened"), f"{event} {path}") for event, path in shown.selection.openings),
-        *((N_("file attached"), f"{one.event} {one.kind} {one.digest}")
+        *((N_("file attached"), f"{one.event} {one.kind} {one.digest} {_why(one.reason)}".rstrip())
           for one in shown.attachments),
         *((N_("event withheld"), f"{event} {because(why)}") for event, why in shown.redactions),
         (N_("other sealed fields"), because(shown.because)),
     ]  # fmt: skip
+
+
+def _why(reason: str) -> str:
+    """Why a file does not go in clear, in words; nothing of one that does."""
+    return coded("RedactionReason")(reason) if reason else ""
 
 
 @command(
@@ -358,7 +370,11 @@ def _shown(asked: Mapping[str, Any]) -> Shown:
     from ledger.bundle import NOT_NEEDED
     from ledger.exporting import File, Shown, digest_of
 
-    attached = [File(event, kind, digest_of(path)) for (event, kind), path in _files(asked).items()]
+    reasons = _reasons(asked)
+    attached = [
+        File(event, kind, digest_of(path), reasons[event, kind])
+        for (event, kind), path in _files(asked).items()
+    ]
     openings = [_pair(text, ":", "--open") for text in asked["openings"]]
     withheld = [_pair(text, "=", "--withhold") for text in asked["withheld"]]
     because = asked["because"] or NOT_NEEDED
@@ -368,19 +384,26 @@ def _shown(asked: Mapping[str, Any]) -> Shown:
 def _files(asked: Mapping[str, Any]) -> dict[tuple[str, str], Path]:
     """The files named, by the event that names their content and by kind."""
     found: dict[tuple[str, str], Path] = {}
-    for kind in ("clear", "redacted", "sealed"):
+    for kind in _KINDS:
         for text in asked[kind]:
-            event, path = _pair(text, "=", "--attach")
+            named, path = _pair(text, "=", "--attach")
+            event = named.partition(":")[0]
             if (event, kind) in found:
                 raise click.UsageError(_("an event has one file of a kind attached"))
             found[event, kind] = Path(path)
     return found
 
 
+def _reasons(asked: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """Why files do not go in clear, by event and kind: EVENT:REASON=FILE; else empty."""
+    named = [(kind, text.partition("=")[0]) for kind in _KINDS for text in asked[kind]]
+    return {(name.partition(":")[0], kind): name.partition(":")[2] for kind, name in named}
+
+
 def _only_files(asked: Mapping[str, Any]) -> dict[tuple[str, str], Path]:
     """The files for a request that was made: nothing else can be said again."""
-    again = [name for name in _ASKED if name not in ("clear", "redacted", "sealed")]
-    if any(asked[name] for name in again):
+    again = [name for name in _ASKED if name not in _KINDS]
+    if any(asked[name] for name in again) or any(_reasons(asked).values()):
         raise click.UsageError(_("what was requested is not said again; name the bundle alone"))
     return _files(asked)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from ledger.cli.columns import pad, printable, width
-from ledger.cli.language import N_, _
-from ledger.cli.output import local
+from ledger.cli.language import N_, _, language
+from ledger.cli.output import led, local, named, several
 from ledger.cli.refusals import explain
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ WAITING: Final[Mapping[str, str]] = {
     "no_handler_of_buyer": N_("Nobody of the buyer is a handler."),
     "no_supervisor_of_seller": N_("The seller has too few supervisors."),
     "no_supervisor_of_buyer": N_("The buyer has too few supervisors."),
+    "handler_cannot_act": N_("A handler of a handover no longer holds the role or has no key."),
     "no_authority_letter": N_("A party's letter of authority is not attached."),
     # -- 2 evidence agreement
     "no_agreement": N_("No agreement is signed."),
@@ -54,7 +55,10 @@ WAITING: Final[Mapping[str, str]] = {
     "nothing_to_hand_over": N_("Nothing is there to be handed over."),
     "retention_conflict": N_("Periods contradict each other."),
     # -- 7 notices
-    "people_objected": N_("People objected; no consent is asked for here, so nothing stops."),
+    "people_objected": N_(
+        "People objected. No consent is asked for here (PIPL 22): only what was collected on "
+        "consent stops. Take each as a request to restrict: muniment rights receive (PIPL 44)."
+    ),
     # -- 8 backup
     "never_backed_up": N_("Contents without a backup."),
     "no_offsite_copy": N_("Contents without an off-site copy."),
@@ -106,7 +110,7 @@ def print_ladder(ladder: Sequence[Gate]) -> None:
                 click.echo(f"     {_('as gate {number}').format(number=before)}")
                 continue
             click.echo(printable(f"     {waited(waiting)}"))
-            click.echo(printable(f"     {_('Next:')} {_shorter(waiting.command)}"))
+            click.echo(printable("     " + led(N_("Next:"), _shorter(waiting.command))))
     red = [gate for gate in ladder if gate.state == "red"]
     if not red:
         click.echo(_("No gate is red."))
@@ -126,7 +130,11 @@ def _shorter(command: str) -> str:
 def _said(gate: Gate) -> str:
     if gate.state == "not_needed":
         return _("not needed")
-    return local(gate.since) if gate.since else ""
+    since = local(gate.since) if gate.since else ""
+    if not gate.unchecked:
+        return since
+    many = _("items that nobody could check: {count}").format(count=gate.unchecked)
+    return f"{since}  {many}".lstrip()
 
 
 def waited(waiting: Waiting) -> str:
@@ -134,7 +142,9 @@ def waited(waiting: Waiting) -> str:
     said = WAITING.get(waiting.detail)
     text = _(said) if said is not None else explain(waiting.detail)[0]
     if waiting.due:
-        text = f"{text} ({waiting.due})"
-    named = ", ".join(waiting.ids[:_NAMED])
+        text = _("{text} ({counts})").format(text=text.rstrip("。"), counts=waiting.due)
+    those = several(waiting.ids[:_NAMED])
     more = f" … ({waiting.count})" if waiting.count > _NAMED else ""
-    return f"{text} {named}{more}".rstrip()
+    if those and language() == "zh":
+        return named(text.rstrip("。"), those + more)
+    return f"{text} {those}{more}".rstrip()

@@ -14,12 +14,21 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from ledger.cli.call import Call
-from ledger.cli.command import PATH, TIME, argument, group, option, pass_call
+from ledger.cli.command import CODE, PATH, TIME, argument, group, option, pass_call
 from ledger.cli.handover_arrival import ARRIVAL
 from ledger.cli.handover_steps import HANDOVER, STEPS, under
 from ledger.cli.init import checked_text
 from ledger.cli.language import N_, _
-from ledger.cli.output import Column, coded, format_option, print_json, print_rows, receipt_fields
+from ledger.cli.output import (
+    Column,
+    coded,
+    format_option,
+    led,
+    print_json,
+    print_rows,
+    receipt_fields,
+)
+from ledger.cli.output import told as said
 from ledger.cli.recording import How, act_options
 from ledger.errors import UsageError
 
@@ -200,7 +209,7 @@ def _say_left_out(chosen: Chosen) -> None:
         click.echo(f"{left.name}  {reason(left.reason)}")
         for refusal in left.refusals:
             sentence, remedy = explain(refusal.detail)
-            click.echo(f"  {refusal}\n  {sentence}\n  {_('Next:')} {remedy}")
+            click.echo(f"  {refusal}\n  {sentence}\n  {led(N_('Next:'), remedy)}")
 
 
 # -- its lines ---------------------------------------------------------------------------------
@@ -295,7 +304,7 @@ def pack_(call: Call, *, handover: str, out: Path) -> None:
         print_json(told)
         return
     for name, value in told.items():
-        click.echo(f"{name} {value}")
+        click.echo(said(name, value))
 
 
 @handover.command(
@@ -312,6 +321,7 @@ def pack_(call: Call, *, handover: str, out: Path) -> None:
 @option("--channel", metavar="TEXT", help=N_("By which channel; sealed."))
 @option("--seal-no", metavar="TEXT", help=N_("The number of its seal; sealed."))
 @option("--released-at", type=TIME, help=N_("When, if not now."))
+@option("--off-plan", type=CODE("PlanDeviation"), help=N_("Why on another day than was planned."))
 @act_options
 @pass_call
 def release(
@@ -322,6 +332,7 @@ def release(
     channel: str | None,
     seal_no: str | None,
     released_at: str | None,
+    off_plan: str | None,
     how: How,
 ) -> None:
     """Record `handover.released`."""
@@ -346,7 +357,9 @@ def release(
         if seen.faults:
             raise faulty(seen.faults)
         sealed = texts(channel=channel, seal_no=seal_no)
-        proposal = release_handover(state, released_at, package=digest, sealed=sealed)
+        proposal = release_handover(
+            state, released_at, package=digest, off_plan=off_plan, sealed=sealed
+        )
         receipt = how.record(ledger, acting, [proposal])
     told: dict[str, str | int] = {} if digest is None else {"package": digest}
     how.tell(call, receipt, **told, read=seen.read)

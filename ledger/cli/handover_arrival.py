@@ -15,6 +15,7 @@ from ledger.cli.handover_steps import HANDOVER, under
 from ledger.cli.init import checked_text
 from ledger.cli.language import N_, _
 from ledger.cli.output import print_json
+from ledger.cli.output import told as said
 from ledger.cli.recording import How, act_options
 from ledger.errors import IncompleteError, UsageError
 
@@ -50,7 +51,8 @@ def _seen(
     found: dict[str, Seen] = {}
     digest = None
     if package is not None:
-        opened = open_delivered(ledger, state, package, [acting.actor])
+        # Those of a handler who was replaced, too, where they lie here: the package may be older.
+        opened = open_delivered(ledger, state, package, [acting.actor, *sorted(state.former)])
         digest = opened.package
         found |= in_package(opened, usability=usability)
     if not ledger.folder.replica:  # what lies where is sealed, and not in a replica
@@ -75,6 +77,7 @@ def _seen(
 @option("--place", metavar="TEXT", help=N_("Where; sealed."))
 @option("--remark", metavar="TEXT", help=N_("A remark; sealed."))
 @option("--received-at", type=TIME, help=N_("When, if not now."))
+@option("--off-plan", type=CODE("PlanDeviation"), help=N_("Why on another day than was planned."))
 @act_options
 @pass_call
 def receive(
@@ -87,6 +90,7 @@ def receive(
     place: str | None,
     remark: str | None,
     received_at: str | None,
+    off_plan: str | None,
     how: How,
 ) -> None:
     """Record `handover.received`."""
@@ -107,7 +111,7 @@ def receive(
         matched = sum(one.digest == "match" for one in seen.values())
         proposal = receive_handover(
             state, read=read, matched=matched, root=root, received_at=received_at, package=digest,
-            seal=seal, sealed=sealed,
+            seal=seal, off_plan=off_plan, sealed=sealed,
         )  # fmt: skip
         receipt = how.record(ledger, acting, [proposal])
     told: dict[str, str | int] = {} if digest is None else {"package": digest}
@@ -225,7 +229,7 @@ def take(
         state, how = under(call, ledger, handover, how)
         acting = call.acting(ledger)
         engagement = resolve(ledger, "engagement", str(how.engagement))
-        keys = [acting.actor, state.handlers["buyer_handler"]]
+        keys = [acting.actor, state.handlers["buyer_handler"], *sorted(state.former)]
         opened = open_delivered(ledger, state, package, keys)
         over = take_here(
             ledger, acting, state, opened, medium, engagement=engagement, role=how.in_role
@@ -250,7 +254,8 @@ def _take_over(
     with call.writing() as ledger, closing(Ledger(Folder(replica), call.passphrases)) as other:
         other.has_seen(*other.seen())  # a continuation of what was seen before
         state = case_state(other, HandoverState, resolve(other, "handover", handover))
-        opened = open_delivered(other, state, package, [state.handlers["buyer_handler"]])
+        keys = [state.handlers["buyer_handler"], *sorted(state.former)]
+        opened = open_delivered(other, state, package, keys)
         options = {"role": how.in_role}
         if how.engagement is not None:
             options["engagement"] = resolve(ledger, "engagement", how.engagement)
@@ -267,7 +272,7 @@ def _tell_over(call: Call, over: Over) -> None:
         print_json(told)
     else:
         for name in ("taken", "before", "without_period"):
-            click.echo(f"{name} {told[name]}")
+            click.echo(said(name, told[name]))
     if over.faulty:
         raise IncompleteError(
             "{count} contents passed and are not what their lines say; they were not taken",

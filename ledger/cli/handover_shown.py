@@ -118,6 +118,14 @@ _KEPT: Final = (
     Column("basis", N_("basis"), coded("ResidualBasis")),
     Column("retain_until", N_("until")),
 )
+_REPLACED: Final = (
+    Column("post", N_("role"), coded("Role")),
+    Column("replaced", N_("until then")),
+    Column("handler", N_("from then on")),
+    Column("reason", N_("reason"), coded("ReplacementReason")),
+    Column("at", N_("recorded at"), local),
+)
+_PLAN: Final = {"early": N_("before the days planned"), "late": N_("after the days planned")}
 _STEPS: Final = (
     Column("type", N_("what"), labelled),
     Column("accepted", N_("recorded at"), local),
@@ -134,6 +142,7 @@ class Told(NamedTuple):
     steps: list[dict[str, Any]]
     items: list[dict[str, Any]]
     left_out: list[dict[str, Any]]
+    replaced: list[dict[str, Any]]
     discrepancies: list[dict[str, Any]]
     kept: list[dict[str, Any]]
 
@@ -163,7 +172,7 @@ def told_of(call: Call, ledger: Ledger, handover: str, entry: int | None) -> Tol
 
     from ledger.facts import LedgerFacts
     from projections.arrivals import discrepancies
-    from projections.handovers import left_out, one
+    from projections.handovers import left_out, one, replacements
 
     with ledger.engine.connect() as connection:
         found = one(connection, handover, entry=entry)
@@ -173,14 +182,32 @@ def told_of(call: Call, ledger: Ledger, handover: str, entry: int | None) -> Tol
         row = handover_row(facts, found)
         items = list(_items_listed(connection, handover, version, entry))
         excluded = left_out(connection, handover, version, entry=entry)
+        replaced = [
+            {
+                "post": new.post, "replaced": new.replaced, "handler": new.handler,
+                "reason": new.reason, "at": facts.accepted_at(new.entry),
+            }
+            for new in replacements(connection, handover, entry=entry)
+        ]  # fmt: skip
         raised = discrepancies(connection, handover, entry=entry)
         wrong = [discrepancy_row(facts, one_) for one_ in raised]
         kept = list(_kept(connection, handover, entry))
     reader = Reader(call, ledger)
     sides = ("from_party", "to_party", "seller_handler", "buyer_handler")
-    names = {row[side]: reader.name_of(row[side]) for side in sides}
+    known = dict.fromkeys([*(row[side] for side in sides), *(new["replaced"] for new in replaced)])
+    names = {who: reader.name_of(who) for who in known}
     steps = _steps_taken(call, ledger, handover, entry)
-    return Told(row, names, steps, items, to_builtins(excluded), wrong, kept)
+    for step in steps:
+        step["planned"] = _against_plan(ledger, row, step.pop("done"))
+    return Told(row, names, steps, items, to_builtins(excluded), replaced, wrong, kept)
+
+
+def _against_plan(ledger: Ledger, row: Mapping[str, Any], done: str | None) -> str | None:
+    """Whether something was done before or after the days planned; None: on one of them."""
+    if done is None:
+        return None
+    day = ledger.policy().calendar.day_of(done)
+    return "early" if day < row["first_day"] else "late" if day > row["last_day"] else None
 
 
 def _steps_taken(
@@ -210,6 +237,9 @@ def _steps_taken(
                 "position": placed.position,
                 "at": placed.event.at,
                 "accepted": facts.accepted_at(placed.entry),
+                "done": getattr(placed.event, "released_at", None)
+                or getattr(placed.event, "received_at", None),
+                "off_plan": getattr(placed.event, "off_plan", None) or None,
                 "signers": signers,
                 "sealed": dict(placed.sealed) if placed.sealed else None,
             }
@@ -270,6 +300,11 @@ def print_handover(call: Call, told: Told) -> None:
     shown = [{**step, "who": list(map(_signer, step["signers"]))} for step in told.steps]
     print_rows(call, shown, _STEPS, "table", ())
     for step in told.steps:
+        if step["planned"] is not None:
+            why = step["off_plan"]
+            said = coded("PlanDeviation")(why) if why else _("no reason was given")
+            click.echo(f"{labelled(step['type'])}: {_(_PLAN[step['planned']])}; {said}")
+    for step in told.steps:
         if step["sealed"]:
             click.echo(f"\n{step['event']}")
             texts = step["sealed"].items()
@@ -279,13 +314,22 @@ def print_handover(call: Call, told: Told) -> None:
 
 def _tables(call: Call, told: Told) -> None:
     tables: Sequence[tuple[Sequence[dict[str, Any]], Sequence[Column]]] = (
-        (told.left_out, _LEFT_OUT), (told.discrepancies, DISCREPANCIES), (told.kept, _KEPT),
-        (told.items, _ITEMS),
+        (told.left_out, _LEFT_OUT), (_named(told), _REPLACED),
+        (told.discrepancies, DISCREPANCIES), (told.kept, _KEPT), (told.items, _ITEMS),
     )  # fmt: skip
     for rows, columns in tables:
         if rows:
             click.echo()
             print_rows(call, rows, columns, "table", ())
+
+
+def _named(told: Told) -> list[dict[str, Any]]:
+    """Who replaced whom, by name where there is one here."""
+    names = told.names
+    return [
+        {**one, **{who: names.get(one[who]) or one[who] for who in ("replaced", "handler")}}
+        for one in told.replaced
+    ]
 
 
 def _fields(

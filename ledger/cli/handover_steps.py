@@ -137,6 +137,44 @@ def plan(
     how.tell(call, receipt, handover=proposal.stream)
 
 
+@command(
+    "replace",
+    N_(
+        "Put somebody else in the place of a handler who left, cannot act or lost the key.\n\n"
+        "ACTOR is of the same party, holds the handler's role, and has a key that the agreement on "
+        "signatures names. A supervisor of that side, or the one who leaves, starts the draft; "
+        "ACTOR signs it too: --draft FILE. What the handler before has done stands; a draft that "
+        "is still open is made again. A package that was not received yet may be packed and "
+        "released once more, for a new handler of the buyer."
+    ),
+)
+@HANDOVER
+@argument("actor", metavar="ACTOR")
+@option(
+    "--reason", type=CODE("ReplacementReason"), required=True, help=N_("Why the other one goes.")
+)
+@option("--remark", metavar="TEXT", help=N_("A remark; sealed."))
+@act_options
+@pass_call
+def replace(
+    call: Call, *, handover: str, actor: str, reason: str, remark: str | None, how: How
+) -> None:
+    """Record `handover.handler_replaced`."""
+    from ledger.cli.ids import resolve
+    from ledger.handovers import replace_handler
+
+    checked_text(remark, "--remark")
+    with call.writing() as ledger:
+        state, how = under(call, ledger, handover, how, "handler_replaced")
+        new = resolve(ledger, "actor", actor)
+        proposal = replace_handler(ledger, state, new, reason, remark)
+        if not any(other.startswith(f"{new}:") for other in how.cosigners):
+            signs = f"{new}:{proposal.fields['post']}"
+            how = how._replace(cosigners=(*how.cosigners, signs))
+        receipt = how.record(ledger, call.acting(ledger), [proposal])
+    how.tell(call, receipt, handler=new)
+
+
 # -- what did not fit --------------------------------------------------------------------------
 
 
@@ -243,8 +281,9 @@ def list_discrepancies(call: Call, *, handover: str, as_of: str | None, style: s
 @command(
     "deem",
     N_(
-        "Record that the time for inspection ran out and nothing was raised.\n\n"
-        "What was not inspected is then accepted (Civil Code 621). It is no confirmation."
+        "Record that the time for inspection ran out and nothing was said of some items.\n\n"
+        "Those are then accepted (Civil Code 621); what the buyer said of others stands. It is no "
+        "confirmation."
     ),
 )
 @HANDOVER
@@ -327,7 +366,8 @@ def residual(
 @command(
     "cancel",
     N_("Cancel a handover: nothing passes. Once it was received, both handlers sign (--with, "
-       "--draft), unless the buyer said nothing in the time agreed for inspection."),
+       "--draft), unless the buyer left items unsaid and was silent for as long as was agreed for "
+       "inspection, counted from its last word."),
 )  # fmt: skip
 @HANDOVER
 @option("--reason", metavar="TEXT", help=N_("Why; sealed."))
@@ -388,5 +428,5 @@ def show(call: Call, *, handover: str, as_of: str | None) -> None:
     print_handover(call, told)
 
 
-STEPS: Final = (plan, discrepancy, deem, confirm, residual, cancel, list_handovers, show)
+STEPS: Final = (plan, replace, discrepancy, deem, confirm, residual, cancel, list_handovers, show)
 """The commands that the group `muniment handover` takes from here."""

@@ -11,6 +11,7 @@ import msgspec
 from ledger.cli.asof import as_of_option, entry_of, not_yet
 from ledger.cli.call import Call
 from ledger.cli.command import PATH, argument, command, option, pass_call
+from ledger.cli.eventfields import field_name, field_value
 from ledger.cli.labels import field_label, finding_label, topic_label
 from ledger.cli.language import N_, language
 from ledger.cli.output import (
@@ -264,13 +265,6 @@ def _print_events(call: Call, stream: str, rows: list[dict[str, Any]], *, one: b
         click.echo()
 
 
-def _told_as_text(value: Any) -> str:  # noqa: ANN401  what events hold
-    """A list of codes or ids as a list, and of what has parts its JSON."""
-    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
-        return several(value)
-    return msgspec.json.encode(value).decode("utf-8")
-
-
 def _shown(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """An event's fields as people read them, one a line."""
     yield "  " + N_("position"), row["position"]
@@ -284,11 +278,14 @@ def _shown(row: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "  " + N_("by"), " ".join(filter(None, (row["actor_name"], row["actor"])))
     yield "  " + N_("as"), coded("Role")(row["role"])
     for name, value in row["details"].items():
-        yield f"  {name}", value if isinstance(value, str | int) else _told_as_text(value)
+        yield f"  {field_name(name, value)}", field_value(row["type"], name, value)
     for path, text in (row["sealed"] or {}).items():
         yield f"  {field_label(path, language())}", text
     commit = row.get("commit")
     if commit:
         yield "  " + N_("commit"), commit["id"]
         for signer in commit["signers"]:
-            yield "  " + N_("signed by"), f"{signer['name']} {signer['key']} {signer['capacity']}"
+            yield (
+                "  " + N_("signed by"),
+                f"{signer['name']} {signer['key']} " + field_value("", "role", signer["capacity"]),
+            )

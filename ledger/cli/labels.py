@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ledger.cli.language import N_, Language, _
-from ledger.labels import FIELDS, FINDINGS, TOPICS
+from ledger.labels import FIELDS, FINDINGS, PARTS, TOPICS
 
 __all__ = [
-    "FIELDS", "FINDINGS", "KINDS", "TOPICS", "field_label", "finding_label", "kind_label",
-    "topic_label",
+    "FIELDS", "FINDINGS", "KINDS", "PARTS", "TOPICS", "field_label", "finding_label", "kind_label",
+    "part_label", "topic_label",
 ]  # fmt: skip
 
 KINDS = {
@@ -24,6 +24,7 @@ KINDS = {
     "backup": N_("backup"), "bundle": N_("bundle"), "hold": N_("hold"),
     "handover": N_("handover"), "destruction_case": N_("case of destruction"),
     "rights": N_("request of a person"), "subject": N_("person"), "keycopy": N_("copy of keys"),
+    "search": N_("search for people"),
     "notice": N_("notice"), "document": N_("document"), "medium": N_("medium"),
     "ledger": N_("ledger"), "audit": N_("audit"),
 }  # fmt: skip
@@ -43,6 +44,11 @@ def finding_label(code: str, language: Language) -> str:
 def field_label(path: str, language: Language) -> str:
     """The name of a sealed field."""
     return _in(FIELDS, path, language)
+
+
+def part_label(part: str, language: Language) -> str:
+    """The name of the part of a ledger that a finding of verification is in."""
+    return _in(PARTS, part, language)
 
 
 def kind_label(aggregate: str) -> str:

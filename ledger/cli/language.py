@@ -34,24 +34,14 @@ def N_(message: str) -> str:  # noqa: N802  the name that message extractors kno
     return message
 
 
+def NP_(one: str, many: str) -> tuple[str, str]:  # noqa: N802  as `N_`
+    """Mark a message of two forms."""
+    return one, many
+
+
 def _(message: str) -> str:
     """The message in the language chosen."""
     return _Spoken.catalogue.gettext(message) if message else ""
-
-
-def in_words(cause: str) -> str:
-    """What the system, or a reader of bytes, gives as a cause, in the language chosen.
-
-    What `SYSTEM` and `PARSERS` do not name stays as it is.
-
-    >>> in_words("No such file or directory"), in_words("something rare")
-    ('No such file or directory', 'something rare')
-    """
-    for template in OF_A_KEY:  # what is said of a key, with its name
-        begin, _name, end = template.partition("{name}")
-        if cause.startswith(begin) and cause.endswith(end) and len(cause) > len(begin + end):
-            return _(template).format(name=cause.removeprefix(begin).removesuffix(end))
-    return _(cause) if cause in SYSTEM or cause in PARSERS else cause  # not of stable codes
 
 
 def plural(one: str, many: str, count: int) -> str:
@@ -96,6 +86,7 @@ def speaking(chosen: Language) -> Iterator[None]:
     `click` asks the process's own gettext, so that is told too, in the way gettext documents.
     """
     domain, before = gettext.textdomain(), os.environ.get("LANGUAGE")
+    spoken, catalogue = _Spoken.language, _Spoken.catalogue
     languages = ["zh" if chosen == "zh" else "C"]
     gettext.bindtextdomain(DOMAIN, str(FOLDER))
     gettext.textdomain(DOMAIN)
@@ -105,57 +96,13 @@ def speaking(chosen: Language) -> Iterator[None]:
     try:
         yield
     finally:
+        _Spoken.language, _Spoken.catalogue = spoken, catalogue
         gettext.textdomain(domain)
         if before is None:
             del os.environ["LANGUAGE"]
         else:
             os.environ["LANGUAGE"] = before
 
-
-SYSTEM: Final = (
-    N_("No such file or directory"),
-    N_("Permission denied"),
-    N_("Operation not permitted"),
-    N_("Is a directory"),
-    N_("Not a directory"),
-    N_("File exists"),
-    N_("No space left on device"),
-    N_("Disk quota exceeded"),
-    N_("File name too long"),
-    N_("Read-only file system"),
-    N_("Too many levels of symbolic links"),
-    N_("Input/output error"),
-    N_("Connection refused"),
-    N_("Cannot assign requested address"),
-    N_("Address already in use"),
-    N_("timed out"),
-    N_("not a file"),
-    N_("not a file name"),
-    N_("not UTF-8"),
-)
-"""What the system says, in English whatever the language; named here for the catalogue."""
-
-PARSERS: Final = (
-    N_("the policy holds a control character or ends without newline"),
-    N_("the policy is not in canonical form"),
-    N_("an item of a policy is empty or holds white space"),
-    N_("a line of the policy is not a log, witness, group or quorum"),
-    N_("the quorum names what was not defined before"),
-    N_("a name of the policy is defined twice, or is 'none'"),
-    N_("a policy has exactly one quorum line"),
-    N_("a group has no members, or one that is a member already"),
-    N_("a group names a member that was not defined before"),
-    N_("a group's threshold is not between 1 and its number of members"),
-    N_("a verifier key does not have the form name+hex+base64"),
-    N_("the verifier key's id is not the hash of its name and key"),
-)
-"""What `ledger.tlog` says of a policy that somebody wrote; named here for the catalogue."""
-
-OF_A_KEY: Final = (
-    N_("the public key of {name} stands in the policy twice"),
-    N_("the key {name} has a type that its line cannot use"),
-)
-"""As `PARSERS`, with the name of a key."""
 
 CLICK: Final = (
     N_("Usage:"), N_("Options"), N_("Commands"), N_("Positional arguments"), N_("required"),
@@ -167,6 +114,7 @@ CLICK: Final = (
     N_("Option {name!r} does not take a value."), N_("Option {name!r} requires an argument."),
     N_("Repeat for confirmation"), N_("Error: The two entered values do not match."),
     N_("{value!r} is not a valid {number_type}."), N_("{value} is not in the range {range}."),
-    N_("Aborted!"),
+    N_("Aborted!"), *NP_("{value!r} is not {choice}.", "{value!r} is not one of {choices}."),
+    *NP_("Did you mean {possibility}?", "(Did you mean one of: {possibilities}?)"),
 )  # fmt: skip
 """What `click` says in its own words; named here so that the catalogue has it."""

@@ -148,11 +148,29 @@ def recorded(call: Call, receipt: Receipt, **ids: str | int) -> None:
         print_json({**ids, **receipt_fields(receipt)})
         return
     for name, value in ids.items():
-        click.echo(f"{name} {value}")
+        click.echo(told(name, value))
     for line in _table_lines(_events(receipt), _RECORDED):
         click.echo(line)
     if receipt.repeated:
         note(call, _("This was recorded before, at entry {entry}.").format(entry=receipt.entry))
+
+
+TOLD: Final = (
+    N_("actor"), N_("act_key"), N_("audit"), N_("backup"), N_("before"), N_("bytes"), N_("case"),
+    N_("consecutive"), N_("copies"), N_("copy"), N_("cosign_key"), N_("count"), N_("digest"),
+    N_("document"), N_("engagement"), N_("entry"), N_("faulty"), N_("finding"), N_("grant"),
+    N_("handover"), N_("hold"), N_("holding"), N_("in_order"), N_("inspected"), N_("items"),
+    N_("key"), N_("left"), N_("lines"), N_("matched"), N_("medium"), N_("notice"), N_("number"),
+    N_("package"), N_("party"), N_("read"), N_("record"), N_("records"), N_("report"),
+    N_("rights"), N_("root"), N_("sample_size"), N_("seal_key"), N_("seed"), N_("subject"),
+    N_("taken"), N_("without_period"),
+)  # fmt: skip
+"""What acts make or count, as their JSON names it; named here for the catalogue."""
+
+
+def told(name: str, value: object) -> str:
+    """What an act made or counted, by its name in the language chosen."""
+    return f"{_(name)} {value}"
 
 
 def receipt_fields(receipt: Receipt) -> dict[str, Any]:
@@ -216,6 +234,17 @@ def named(name: str, value: object) -> str:
     return _("{name}: {value}").format(name=name, value=value)
 
 
+def led(mark: str, text: str) -> str:
+    """A text after its mark (`Error:`); the Chinese colon has its own space."""
+    mark = _(mark)
+    return mark + ("" if mark.endswith("：") else " ") + text
+
+
+def named_list(name: str) -> str:
+    """The name of what follows on further lines, with its colon."""
+    return named(name, "").rstrip()
+
+
 def listed(words: Iterable[str]) -> str:
     """Words of the language chosen, on one line with its commas."""
     found = ""
@@ -226,7 +255,7 @@ def listed(words: Iterable[str]) -> str:
 
 def several(values: Iterable[str]) -> str:
     """Values on one line."""
-    return ", ".join(values)
+    return _(", ").join(values)
 
 
 _RECORDED: Final = (

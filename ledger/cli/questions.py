@@ -15,7 +15,10 @@ from ledger.cli.output import (
     Column,
     coded,
     format_option,
+    led,
     local,
+    named,
+    named_list,
     note,
     print_rows,
     several,
@@ -321,9 +324,9 @@ def _print_answers(answers: Mapping[str, Sequence[Refusal]]) -> None:
     for act, refusals in answers.items():
         title = _(ACT_TITLES[act])
         if not refusals:
-            click.echo(f"{title}: {_('nothing stands in the way')}")
+            click.echo(named(title, _("nothing stands in the way")))
             continue
-        click.echo(f"{title}:")
-        for refusal in refusals:
-            sentence, remedy = explain(refusal.detail)
-            click.echo(f"  {refusal}\n    {sentence}\n    {_('Next:')} {remedy}")
+        click.echo(named_list(title))
+        for said, detail in dict.fromkeys((str(one), one.detail) for one in refusals):
+            sentence, remedy = explain(detail)
+            click.echo(f"  {said}\n    {sentence}\n    {led(N_('Next:'), remedy)}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ledger.cli.language import N_, _
+from ledger.cli.language import N_, _, language
 from ledger.cli.refusals_audit import AUDIT
 from ledger.cli.refusals_cases import CASES
 from ledger.cli.refusals_deals import DEALS
@@ -293,6 +293,11 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     **EVIDENCE,
     **AUDIT,
 }  # fmt: skip
+
+
+def refusal_name(detail: str) -> str:
+    """A detail as a table has room for: its code, in Chinese its sentence without the stop."""
+    return detail if language() == "en" else explain(detail)[0].rstrip("。")
 
 
 def explain(detail: str) -> tuple[str, str]:

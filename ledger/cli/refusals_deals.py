@@ -362,9 +362,29 @@ _HANDOVER: Final[Mapping[str, tuple[str, str]]] = {
         N_("Something was found wrong in time; it is not deemed accepted."),
         N_("muniment handover discrepancy list HANDOVER"),
     ),
+    "nothing_is_left_unsaid": (
+        N_("The buyer has spoken about every item; silence accepts none."),
+        N_("muniment handover show HANDOVER"),
+    ),
+    "handler_is_the_same": (
+        N_("The new handler is the one that there is."),
+        N_("muniment handover show HANDOVER"),
+    ),
+    "handler_was_supervisor": (
+        N_("Who has supervised a handover does not become a handler of it."),
+        N_("name somebody else: muniment handover replace HANDOVER ACTOR"),
+    ),
+    "supervisor_was_handler": (
+        N_("Who handles a handover, or has handled it, does not supervise it."),
+        N_("let another supervisor of that side sign: muniment actor list"),
+    ),
     "kept_until_a_day_gone_by": (
         N_("What is kept is kept until a day to come; else it is destroyed."),
         N_("say it again with --retain-until DAY, or muniment destroy propose RECORD"),
+    ),
+    "residual_said_before": (
+        N_("The declaration says nothing that was not declared before."),
+        N_("muniment handover show HANDOVER; a later one names another copy, basis or day"),
     ),
     "not_a_copy_of_it": (
         N_("The seller does not keep this copy, or it holds nothing that was handed over."),
@@ -417,6 +437,10 @@ _LEDGERS: Final[Mapping[str, tuple[str, str]]] = {
 
 _PAPERS: Final[Mapping[str, tuple[str, str]]] = {
     # -- G: documents issued about a deal
+    "record_has_not_passed": (
+        N_("Nothing is taken over before the handover is confirmed."),
+        N_("muniment handover confirm HANDOVER"),
+    ),
     "handover_not_confirmed": (
         N_("The handover was not confirmed by both sides."),
         N_("muniment handover confirm HANDOVER"),

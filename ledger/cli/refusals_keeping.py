@@ -25,6 +25,11 @@ KEEPING: Final[Mapping[str, tuple[str, str]]] = {
     # -- backup: off-site, drill, restore
     "copy_not_encrypted": (N_("A copy in a backup is an encrypted object."), _VERIFY),
     "manifest_missing": (N_("A backup names the digest of its list of copies."), _VERIFY),
+    "lock_is_of_a_store": (N_("Only a store in a cloud keeps a lock."), _VERIFY),
+    "copy_is_locked": (
+        N_("The store keeps this copy locked until the day that its backup names."),
+        N_("run it again when the lock is over: muniment backup show BACKUP"),
+    ),
     "manifest_not_checked": (N_("The list beside the copies is checked, too."), _VERIFY),
     "incremental_needs_base": (
         N_("An incremental backup continues another one."),

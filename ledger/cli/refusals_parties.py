@@ -32,6 +32,10 @@ PEOPLE: Final[Mapping[str, tuple[str, str]]] = {
         N_("A person in it is under 14, and no guardian has agreed."),
         N_("muniment consent record --from FILE, or leave it out: --skip-blocked"),
     ),
+    "consent_before_notice": (
+        N_("A person in it agreed before the notice was delivered; that is no consent (PIPL 14)."),
+        N_("ask again: muniment consent record --from FILE, given_at with its time of day"),
+    ),
     "consent_withdrawn": (
         N_("A person in it has withdrawn the consent, or objected, and not agreed since."),
         N_("leave it out: --skip-blocked; after the release raise a discrepancy"),
@@ -140,6 +144,18 @@ CROSSING: Final[Mapping[str, tuple[str, str]]] = {
             "back freely to where it came from."
         ),
         N_("name the deal with --engagement DEAL; muniment engagement open --mode MODE"),
+    ),
+    "grant_names_no_basis": (
+        N_("A look by the other side of a deal names on what it may see the people (PIPL 6, 23)."),
+        N_("muniment access grant --basis CODE; muniment codes LookBasis"),
+    ),
+    "people_identified": (
+        N_("It identifies people: it is not de-identified, or people were found in it."),
+        N_("--basis people_cleared, or make it anonymous: muniment anonymise"),
+    ),
+    "not_on_behalf": (
+        N_("Only a broker, or a party entrusted with the work, looks on the seller's behalf."),
+        N_("--basis people_cleared"),
     ),
     "purpose_not_for_another_party": (
         N_(

@@ -55,7 +55,7 @@ def make(call: Call, *, target: Path) -> None:
         entries=head.entries, size=made.size))  # fmt: skip
     print_fields([
         (N_("folder"), told["folder"]), (N_("root"), told["root"]),
-        (N_("verdict"), told["verdict"]), (N_("verifier key"), told["vkey"]),
+        (N_("verdict"), _(made.verdict)), (N_("verifier key"), told["vkey"]),
         (N_("fingerprint"), told["fingerprint"]),
     ])  # fmt: skip
 
@@ -100,7 +100,7 @@ def take(call: Call, *, copied: Path, into: Path, key: str | None) -> None:
         text = _("{entries} entries taken and verified: {verdict}; the key is pinned")
     else:
         text = _("{entries} entries taken and verified: {verdict}; {new} of them are new")
-    click.echo(text.format(entries=head.entries, verdict=done.verdict,
+    click.echo(text.format(entries=head.entries, verdict=_(done.verdict),
                            new=head.entries - (done.before or 0)))  # fmt: skip
     print_fields([
         (N_("folder"), told["folder"]), (N_("origin"), head.origin),

@@ -70,7 +70,7 @@ def copy(call: Call, *, target: Path) -> None:
     text = _("{entries} entries, {size} bytes, copied, read back and verified in {seconds} s")
     click.echo(text.format(**told))
     print_fields([(N_("folder"), told["folder"]), (N_("root"), told["root"]),
-                  (N_("verdict"), told["verdict"])])  # fmt: skip
+                  (N_("verdict"), _(made.verdict))])  # fmt: skip
 
 
 @ledger.command(
@@ -137,7 +137,7 @@ def _restored(done: Restored) -> dict[str, Any]:
 
 def _tell_restored(call: Call, done: Restored, *, compared: bool) -> None:
     text = _("{entries} entries restored and verified: {verdict}")
-    said = text.format(entries=done.manifest.entries, verdict=done.verdict)
+    said = text.format(entries=done.manifest.entries, verdict=_(done.verdict))
     click.echo(said)
     print_fields([
         (N_("folder"), str(done.folder)), (N_("copy made"), done.manifest.made),

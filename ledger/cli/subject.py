@@ -146,8 +146,8 @@ _INDEX: Final = (
     help=N_(
         "Look through the content of records for the people in them.\n\n"
         "What identifies somebody is kept as a keyed hash only, in tables of this ledger that are "
-        "erased with the record; events name nobody. Names alone identify nobody and are not "
-        "looked for."
+        "erased with the record; events name nobody, and vouch for these tables by digests. Names "
+        "alone identify nobody and are not looked for."
     ),
 )
 @argument("records", nargs=-1, metavar="[RECORD]...")
@@ -173,13 +173,14 @@ def index(
     tabular = _is_table(call, style)
     shown_all = call.verbose or not tabular
 
-    with call.writing(acting=False) as ledger:
+    with call.writing() as ledger:
+        acting = call.acting(ledger)
         named = None if everything else [resolve(ledger, "record", text) for text in records]
 
         seen = Counter[str]()
 
         def rows() -> Iterator[dict[str, Any]]:
-            for one in run(ledger, named, again=again):
+            for one in run(ledger, acting, named, again=again):
                 seen[one.outcome] += one.count
                 seen["found"] += one.found
                 if shown_all or one.found or one.outcome != INDEXED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from ledger.documents.cells import (
@@ -48,6 +48,7 @@ def handover_list(twin: Twin, said: Mapping[str, Any], shown: set[str]) -> Itera
              "pipias")  # fmt: skip
     yield particulars(("清单", "The list"), twin, said, names)
     yield _handlers(twin, said)
+    yield from _replaced(twin, said)
     yield _totals(said)
     yield _excluded(said)
     yield _clause("handover_list", {"count": figure(said["count"])})
@@ -62,11 +63,13 @@ def handover_confirmation(
     shown.update(said)
     yield named_parties(twin)
     names = ("handover", "list_version", "mode", "basis", "root", "lines", "count", "records",
-             "released_at", "received_at", "package_sent", "package_received", "seal", "read",
+             "released_at", "released_off_plan", "received_at", "received_off_plan",
+             "package_sent", "package_received", "seal", "read",
              "matched", "inspection_days", "deadline", "deemed_at", "not_inspected", "accepted",
              "rejected", "reservations", "effective_at", "confirmed_at", "tracking", "agreements",
              "ndas", "pipias")  # fmt: skip
     yield particulars(("移交", "The handover"), twin, said, names)
+    yield from _replaced(twin, said)
     yield _inspected(said)
     yield _discrepancies(said)
     yield ids_table(("拒收项", "Items rejected"), said.get("rejected_items", ()))
@@ -111,6 +114,7 @@ def particulars(title: Words, twin: Twin, said: Mapping[str, Any], names: Sequen
 
 
 _ENUMERATED: Final = {
+    "released_off_plan": "PlanDeviation", "received_off_plan": "PlanDeviation",
     "mode": "TransferMode", "path": "TransferPath", "seal": "SealCondition",
     "channel": "NoticeChannel", "article": "NoticeKind", "outcome": "EngagementOutcome",
 }  # fmt: skip
@@ -163,6 +167,32 @@ def _handlers(twin: Twin, said: Mapping[str, Any]) -> Section:
         for role, actor in sorted(said.get("handlers", {}).items(), reverse=True)
     ]
     return table(("经办人", "Handlers"), columns, rows)
+
+
+def _replaced(twin: Twin, said: Mapping[str, Any]) -> Iterator[Section]:
+    """The handlers who were replaced on the way, if there were any."""
+    if "replaced" in said:
+        yield replaced_table(twin, said["replaced"])
+
+
+def replaced_table(twin: Twin, rows: Iterable[Mapping[str, Any]]) -> Section:
+    """Who took whose place as a handler, why, and when it was recorded."""
+    columns = [
+        column("角色", "Role", "34mm"),
+        column("原经办人", "Until then"),
+        column("新经办人", "From then on"),
+        column("原因", "Reason", "34mm"),
+        column("入账时间", "Recorded", "34mm"),
+    ]
+    found: list[list[Cell]] = [
+        [
+            stacked(label_of("Role", one["post"])), person(twin, one["replaced"]),
+            person(twin, one["handler"]), label_of("ReplacementReason", one["reason"]),
+            [("mono", china(one["accepted"]))],
+        ]
+        for one in rows
+    ]  # fmt: skip
+    return table(("更换的经办人", "Handlers replaced"), columns, found)
 
 
 def position_of(twin: Twin, actor: str) -> list[Line]:

@@ -28,6 +28,7 @@ from domain.handover import (
 )
 from domain.inspection import HandoverDeemedAccepted, HandoverInspected
 from domain.privacy import looks_personal
+from domain.replacement import HandoverHandlerReplaced
 from domain.residual import HandoverResidualDeclared
 from domain.values import later
 from ledger.documents.sources import Placed, Source, events_of, state_at
@@ -146,8 +147,19 @@ def _between(placed: Sequence[Placed], state: HandoverState) -> dict[str, Any]:
         "handover": state.stream, "mode": state.mode, "from_party": state.from_party,
         "to_party": state.to_party, "handlers": dict(state.handlers),
         "first_day": planned.first_day, "last_day": planned.last_day,
-        "inspection_days": state.inspection_days,
+        "inspection_days": state.inspection_days, **replaced(placed),
     }  # fmt: skip
+
+
+def replaced(placed: Sequence[Placed]) -> dict[str, Any]:
+    """The handlers who were replaced on the way; nothing where nobody was."""
+    found = [
+        {"post": event.post, "replaced": event.replaced, "handler": event.handler,
+         "reason": event.reason, "accepted": one.accepted}
+        for one in placed
+        if isinstance(event := one.event, HandoverHandlerReplaced)
+    ]  # fmt: skip
+    return {"replaced": found} if found else {}
 
 
 def _agreed(ledger: Ledger, state: HandoverState, source: Source) -> dict[str, Any]:
@@ -235,12 +247,14 @@ def _arrival(placed: Sequence[Placed], state: HandoverState) -> dict[str, Any]:
         match event:
             case HandoverReleased():
                 found |= {"released_at": event.released_at, "package_sent": event.package or None}
+                found |= {"released_off_plan": event.off_plan} if event.off_plan else {}
             case HandoverReceived():
                 found |= {
                     "received_at": event.received_at, "package_received": event.package or None,
                     "read": event.read, "matched": event.matched, "seal": event.seal or None,
                     "deadline": later(event.received_at, days=state.inspection_days),
                 }  # fmt: skip
+                found |= {"received_off_plan": event.off_plan} if event.off_plan else {}
             case HandoverInspected():
                 checks |= dict.fromkeys(event.items, (event.digest, event.readable))
             case HandoverDeemedAccepted():
@@ -269,13 +283,19 @@ def _signed(placed: Placed, origin: str, ledger: Ledger) -> list[dict[str, Any]]
 
 
 def residual(placed: Sequence[Placed]) -> list[dict[str, Any]] | None:
-    """What the giving party says that it keeps; None if it has not said so yet."""
+    """What the giving party says that it keeps; None if it has not said so yet.
+
+    The last word on a copy counts.
+    """
     said = [one.event for one in placed if isinstance(one.event, HandoverResidualDeclared)]
     if not said:
         return None
     sums: Counter[tuple[str, str]] = Counter()
+    kept: dict[str, tuple[str, str]] = {}
     for event in said:
-        sums[event.basis, event.retain_until] += len(event.items)
+        sums[event.basis, event.retain_until] += 0
+        kept |= dict.fromkeys(event.items, (event.basis, event.retain_until))
+    sums.update(kept.values())
     return [
         {"basis": basis, "retain_until": day, "copies": number}
         for (basis, day), number in sorted(sums.items())

@@ -20,7 +20,7 @@ from domain.handover import HandoverListFrozen, HandoverState
 from domain.notice import NoticeState
 from domain.values import moment, topic_of
 from ledger.accessreview import access_report
-from ledger.documents.handing import deal_at, residual
+from ledger.documents.handing import deal_at, replaced, residual
 from ledger.documents.sources import Placed, Source, events_of, state_at
 from projections import handovers, notices
 
@@ -138,6 +138,7 @@ def closing_report(ledger: Ledger, source: Source) -> Row:
         "days": _days(deal.opened_at, source.accepted),
         "steps": list(_steps(deal, [*own, *(one for some in events.values() for one in some)])),
         "handovers": [_handover(ledger, one, events[one]) for one in streams],
+        **_replaced(events, streams),
         "residual": [
             {"handover": one, **row} for one in streams for row in residual(events[one]) or ()
         ],
@@ -147,6 +148,16 @@ def closing_report(ledger: Ledger, source: Source) -> Row:
             for party, one in sorted(deal.disposals.items())
         ],
     }  # fmt: skip
+
+
+def _replaced(events: Mapping[str, Sequence[Placed]], streams: Sequence[str]) -> Row:
+    """The handlers who were replaced, of all handovers; nothing where nobody was."""
+    found = [
+        {"handover": one, **row}
+        for one in streams
+        for row in replaced(events[one]).get("replaced", ())
+    ]
+    return {"replaced": found} if found else {}
 
 
 def _path(ledger: Ledger, deal: EngagementState) -> str | None:

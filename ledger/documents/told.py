@@ -12,6 +12,7 @@ from ledger.documents.handed import (
     firm_of,
     named_parties,
     particulars,
+    replaced_table,
     residual_table,
     texts,
 )
@@ -96,6 +97,8 @@ def closing_report(twin: Twin, said: Mapping[str, Any], shown: set[str]) -> Iter
     yield particulars(("项目", "The deal"), twin, said, names)
     yield _steps(said)
     yield _handovers(said)
+    if "replaced" in said:
+        yield replaced_table(twin, said["replaced"])
     yield residual_table(("转让方留存副本", "What the seller keeps"), said.get("residual", ()))
     yield _tracking(said)
     yield _disposals(twin, said)

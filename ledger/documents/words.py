@@ -61,7 +61,7 @@ VERIFICATION: Final[tuple[Words, ...]] = (
         "2. Compare number, SHA-256 and SM3 in the footer with the digests of the attached data.",
     ),
     (
-        "三、向账本保管人或见证人索取同一规模的检查点，逐组朗读核对其根哈希。",
+        "三、向账本保管人或见证方索取同一规模的检查点，逐组朗读核对其根哈希。",
         (
             "3. Ask the ledger's keeper or a witness for the checkpoint of the same size, and read "
             "its root hash aloud, group by group."

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -154,7 +154,7 @@ def _codes(case: Case, ledger: Ledger, source: str) -> tuple[list[RecordCategory
 def _made(ledger: Ledger, source: str, plan: Plan) -> Made:
     """The table in a copy, made anonymous. Raises `MunimentError` with a stable cause."""
     try:
-        with _content(ledger, source) as (stream, name):
+        with content_of(ledger, source) as (stream, name):
             made = generalise(_table(pieces(stream, name)), plan)
     except SourceFault as fault:
         raise MunimentError(
@@ -165,8 +165,11 @@ def _made(ledger: Ledger, source: str, plan: Plan) -> Made:
 
 
 @contextmanager
-def _content(ledger: Ledger, source: str) -> Iterator[tuple[BinaryIO, str]]:
-    """The plain bytes of a copy, which are those recorded, and what their file was called."""
+def content_of(ledger: Ledger, source: str) -> Iterator[tuple[BinaryIO, str]]:
+    """The plain bytes of a copy, which are those recorded, and what their file was called.
+
+    Raises `SourceFault` if neither it nor what was encrypted of it can be read.
+    """
     place = _readable(ledger, source)
     with content(ledger, place) as stream:
         yield stream, place.name
@@ -278,6 +281,21 @@ def _approval(record: str, source: str, plan: Plan, made: Made, examined: Examin
     }  # fmt: skip
     sealed = {"columns": _json(columns), "report": _json(found)}
     return Proposal(RecordAnonymized, record, fields, sealed)
+
+
+def plan_of(event: RecordAnonymized, sealed: Mapping[str, str]) -> Plan:
+    """What was done by an event, by its sealed `columns`. Raises `SourceFault` if they are none."""
+    try:
+        told = msgspec.json.decode(sealed.get("columns", ""), type=_Columns)
+    except msgspec.MsgspecError:
+        raise SourceFault("no_columns") from None
+    return Plan(told.drop, told.generalize, told.sensitive, event.k, event.l or 1)
+
+
+class _Columns(msgspec.Struct, frozen=True):
+    drop: tuple[str, ...]
+    generalize: dict[str, str]
+    sensitive: tuple[str, ...]
 
 
 def _json(value: object) -> str:

@@ -404,7 +404,7 @@ class _Run:
             "kind": self._terms.kind, "medium": self._terms.medium, "started_at": self._started,
             "ended_at": now(), "count": len(items), "root": list_root(items),
             "manifest": self._manifest([one for one, _ in taken]).digest,
-            **given(base=self._base or None),
+            **given(base=self._base or None, locked_until=self._target.until),
         }  # fmt: skip
         sealed = {**self._shelf.place(""), "tool": f"muniment/{VERSION}"}
         backup = [

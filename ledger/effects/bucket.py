@@ -48,10 +48,7 @@ _TARGET: Final = re.compile(rf"s3://({BUCKET})(?:/({KEY}?))?/?")
 
 
 class Bucket:
-    """A place in a bucket where backups go, as a `ledger.effects.shelf.Target`.
-
-    `until`: the last day (YYYY-MM-DD, UTC) of the lock that everything gets; None: no lock.
-    """
+    """A place in a bucket where backups go, as a `ledger.effects.shelf.Target`."""
 
     def __init__(self, url: str, endpoint: str | None = None, until: str | None = None) -> None:
         found = _TARGET.fullmatch(url)

@@ -11,23 +11,31 @@ record is counted under the first of its reasons, in this order:
 
 Records are asked about in parts, and judged by one example of each kind, so that 100,000 of them
 are a matter of seconds. What is chosen is in the order in which it lies: a table's rows by number.
+
+A list that goes into one event is refused by the rules, with all that they say of it. A longer one
+would be refused with its first event, so it is looked through before: every reason is named, with
+how many items it is about and the first few of them.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 from msgspec.structs import replace
 
+from domain.answers import Listed
 from domain.clearing import REASONS, against_items, needs_of
 from domain.codes import ExclusionReason
 from domain.guards import not_ready
 from domain.handover import Excluded, HandoverState
-from domain.judging import Refusal
+from domain.handover_rules import SHOWN
+from domain.judging import Refusal, refuse
+from domain.values import MAX_LISTED
 from ledger.effects.streams import in_parts
-from ledger.errors import UsageError
+from ledger.errors import RefusedError, UsageError
 from ledger.handoverlist import Persons
 from ledger.questions import Asking
 from projections.clearance import Counted, people_in
@@ -51,6 +59,8 @@ _REASON_OF: Final[Mapping[str, ExclusionReason]] = {
     "record_is_restricted": "restricted",
     **{reason: reason for reason in REASONS},
 }
+_RULE_OF: Final = {"suppressed": "I-42", "opted_out": "I-42"}
+"""Under which rule people keep a record back, where not under I-14."""
 _ORDER: Final[tuple[ExclusionReason, ...]] = (
     "out_of_scope",
     "in_another_case",
@@ -67,6 +77,17 @@ class LeftOut(NamedTuple):
     item: str
     reason: str
     refusals: Sequence[Refusal]
+
+
+class Blocked(Refusal, frozen=True):
+    """Why items of a long list may not go; `blocking`: the first few of what blocks `count`."""
+
+    count: int = 0
+
+    def __str__(self) -> str:
+        """As `Refusal`, with how many there are where not all are named."""
+        more = f" … ({self.count})" if self.count > len(self.blocking) else ""
+        return f"{super().__str__()}{more}"
 
 
 class Chosen(NamedTuple):
@@ -100,7 +121,8 @@ def choose(
 ) -> Chosen:
     """Choose what goes; `skip`: leave out what is blocked, else the rules refuse it.
 
-    Raises `UsageError` if nothing is left.
+    Raises `UsageError` if nothing is left, `RefusedError` for a list of several events of which
+    something is blocked.
     """
     choosing = _Choosing(asked, state, marketing=marketing)
     copies = choosing.copies(wanted.copies, skip=skip)
@@ -108,6 +130,11 @@ def choose(
     if skip:
         records = choosing.permitted(records)
     items = [*copies, *records]
+    if not skip and len(items) > MAX_LISTED and (refused := choosing.refused(copies, records)):
+        raise RefusedError(
+            str(refused[0]), "muniment handover freeze HANDOVER ... --skip-blocked",
+            refusals=tuple(refused),
+        )  # fmt: skip
     if not items:
         raise UsageError(
             "everything named is blocked; nothing was recorded", "muniment why RECORD handover"
@@ -131,6 +158,26 @@ def everything_of(connection: sa.Connection, party: str) -> list[str]:
         .order_by(c.holding, c.row, c.record)
     )
     return [id_of("record", key) for key in connection.execute(query).scalars()]
+
+
+class _Tally:
+    """How many items each reason is about, and the first few of them; flat, however many."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[Refusal, list[str]]] = {}
+        self._count: Counter[str] = Counter()
+
+    def add(self, refusal: Refusal, item: str) -> None:
+        _, named = self._found.setdefault(refusal.detail, (refusal, []))
+        self._count[refusal.detail] += 1
+        if len(named) < SHOWN:
+            named.append(item)
+
+    def counted(self) -> list[Blocked]:
+        return [
+            Blocked(one.rule, one.code, detail, tuple(named), self._count[detail])
+            for detail, (one, named) in self._found.items()
+        ]
 
 
 class _Choosing:
@@ -194,12 +241,54 @@ class _Choosing:
                 places[id_of("record", record)] = bytes(holding), row or 0
         return sorted(named, key=lambda record: (places.get(record, (b"\xff" * 17, 0)), record))
 
-    def permitted(self, records: Sequence[str]) -> list[str]:
-        """Those that may go; the others are left out."""
-        listed = self._case.world.source.listed(
+    def _listed(self, records: Sequence[str]) -> Listed:
+        return self._case.world.source.listed(
             records, self._state.from_party, self._case.statement.entry,
             self._case.policy.stays_bound,
         )  # fmt: skip
+
+    def refused(self, copies: Sequence[str], records: Sequence[str]) -> list[Blocked]:
+        """Every reason why anything of a whole list may not go, with how many items it is about."""
+        tally = _Tally()
+        stream = self._state.stream
+        if copies and (self._asked.against_handover(copies, stream) or self._lacking_in(copies)):
+            for copy in copies:
+                for refusal in self._against(copy):
+                    tally.add(refusal, copy)
+        listed = self._listed(records)
+        for found, refusal in (
+            (listed.unknown, refuse("I-00", "unknown_record")),
+            (listed.not_kept, refuse("I-09", "no_copy_kept")),
+            ([r for r, by in listed.claimed if by != stream],
+             refuse("I-21", "record_is_in_a_handover")),
+            (listed.passed, refuse("I-09", "record_has_passed")),
+        ):  # fmt: skip
+            for record in dict.fromkeys(found):
+                tally.add(refusal, record)
+        some_unready = any(self._unready(record) for _, record in listed.examples)
+        by_kind: dict[tuple[Any, ...], list[Refusal]] = {}
+        for part in in_parts(records):
+            for record, kind in self._kinds(part).items() if some_unready else ():
+                if kind not in by_kind:
+                    by_kind[kind] = self._unready(record)
+                for refusal in by_kind[kind]:
+                    tally.add(refusal, record)
+            for record, reasons in self._lacking(part).items():
+                for reason in reasons:
+                    tally.add(refuse(_RULE_OF.get(reason, "I-14"), reason), record)
+        return tally.counted()
+
+    def _lacking_in(self, copies: Sequence[str]) -> bool:
+        state = self._state
+        found = against_items(
+            self._case, state.engagement, copies, marketing=self._marketing,
+            recipient=state.to_party,
+        )  # fmt: skip
+        return next(found, None) is not None
+
+    def permitted(self, records: Sequence[str]) -> list[str]:
+        """Those that may go; the others are left out."""
+        listed = self._listed(records)
         away = dict.fromkeys((*listed.unknown, *listed.not_kept, *listed.passed), "out_of_scope")
         claimed = {record for record, by in listed.claimed if by != self._state.stream}
         away |= dict.fromkeys(claimed, "in_another_case")

@@ -29,13 +29,13 @@ from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.custody import as_judged_now, case_state, check_permitted, parts
 from ledger.effects import keycopies
+from ledger.effects.erasing import key_state, sealed_under
 from ledger.effects.pending import Item, Journal, open_journal
 from ledger.effects.places import place_of
 from ledger.effects.removing import check_locks, remove
 from ledger.effects.sharing import Others, check_shared
 from ledger.effects.vaulting import remove_strays
-from ledger.errors import KeyAccessError, MunimentError, RefusedError, UsageError
-from ledger.evidence import data_key
+from ledger.errors import MunimentError, RefusedError, UsageError
 from ledger.recorder import Receipt, Submission
 from ledger.schema import TOKENS, transaction
 from ledger.signing import Proposal, now, sign_all
@@ -46,7 +46,6 @@ from projections.view import id_of, key_of
 
 RESULTS_AN_EVENT: Final = 100
 KEYS_AN_EVENT: Final = 150
-_ROWS: Final = 10_000
 
 
 class Fate(NamedTuple):
@@ -81,11 +80,15 @@ class KeyCopies(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """What is said of an execution besides its results; `sealed`: `place`, `tool`, `remark`."""
+    """What is said of an execution besides its results; `sealed`: `place`, `tool`, `remark`.
+
+    `begun_by`: who began it before the actor, which the journal knows and nobody need say.
+    """
 
     technique: str | None = None
     witnesses: Sequence[str] = ()
     sealed: Mapping[str, str] | None = None
+    begun_by: Sequence[str] = ()
 
 
 def copies_of(ledger: Ledger, records: Iterable[str]) -> list[str]:
@@ -147,6 +150,7 @@ def _rehearsed(
         check_locks((item.offsite, item.endpoint) for item in items)
     keys, _ = _keys(ledger, case, {i for i in state.items if i not in state.taken_off})
     all_gone = dict.fromkeys(found, "destroyed")
+    terms = _begun_before(terms, journal, acting)
     proposals = _proposals(ledger, state, terms, now(), all_gone, keys)
     check_permitted(ledger, acting, proposals, **options)
     others = Others(ledger, {item for item in state.items if item not in state.taken_off})
@@ -190,6 +194,7 @@ def execute(
     state = case_state(ledger, CaseState, case)
     keystore, began = ledger.keystore, now()
     journal = Journal.begin(ledger.folder, keystore, case, (acting.actor, began), items)
+    terms = _begun_before(terms, journal, acting)
     fates = []
     for done, item in enumerate(items, 1):
         fates.append(_destroy(journal, item, (stated or {}).get(item.holding), others))
@@ -263,6 +268,12 @@ def _found(ledger: Ledger, holding: str, journal: Journal | None) -> Item:
     return item
 
 
+def _begun_before(terms: Terms, journal: Journal | None, acting: Acting) -> Terms:
+    """With those others who began: none of them reads back what they may have destroyed (I-07)."""
+    operators = journal.operators if journal is not None else []
+    return terms._replace(begun_by=[one for one in operators if one != acting.actor])
+
+
 def _check_stated(items: Sequence[Item], stated: Mapping[str, str]) -> None:
     """Nobody says of a file that is here what became of it: that is found out."""
     known = {item.holding: item for item in items}
@@ -314,44 +325,10 @@ def _keys(ledger: Ledger, case: str, gone: set[str]) -> tuple[list[str], list[st
     return sorted(here), sorted(wanted - here)
 
 
-def key_state(ledger: Ledger, key: str) -> str:
-    """The state of a data key; what cannot be found in a damaged keystore is unknown."""
-    try:
-        return ledger.keystore.state(key)
-    except KeyAccessError:
-        return "unknown"
-
-
 def shredded_in(ledger: Ledger, case: str) -> list[str]:
     """The data keys that the events of a case name as shredded, in order."""
     events = (event for _position, _accepted, event, _raw in ledger.events_of(case))
     return [key for e in events if isinstance(e, DestructionExecuted) for key in e.keys]
-
-
-def sealed_under(ledger: Ledger, keys: Iterable[str]) -> list[int]:
-    """The positions of all sealed payloads under these keys, wherever they are, in order.
-
-    Goes through every event: nothing sealed under a shredded key may be left, whoever sealed it.
-    """
-    return sorted(position for found in sealed_by_key(ledger, keys).values() for position in found)
-
-
-def sealed_by_key(ledger: Ledger, keys: Iterable[str]) -> dict[str, list[int]]:
-    """The same by key, of those keys that have any; one walk, however many keys are asked for."""
-    wanted = set(keys)
-    found: dict[str, list[int]] = {}
-    if not wanted:
-        return found
-    with ledger.engine.connect() as connection:
-        rows = connection.exec_driver_sql(
-            "SELECT e.position, e.state FROM events e JOIN sealed s ON s.position = e.position "
-            "ORDER BY e.position"
-        )
-        for part in rows.partitions(_ROWS):
-            for position, state in part:
-                if (key := data_key(bytes(state))) in wanted:
-                    found.setdefault(key, []).append(position)
-    return found
 
 
 # -- recording --------------------------------------------------------------------------------
@@ -372,7 +349,7 @@ def _proposals(
         "witnesses": list(terms.witnesses),
         "started_at": started,
         "ended_at": max(now(), started),
-    }
+    } | ({"begun_by": list(terms.begun_by)} if terms.begun_by else {})
     results = [Executed(holding=h, outcome=cast("Any", o)) for h, o in outcomes.items()]
     fields: list[dict[str, Any]] = [
         {"results": results[at : at + RESULTS_AN_EVENT]}

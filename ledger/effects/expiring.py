@@ -30,7 +30,7 @@ from ledger.custody import as_judged_now, case_state, check_permitted
 from ledger.effects import keycopies
 from ledger.effects.backup import Failed, Progress
 from ledger.effects.begun import Begun
-from ledger.effects.destroying import key_state, sealed_under
+from ledger.effects.erasing import key_state, sealed_under
 from ledger.effects.manifest import MARKER, MAX_BYTES, NAME, Manifest
 from ledger.effects.places import OFFSITE, Place, content, place_of, read_matches, unlink, unshown
 from ledger.effects.removing import check_locks

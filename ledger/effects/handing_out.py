@@ -46,7 +46,7 @@ from ledger.signing import Proposal
 from ledger.sources import SourceFault
 from projections.access import grants_for
 
-DENYING: Final = frozenset({"I-03", "I-09", "I-11", "I-13", "I-15", "I-33"})
+DENYING: Final = frozenset({"I-03", "I-09", "I-11", "I-13", "I-14", "I-15", "I-17", "I-33"})
 """The rules whose refusal of an access goes into the register."""
 EMERGENCY: Final = "break_glass"
 

@@ -19,23 +19,24 @@ import sqlalchemy as sa
 from domain.copies import HoldingState, copies_of_record, offspring
 from domain.record import RecordState
 from ledger import content
+from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.custody import as_judged_now
 from ledger.effects import places
+from ledger.effects.vouching import NOT_HERE, vouch
 from ledger.errors import KeyAccessError, VerificationError
-from ledger.schema import SUBJECT_COVERAGE, transaction
+from ledger.schema import SUBJECT_COVERAGE, SUBJECT_PLACES, transaction
 from ledger.sources import SourceFault
-from ledger.subjects import INDEXED, Spot, Tokens, clear, cover, identifiers_in, put, tidy
+from ledger.subjects import INDEXED, Spot, Tokens, blind, clear, cover, identifiers_in, put, tidy
 from projections.tables import corrections, inventory
 from projections.view import id_of, key_of
-
-NOT_HERE: Final = ("destroyed", "anonymized", "transferred_out")
-"""The states of records of which nothing is left to be looked through."""
 
 _ROWS: Final = 2_000
 _SPOTS: Final = 2_000
 _CHUNK: Final = 1 << 20
 _PAGE: Final = 500
+_TOGETHER: Final = 100
+"""So many records wait, at most, until an event vouches for what was found in them."""
 
 
 class Looked(NamedTuple):
@@ -51,26 +52,37 @@ class Looked(NamedTuple):
 
 
 def index(
-    ledger: Ledger, records: Sequence[str] | None = None, *, again: bool = False
+    ledger: Ledger,
+    acting: Acting,
+    records: Sequence[str] | None = None,
+    *,
+    again: bool = False,
 ) -> Iterator[Looked]:
     """Look through these records, or through all that are not yet, as they come.
 
-    `ledger`: open for writing; `again`: those too that were looked through in their present state.
-    What is interrupted is complete for the records reported so far.
+    `ledger`: open for writing; `acting`: who says by events what was looked through; `again`: those
+    too that were looked through in their present state. What is interrupted is complete for the
+    records reported so far: a record counts once an event vouches for what was found in it. Raises
+    `RefusedError` if that is not permitted.
     """
-    run = _Run(ledger, again=again)
-    if records is None:
-        yield from run.everything()
-        return
-    of_table: dict[bytes, list[bytes]] = {}
-    for record in dict.fromkeys(records):
-        table = run.table_of(record)
-        if table is None:
-            yield run.whole(record)
-        else:
-            of_table.setdefault(table, []).append(key_of(record))
-    for table, wanted in of_table.items():
-        yield from run.rows(table, frozenset(wanted))
+    run = _Run(ledger, acting, again=again)
+    waiting: list[_Seen] = []
+    for seen in run.everything() if records is None else run.named(records):
+        waiting.append(seen)
+        if sum(len(one.records) for one in waiting) >= _TOGETHER:
+            yield from run.counted(waiting)
+            waiting = []
+    yield from run.counted(waiting)
+
+
+class _Seen(NamedTuple):
+    """Records that were looked through, with their contents' positions; they do not count yet.
+
+    Those that could not be are in `looked` alone.
+    """
+
+    looked: Looked
+    records: Sequence[tuple[str, int]] = ()
 
 
 class _Row(NamedTuple):
@@ -84,15 +96,37 @@ class _Row(NamedTuple):
 
 
 class _Run:
-    def __init__(self, ledger: Ledger, *, again: bool) -> None:
+    def __init__(self, ledger: Ledger, acting: Acting, *, again: bool) -> None:
         self._ledger = ledger
+        self._acting = acting
         self._again = again
         self._tokens = Tokens(ledger)
         self._writer = ledger.log.writer
 
+    def counted(self, seen: Sequence[_Seen]) -> Iterator[Looked]:
+        """Have an event vouch for what was found; only then does it count."""
+        records = [one for each in seen for one in each.records]
+        if records:
+            vouch(self._ledger, self._acting, records)
+            with transaction(self._writer):
+                cover(self._writer, [(*one, INDEXED) for one in records])
+        yield from (each.looked for each in seen)
+
     # -- what there is -------------------------------------------------------------------------
 
-    def everything(self) -> Iterator[Looked]:
+    def named(self, records: Sequence[str]) -> Iterator[_Seen]:
+        """These records: those that are one by themselves first, then the rows of tables."""
+        of_table: dict[bytes, list[bytes]] = {}
+        for record in dict.fromkeys(records):
+            table = self.table_of(record)
+            if table is None:
+                yield self.whole(record)
+            else:
+                of_table.setdefault(table, []).append(key_of(record))
+        for table, wanted in of_table.items():
+            yield from self.rows(table, frozenset(wanted))
+
+    def everything(self) -> Iterator[_Seen]:
         """Every record of which something is left: tables first, then the others by their ids."""
         with self._ledger.engine.connect() as connection:
             tables = connection.execute(
@@ -133,7 +167,7 @@ class _Run:
 
     # -- one record ----------------------------------------------------------------------------
 
-    def whole(self, record: str) -> Looked:
+    def whole(self, record: str) -> _Seen:
         """Look through a record whose content is all of a copy, in the first that can be read."""
         state = self._ledger.state(record)
         assert isinstance(state, RecordState)  # its id was looked up
@@ -142,16 +176,19 @@ class _Run:
             sa.select(CONTENT_POSITION).where(mine, *self._waiting())
         ).scalar()
         if waiting is None:
-            return Looked(record, 1, INDEXED, 0)
+            return _Seen(Looked(record, 1, INDEXED, 0))
         with transaction(self._writer):
             before = clear(self._writer, record)
         cause, found = self._tried(record, state)
         with transaction(self._writer):
             if cause != INDEXED:  # half of a content is nothing to rely on
                 before |= clear(self._writer, record)
-            cover(self._writer, [(record, waiting, cause)])
+                cover(self._writer, [(record, waiting, cause)])
+            else:
+                blind(self._writer, [record])
             tidy(self._writer, before)
-        return Looked(record, 1, cause, found)
+        looked = Looked(record, 1, cause, found)
+        return _Seen(looked, [(record, waiting)] if cause == INDEXED else [])
 
     def _tried(self, record: str, state: RecordState) -> tuple[str, int]:
         """The outcome, and how often something was found, of the first copy that can be read."""
@@ -196,7 +233,7 @@ class _Run:
 
     # -- the rows of a table -------------------------------------------------------------------
 
-    def rows(self, table: bytes, wanted: frozenset[bytes] | None) -> Iterator[Looked]:
+    def rows(self, table: bytes, wanted: frozenset[bytes] | None) -> Iterator[_Seen]:
         """Look through the records that are rows of a table; `wanted`: only these."""
         holding = id_of("holding", table)
         try:
@@ -206,10 +243,10 @@ class _Run:
                 while batch := list(islice(records, _ROWS)):
                     yield self._batch(batch, lines)
         except SourceFault as fault:
-            yield self._failed(table, wanted, fault.cause)
+            yield _Seen(self._failed(table, wanted, fault.cause))
         except (KeyAccessError, VerificationError):
             _ = self._ledger.keystore.size  # of the keystore as a whole, or of this engagement?
-            yield self._failed(table, wanted, "no_pepper")
+            yield _Seen(self._failed(table, wanted, "no_pepper"))
 
     def _lines(self, holding: str) -> Iterator[tuple[int, list[str]]]:
         """The data rows of the first copy of a table that is there and what was recorded."""
@@ -235,10 +272,10 @@ class _Run:
     ) -> Iterator[_Row]:
         """The records in a table by the number of their row."""
         c, seen = inventory.c, SUBJECT_COVERAGE
+        begun = sa.select(SUBJECT_PLACES.c.token).where(SUBJECT_PLACES.c.record == c.record)
+        known = sa.or_(seen.c.record.is_not(None), begun.exists())
         query = (
-            sa.select(
-                c.row, c.record, c.engagement, c.collected_position, seen.c.record.is_not(None)
-            )
+            sa.select(c.row, c.record, c.engagement, c.collected_position, known)
             .select_from(inventory.outerjoin(seen, seen.c.record == c.record))
             .where(c.holding == table, _IS_ROW, c.state.not_in(NOT_HERE))
             .order_by(c.row)
@@ -249,7 +286,7 @@ class _Run:
                     record, under = id_of("record", row[1]), id_of("engagement", row[2])
                     yield _Row(row[0], record, under, row[3], bool(row[4]))
 
-    def _batch(self, batch: Sequence[_Row], lines: Iterator[tuple[int, list[str]]]) -> Looked:
+    def _batch(self, batch: Sequence[_Row], lines: Iterator[tuple[int, list[str]]]) -> _Seen:
         """Look through some records, whose rows come next in the table."""
         by_number = {row.number: row for row in batch}
         spots: list[tuple[str, bytes, int, int]] = []
@@ -260,17 +297,17 @@ class _Run:
                 found = set(identifiers_in("\n".join(cells)))
                 tokens = (self._tokens.token(row.engagement, one) for one in found)
                 spots += ((row.record, token, 0, 0) for token in tokens)
+        read = [(r.record, r.position) for r in batch if r.number not in missing]
         with transaction(self._writer):
             before = self._cleared(batch)
             put(self._writer, spots)
-            cover(self._writer, [
-                (r.record, r.position, "row_not_there" if r.number in missing else INDEXED)
-                for r in batch
-            ])  # fmt: skip
+            blind(self._writer, [record for record, _ in read])
+            lost = [r for r in batch if r.number in missing]
+            cover(self._writer, [(r.record, r.position, "row_not_there") for r in lost])
             tidy(self._writer, before)
-        outcome = INDEXED if len(missing) < len(batch) else "row_not_there"
+        outcome = INDEXED if read else "row_not_there"
         only = batch[0].record if len(batch) == 1 else None
-        return Looked(only, len(batch), outcome, len(spots))
+        return _Seen(Looked(only, len(batch), outcome, len(spots)), read)
 
     def _cleared(self, batch: Sequence[_Row]) -> set[bytes]:
         """The tokens that stood in those of the records that were looked through before."""

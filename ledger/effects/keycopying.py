@@ -25,33 +25,28 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64encode
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from domain.judging import refuse
 from domain.keycopy import KeyCopyDestroyed, KeyCopyRegistered
-from domain.record import RecordState
 from ledger.acting import Acting
 from ledger.application import Ledger
-from ledger.custody import as_judged_now, parts
+from ledger.custody import parts
 from ledger.effects.keycopies import files_in, overwrite, path_in
 from ledger.effects.ledgercopy import NOTE
 from ledger.effects.manifest import NAME as MANIFEST
 from ledger.effects.places import check_outside, drop_cache, place_fields
 from ledger.effects.reapplying import come_back, destroyed_keys
 from ledger.errors import KeyAccessError, MunimentError, RefusedError, UsageError
-from ledger.evidence import data_key, decode_event
 from ledger.facts import LedgerFacts
 from ledger.folder import sync_folder, write_atomically
 from ledger.keystore import KEK_FILE, SLOT_FILE
 from ledger.recorder import Receipt
 from ledger.signing import Proposal, new_ids, now
 from ledger.slots import Slots
-from projections.custody import records_of
-from projections.view import id_of, key_of
 
 HEADER: Final = "muniment-keys/v1"
 _ROWS: Final = 10_000
@@ -206,8 +201,6 @@ def escrow(
     restricted records are in it. What is done with it, this program neither sees nor records.
     """
     encrypt = age_to(recipients)
-    if keys is not None:
-        _check_unrestricted(ledger, keys)
     _check_nothing_came_back(ledger)
     path = _new_file(ledger, path)
     keystore, copy = ledger.keystore, new_ids("keycopy")[0]
@@ -251,32 +244,6 @@ def _new_file(ledger: Ledger, path: Path) -> Path:
             "name a new file in a folder that is there",
         )
     return path
-
-
-def _check_unrestricted(ledger: Ledger, keys: Collection[str]) -> None:
-    """Raise `RefusedError` if one of these keys is of a record whose processing is restricted."""
-    with as_judged_now(ledger) as judging:
-        for stream in _records_under(ledger, frozenset(keys)):
-            record = judging.world.state(stream, RecordState)
-            if record is not None and record.restricted is not None:
-                refusal = refuse("I-33", "record_is_restricted", record.restricted)
-                raise RefusedError(str(refusal), refusals=(refusal,))
-
-
-def _records_under(ledger: Ledger, keys: frozenset[str]) -> list[str]:
-    """The records that are, or lie in copies that are, sealed under these keys."""
-    with ledger.engine.connect() as connection:
-        rows = connection.exec_driver_sql("SELECT state FROM events ORDER BY position")
-        streams: set[str] = set()
-        for part in rows.partitions(_ROWS):
-            for (raw,) in part:
-                if data_key(bytes(raw)) in keys:
-                    streams.add(decode_event(bytes(raw)).stream)
-        copies = [stream for stream in streams if stream.startswith("holding-")]
-        found = {stream for stream in streams if stream.startswith("record-")}
-        for copy in copies:
-            found.update(id_of("record", key) for key in records_of(connection, key_of(copy)))
-    return sorted(found)
 
 
 def escrow_text(origin: str, keys: Iterable[tuple[str, bytes]]) -> bytes:

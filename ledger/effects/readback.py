@@ -22,7 +22,8 @@ from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.custody import as_judged_now, case_state, parts
 from ledger.effects import keycopies
-from ledger.effects.destroying import finish, key_state, sealed_by_key
+from ledger.effects.destroying import finish
+from ledger.effects.erasing import key_state, sealed_by_key
 from ledger.effects.pending import Item
 from ledger.effects.places import digest_of
 from ledger.effects.vaulting import remove_strays

@@ -22,7 +22,7 @@ from domain.holding import HoldingCreated
 from domain.keycopy import SHREDDING, shredded_by
 from domain.values import Event, topic_of
 from ledger.application import Ledger
-from ledger.effects.destroying import sealed_under
+from ledger.effects.erasing import sealed_under
 from ledger.evidence import data_key, decode_event
 from ledger.folder import sync_folder
 from ledger.keystore import SLOT_FILE

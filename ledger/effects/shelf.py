@@ -102,7 +102,12 @@ class Shelf(Protocol):
 
 
 class Target(Protocol):
-    """Where folders of copies are made."""
+    """Where folders of copies are made.
+
+    `until`: the last day (YYYY-MM-DD, UTC) of the lock that everything gets; None: no lock.
+    """
+
+    until: str | None
 
     def check(self, ledger: Ledger) -> None:
         """Raise `UsageError` if nothing can be put here."""
@@ -163,6 +168,8 @@ def on_target() -> Iterator[None]:
 
 class FolderTarget:
     """A folder on a disk, best on another one than the originals."""
+
+    until: str | None = None
 
     def __init__(self, path: Path) -> None:
         self.path = Path(os.path.abspath(path))  # noqa: PTH100  not resolved: the name as given

@@ -7,10 +7,11 @@ from typing import Any, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from domain import TOPICS
 from domain.values import Event
 from ledger.application import Ledger
 from ledger.errors import KeyAccessError
-from ledger.evidence import DECODER
+from ledger.evidence import decoder_for
 from ledger.sealing import open_sealed
 from projections.view import fetch, key_of, marked
 
@@ -18,7 +19,6 @@ AT_ONCE: Final = 400
 """So many streams one query reads."""
 
 _ALL: Final = 2**63 - 1
-_decode: Final = DECODER.decode
 _EVENTS: Final = (
     "SELECT e.stream, e.position, e.state, s.ciphertext FROM events e "
     "LEFT JOIN sealed s ON s.position = e.position "
@@ -69,7 +69,8 @@ def events_in(stored: Iterable[Stored]) -> list[Kept]:
     What is stored was accepted in its one form when it was recorded, and is not looked at for that
     again.
     """
-    return [Kept(position, _decode(state), data) for _, position, state, data in stored]
+    decode = decoder_for(TOPICS.keys()).decode
+    return [Kept(position, decode(state), data) for _, position, state, data in stored]
 
 
 class Texts:

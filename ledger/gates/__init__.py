@@ -71,8 +71,8 @@ def _gate(deal: Deal, number: int, code: str, look: Callable[[Deal], Found | Non
     if found is None or (found.waiting and given_up):
         return Gate(number, code, "not_needed", None, ())
     if found.waiting:
-        return Gate(number, code, "red", None, tuple(found.waiting))
-    return Gate(number, code, "green", found.since or None, ())
+        return Gate(number, code, "red", None, tuple(found.waiting), found.unchecked)
+    return Gate(number, code, "green", found.since or None, (), found.unchecked)
 
 
 __all__ = ["Gate", "Ladder", "Waiting", "ladder", "ladder_of"]

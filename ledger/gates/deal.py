@@ -95,6 +95,25 @@ class Deal:
         entries = [e for one in self.handovers if (e := self.entry_of(one.stream, step))]
         return max(map(self.facts.accepted_at, entries), default="")
 
+    @cached_property
+    def takers(self) -> list[str]:
+        """Who takes over: as planned; else the buyer, or the broker who is to be entrusted."""
+        planned = sorted({one.to_party for one in self.handovers})
+        if planned:
+            return planned
+        return [self.state.broker if self.entrusts and self.state.broker else self.state.buyer]
+
+    @property
+    def entrusts(self) -> bool:
+        """Whether records only go to somebody who processes them for the seller (PIPL 21)."""
+        return self.path is not None and self.path.path == "entrusted"
+
+    @property
+    def sides(self) -> list[tuple[str, str, str]]:
+        """Who acts for whom in its handovers: (side, party, role of the handler)."""
+        takers = (("buyer", party, "buyer_handler") for party in self.takers)
+        return [("seller", self.state.seller, "seller_handler"), *takers]
+
     @property
     def hands_over(self) -> bool:
         """Whether anything is to be handed over: the path asks for it, or somebody planned it."""

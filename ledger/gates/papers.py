@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterator
 
 from domain.actor import ActorState
 from domain.agreements import EvidenceAgreementSigned, NdaSigned, PipiaCompleted
@@ -16,10 +15,10 @@ from domain.gates import (
     against_unassessed,
     against_untrained,
 )
-from ledger.gates.deal import Deal
+from ledger.gates.deal import OVER, Deal
 from ledger.gates.verdict import Found, Waiting, as_waiting, waiting
 
-_HANDLER: Final[Mapping[str, str]] = {"seller": "seller_handler", "buyer": "buyer_handler"}
+_HANDLERS = ("seller_handler", "buyer_handler")
 
 
 def attached(deal: Deal, kind: str) -> list[AttachedState]:
@@ -58,14 +57,27 @@ def _persons(deal: Deal) -> Iterator[Waiting]:
     if not deal.hands_over:
         return
     enough = deal.case.policy.thresholds.supervisors_per_side
-    for side, role in _HANDLER.items():
-        party = getattr(deal.state, side)
+    for side, party, role in deal.sides:
         if not deal.people(party, role):
             command = f"muniment role grant ACTOR {role}"
             yield waiting(f"no_handler_of_{side}", [party], command)
         if len(deal.people(party, "supervisor")) < enough:
             command = "muniment role grant ACTOR supervisor"
             yield waiting(f"no_supervisor_of_{side}", [party], command)
+    yield from _handlers_gone(deal)
+
+
+def _handlers_gone(deal: Deal) -> Iterator[Waiting]:
+    """Handlers of running handovers who no longer hold the role, or have no key."""
+    for one in deal.handovers:
+        if one.step in OVER:
+            continue
+        parties = {"seller_handler": one.from_party, "buyer_handler": one.to_party}
+        for role, handler in one.handlers.items():
+            able = {actor.stream for actor in deal.people(parties[role], role)}
+            if handler not in able:
+                command = f"muniment handover replace {one.stream} ACTOR --reason CODE --draft FILE"
+                yield waiting("handler_cannot_act", [handler], command)
 
 
 def _letters(deal: Deal) -> Iterator[Waiting]:
@@ -75,7 +87,7 @@ def _letters(deal: Deal) -> Iterator[Waiting]:
         if letter.stands(deal.today)
         for party in letter.parties
     }
-    missing = [p for p in (deal.state.seller, deal.state.buyer) if p not in shown]
+    missing = [party for _, party, _ in deal.sides if party not in shown]
     if missing and not deal.passed:
         command = _attach(deal, "authority_letter", f" --party {missing[0]}")
         yield waiting("no_authority_letter", missing, command)
@@ -84,13 +96,12 @@ def _letters(deal: Deal) -> Iterator[Waiting]:
 def acting(deal: Deal) -> list[ActorState]:
     """Those who are to act in the handovers: as planned or agreed, else all who could."""
     planned = {a for one in deal.handovers for a in one.handlers.values()}
-    agreed = {actor for actor, role, _ in deal.state.agreed if role in _HANDLER.values()}
+    agreed = {actor for actor, role, _ in deal.state.agreed if role in _HANDLERS}
     names = planned or agreed
     if names:
         states = (deal.case.world.state(name, ActorState) for name in sorted(names))
         return [state for state in states if state is not None]
-    sides = ((getattr(deal.state, side), role) for side, role in _HANDLER.items())
-    return [person for party, role in sides for person in deal.people(party, role)]
+    return [person for _, party, role in deal.sides for person in deal.people(party, role)]
 
 
 def _training(deal: Deal) -> Iterator[Waiting]:
@@ -147,10 +158,9 @@ def _sign_agreement(deal: Deal) -> str:
 
 def _not_agreed(deal: Deal) -> Iterator[Waiting]:
     enough = deal.case.policy.thresholds.supervisors_per_side
-    handlers = {one.handlers.get(role, "") for one in deal.handovers for role in _HANDLER.values()}
+    handlers = {handler for one in deal.handovers for handler in one.handlers.values()}
     agreed = {(a, role) for a, role, key in deal.state.agreed if _is_present(deal, a, key)}
-    for side, role in _HANDLER.items():
-        party = getattr(deal.state, side)
+    for _, party, role in deal.sides:
         people = {actor.stream for actor in deal.people(party, role)}
         wanted = people & handlers or people
         named = {actor for actor in wanted if (actor, role) in agreed}
@@ -171,11 +181,16 @@ def _is_present(deal: Deal, actor: str, key: str) -> bool:
 
 
 def nda(deal: Deal) -> Found | None:
-    """In force between seller and buyer, and broker if there is one, for what is handed over."""
+    """In force between the seller and whoever takes over, for what is handed over.
+
+    And, whatever is handed over, with the buyer and the broker; where records are only entrusted,
+    nobody else is asked.
+    """
     if deal.path is not None and deal.path.path == "none" and not deal.handovers:
         return None
     found: list[Waiting] = []
-    for party in (deal.state.buyer, deal.state.broker):
+    others = () if deal.entrusts else (deal.state.buyer, deal.state.broker)
+    for party in dict.fromkeys((*deal.takers, *others)):
         if party and not (deal.passed and _ever_signed(deal, party)):
             found += _undisclosed(deal, party)
     return Found(found, deal.last(NdaSigned))
@@ -189,7 +204,7 @@ def _ever_signed(deal: Deal, party: str) -> bool:
 
 def _undisclosed(deal: Deal, party: str) -> Iterator[Waiting]:
     seller = deal.state.seller
-    categories = deal.categories if party == deal.state.buyer else []
+    categories = deal.categories if party in deal.takers else []
     document = _unused(deal, "nda")
     command = (
         _attach(deal, "nda")
@@ -213,10 +228,12 @@ def legal_path(deal: Deal) -> Found:
         found.append(waiting("no_legal_opinion", (), _attach(deal, "legal_opinion")))
     agreements = attached(deal, "processing_agreement")
     if deal.path.agreement and not deal.passed:
-        sides = (deal.state.seller, deal.state.buyer)
-        more = "".join(f" --party {party}" for party in sides)
-        refusals = against_no_agreement(deal.case, deal.state, *sides)
-        found += as_waiting(refusals, lambda _: _attach(deal, "processing_agreement", more))
+        for taker in deal.takers:
+            sides = (deal.state.seller, taker)
+            more = "".join(f" --party {party}" for party in sides)
+            command = _attach(deal, "processing_agreement", more)
+            refusals = against_no_agreement(deal.case, deal.state, *sides)
+            found += as_waiting(refusals, lambda _, said=command: said)  # type: ignore[misc]
     return Found(found, max(deal.state.opened_at, _at(deal, opinions), _at(deal, agreements)))
 
 

@@ -95,8 +95,8 @@ def _rows(deal: Deal) -> Iterator[tuple[str, str | None, str | None, bool, bool]
 def cleared(deal: Deal) -> Found | None:
     """Everybody in it was told, and agreed where that is asked for, or nothing was to be asked."""
     needs = needs_of(deal.case, deal.id)
-    if needs is None or needs.nothing:
-        return None
+    if needs is None or needs.nothing or not deal.hands_over:
+        return None  # nothing goes; that of a look is asked of each grant
     if not deal.personal:
         return None
     if deal.scope.basis == "passed":
@@ -116,7 +116,8 @@ def cleared(deal: Deal) -> Found | None:
 def _objections(deal: Deal, needs: Needs) -> Iterator[Waiting]:
     """Who objected where the law asks for no consent (PIPL 22).
 
-    It stops nothing; that somebody looks into it before people's data go is what is waited for.
+    It stops what was collected on consent (PIPL 15), which is said besides, and nothing else; that
+    somebody answers the request (PIPL 44) before people's data go is what is waited for.
     """
     if needs.consent:
         return  # there it blocks what they stand in

@@ -81,11 +81,13 @@ def released(deal: Deal) -> Found | None:
 
 def received(deal: Deal) -> Found | None:
     """The buyer has given a receipt for every list."""
-    return _step(
-        deal, "received", "not_received",
-        lambda one: f"muniment handover receive {one.stream}"
-        + (" --package DIR" if one.records else ""),
-    )  # fmt: skip
+    return _step(deal, "received", "not_received", _receive)
+
+
+def _receive(one: HandoverState) -> str:
+    """A package for a handler who was replaced goes once more to the new one first."""
+    receive = f"muniment handover receive {one.stream}" + (" --package DIR" if one.records else "")
+    return f"{_release(one)}; {receive}" if one.readdressed else receive
 
 
 # -- 12, 13, 14 -------------------------------------------------------------------------------
@@ -105,7 +107,13 @@ def inspected(deal: Deal) -> Found | None:
         )  # fmt: skip
     open_ = [one for one in deal.handovers if one.step == "received"]
     missing = [w for one in open_ if (w := _not_inspected(deal, one)) is not None]
-    return Found(missing, deal.taken("confirmed") or deal.taken("received"))
+    to_come = {one.stream for one in open_ if not one.deemed and one.unsaid}
+    unchecked = sum(
+        arrivals.unchecked(deal.connection, one.stream, one.list_version)
+        for one in deal.handovers
+        if one.stream not in to_come
+    )
+    return Found(missing, deal.taken("confirmed") or deal.taken("received"), unchecked)
 
 
 def _not_inspected(deal: Deal, one: HandoverState) -> Waiting | None:
@@ -113,11 +121,11 @@ def _not_inspected(deal: Deal, one: HandoverState) -> Waiting | None:
     items = [item for item, outcome in one.items.items() if outcome in left]
     if not items:
         return None
-    end = later(one.received_at, days=one.inspection_days)
-    due = deal.case.policy.calendar.day_of(end)
-    if deal.now > end and "faulty" not in one.items.values() and not one.discrepancies:
+    due = deal.case.policy.calendar.day_of(one.inspection_ends)
+    unsaid = one.unsaid
+    if deal.now > one.inspection_ends and unsaid and one.may_be_deemed and not one.deemed:
         command = f"muniment handover deem {one.stream}"
-        return waiting("inspection_overdue", items, command, due=due)
+        return waiting("inspection_overdue", unsaid, command, due=due)
     return waiting("not_inspected", items, _inspect(one), due=due)
 
 
@@ -163,7 +171,8 @@ def residual(deal: Deal) -> Found | None:
     times = [deal.taken("residual_declared"), deal.last(CopiesDisposed)]
     done = [one for one in deal.handovers if one.step in OVER]
     needed = False
-    for one in done:
+    gives_up = deal.path is None or deal.path.gives_up  # who only entrusts keeps what it has
+    for one in done if gives_up else ():
         left = deal.facts.residual(one.stream, one.from_party)
         needed = needed or bool(one.records or left)
         if left - one.declared or (one.records and one.step == "confirmed"):

@@ -28,14 +28,18 @@ class Waiting(Struct, frozen=True):
     due: str | None = None
 
 
-class Gate(Struct, frozen=True):
-    """One gate of the seventeen. `since`: when what makes it green was accepted, where known."""
+class Gate(Struct, frozen=True, omit_defaults=True):
+    """One gate of the seventeen. `since`: when what makes it green was accepted, where known.
+
+    `unchecked`: how many items went through it that nobody could check.
+    """
 
     number: int
     code: str
     state: State
     since: str | None
     waiting: tuple[Waiting, ...]
+    unchecked: int = 0
 
 
 class Found(NamedTuple):
@@ -43,6 +47,7 @@ class Found(NamedTuple):
 
     waiting: list[Waiting]
     since: str = ""
+    unchecked: int = 0
 
 
 def waiting(

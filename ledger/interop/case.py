@@ -154,6 +154,7 @@ class _Graph:
             yield {
                 **node, "@type": "uco-observable:File", "muniment:attachedTo": one.event,
                 "muniment:attachedAs": one.kind,
+                **({"muniment:withheldReason": one.reason} if one.reason else {}),
             }  # fmt: skip
 
     def _data(self, identity: str, name: str, digest: str, size: int | None) -> Node:

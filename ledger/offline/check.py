@@ -8,7 +8,8 @@ No input leads to an exception: what is wrong becomes a finding.
      3  exporter's note: over these manifests, this scope and checkpoint, signed by the key that it
         names, which the key history shows as an act key, not ended, of whoever exported
      4  checkpoints: of the trusted key's ledger, signed by the trusted key or by one that follows
-        it by rotations shown in the bundle, in force at this size; trusted cosigners' signatures
+        it by rotations shown in the bundle, in force at this size; trusted cosigners' signatures.
+        Nothing after it is looked into if they did not sign the bundle's own state (`lineage`)
      5  entries: canonical, for this ledger, under the checkpoint by their proofs; accepted times do
         not go back; `seen` is a size that the ledger had; every state that was seen, signed or
         stamped is a prefix of the checkpoint's (`states`)
@@ -67,14 +68,14 @@ from .disclosed import Disclosed
 from .events import format_file
 from .findings import ENVIRONMENT, Findings, Flaw
 from .genuine import Walk
-from .report import CLAIMS, FAILS, HOLDS, UNDECIDED, EventRow, Report, judge
+from .lineage import stands_behind
+from .report import CLAIMS, FAILS, HOLDS, UNDECIDED, AttachedRow, EventRow, Report, judge
 from .states import Signatures, Verify, check_signature
 from .times import Interval, Stamp, check_accepted, interval, read_stamps, recorded_tokens
 from .trust import Trust
 
 __all__ = ["FORMAT", "Verify", "check_bundle", "verify_path"]
 
-ROTATED = "ledger.key_rotated"
 _SOFTWARE = ENVIRONMENT + "software.json"
 _UUID7 = "[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 _BUNDLE = re.compile("bundle-" + _UUID7)
@@ -148,7 +149,7 @@ class _Check:
         if state.head.origin != trust.name:  # the reader has another ledger in mind
             self.findings.add("checkpoint_foreign", file=state.file)
             return
-        if not self._is_signed_for(state):
+        if not stands_behind(contents, state, trust, self.findings, self._verify):  # step 4
             self._reached.add("checkpoint_trusted")
             return
         walked = Walk(contents, self.findings, trust.name, state.head, self._verify)
@@ -171,19 +172,6 @@ class _Check:
         self._decided(walked, scope, signatures)
 
     # -- step 4
-
-    def _is_signed_for(self, state: State) -> bool:
-        """Whether the trusted key can have to do with this state; if not, that is a finding.
-
-        Before any signature is looked into: a stranger may have made very many.
-        """
-        trust, lines = self._trust.ledger, state.note.lines
-        rotated = any(one.read and one.read.type == ROTATED for one in self._contents.shipped)
-        if rotated or any((one.name, one.key_id) == (trust.name, trust.key_id) for one in lines):
-            return True
-        self.findings.add("checkpoint_key_unknown", file=state.file, expected=trust.key_id,
-                          actual=lines[0].key_id)  # fmt: skip
-        return False
 
     def _signed(self, walked: Walk, state: State) -> Signatures:
         trust, ledger = self._trust.ledger, walked.history.ledger_keys()
@@ -415,6 +403,10 @@ class _Check:
             self.findings.sorted(),
             self.findings.omitted,
             [self._row(one, trusted=trusted is not None) for one in self._contents.shipped],
+            [
+                AttachedRow(row["file"], row["event"], row["kind"], row.get("reason", ""))
+                for row in self._contents.attached
+            ],
         )
 
     def _is_period(self) -> bool:

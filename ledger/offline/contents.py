@@ -24,7 +24,7 @@ scope.json is {"format", "origin", "ledger", "kind", "checkpoint", "streams", "e
 where an index is relied on; "id" (whose stream is the first of `streams`), or for a period "from"
 and "to" (accepted times) with "first" and "end" (entries), both half open, and no "index".
 `streams`: those that the bundle is about: of all that are in it at least those of other kinds than
-`PROVING`; none for a period. `export`: the event that records this export.
+`BESIDE`; none for a period. `export`: the event that records this export.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ PERIOD = "period"
 PROVING = ("ledger", "policy", "party", "actor", "engagement", "bundle")
 """The kinds of streams that prove keys, roles, the policy and the export, and may lie in a bundle
 that is not about them."""
+BESIDE = (*PROVING, "document")
+"""Those that may lie in it so: papers too, by which somebody acts for a party."""
 REASONS = ("not_needed", "personal_data", "trade_secret", "legal_privilege", "erased")
 MAX_CHECKPOINTS = 100
 
@@ -325,7 +327,7 @@ class Contents:
             return False
         named = set(scope.streams)
         return any(
-            kind_of(one.stream) not in PROVING and one.stream not in named for one in self.shipped
+            kind_of(one.stream) not in BESIDE and one.stream not in named for one in self.shipped
         )
 
     def boundary(self) -> List[int]:
@@ -447,12 +449,14 @@ _ATTACHED_FILE = re.compile(r"files/[1-9][0-9]{0,4}\.[a-z0-9]{1,8}")
 
 
 def _is_attached(row: Json) -> bool:
+    if type(row) is not dict or row.get("kind") not in ("clear", "redacted", "sealed"):
+        return False
+    why = () if row["kind"] == "clear" else ("reason",)
     return (
-        type(row) is dict
-        and set(row) == {"event", "file", "kind", "path", "sha256"}
+        set(row) == {"event", "file", "kind", "path", "sha256", *why}
         and all(type(value) is str for value in row.values())
+        and (not why or row["reason"] in REASONS)
         and EVENT_ID.fullmatch(row["event"]) is not None
         and _ATTACHED_FILE.fullmatch(row["file"]) is not None
         and HASH.fullmatch(row["sha256"]) is not None
-        and row["kind"] in ("clear", "redacted", "sealed")
     )

@@ -7,15 +7,17 @@ r"""Steps 10 and 11: what is shown beyond events, and what is withheld.
     data/30_附件/attachments.json   [{"event", "file", "kind", "path", "sha256"} …], files numbered
         from 1: `path`, always `content`, names the sealed field with the digest of the content: in
         no other is a digest what somebody signed a file for. `clear`: that field is opened and is
-        the file's SHA-256; `redacted`, `sealed`: another version, or the ciphertext
+        the file's SHA-256; `redacted`, `sealed`: another version, or the ciphertext, and "reason"
+        is a code for why
     data/30_附件/redactions.json    [{"event", "reason", "what"} …] in the order of places: `event`
         for one withheld, with the reason of its place; `fields` for one with a sealed payload
 
 A field's commitment is SHA-256(u8len "muniment/field/v1" ‖ u16len origin ‖ u16len event ‖ u16len
 path ‖ r ‖ SHA-256(value)), a leaf of an RFC 6962 tree (`ledger.sealing`). What is shown and
 withheld has one digest, which the event of the export names: SHA-256 of the canonical JSON file
-{"attachments": [[event, path, kind] …], "openings": [[event, path] …], "redactions": [[event,
-reason] …]}, each list sorted, `redactions` of whole events only.
+{"attachments": [[event, path, kind, reason] …], "openings": [[event, path] …],
+"redactions": [[event, reason] …]}, each list sorted, a file in clear with an empty reason,
+`redactions` of whole events only.
 
 The stream of the export tells one story, and nothing else: `bundle.requested`, of the scope and the
 digest, with how many fields are opened, files attached and whole events withheld; where anything is
@@ -225,7 +227,9 @@ class Disclosed:
         withheld = [[one.claimed, one.reason] for one in self._contents.shipped if one.raw is None]
         rows = self._contents.attached
         shown = {
-            "attachments": sorted([row["event"], row["path"], row["kind"]] for row in rows),
+            "attachments": sorted(
+                [row["event"], row["path"], row["kind"], row.get("reason", "")] for row in rows
+            ),
             "openings": sorted([one.event, one.path] for one in self.openings),
             "redactions": sorted(withheld),
         }

@@ -347,7 +347,7 @@ _FILE = re.compile(
     r"|checkpoints/[0-9]{1,19}\.txt|tokens/[0-9]{1,2}\.(?:note|tsr)|policy/[0-9a-f]{64}\.toml)"
     r"|data/20_身份/(?:keys|roles_and_training)\.json"
     r"|data/30_附件/(?:(?:openings|attachments|redactions)\.json|files/[0-9]{1,5}\.[a-z0-9]{1,8})"
-    r"|data/40_报告/(?:保管链|时间线)\.(?:html|pdf)"
+    r"|data/40_报告/(?:保管链|时间线|访问记录|身份与授权)\.(?:html|pdf)"
     r"|data/50_互操作/(?:case\.jsonld|prov\.json|premis\.xml|events\.csv)"
     r"|data/60_环境/(?:software|health)\.json"
 )

@@ -15,6 +15,7 @@ from .contents import Contents, Shipped, entry_file, entry_proof
 from .events import Event
 from .findings import Findings, Flaw
 from .history import History, enrolled_keys
+from .lineage import check_in_commit
 from .merkle import EMPTY_ROOT, leaf_hash, verify_inclusion
 from .report import FAILS, HOLDS, UNDECIDED
 from .states import States, Verify, check_signature
@@ -120,7 +121,7 @@ class Walk:
         try:
             if one.read is not None and one.read.id != one.claimed:
                 self._findings.add("derived_differs", event=one.claimed)
-            self._in_commit(one, entry)
+            check_in_commit(self._contents, one, entry)
             if one.read is not None:
                 self._author(one.read, entry.commit)
         except Flaw as flaw:
@@ -128,22 +129,6 @@ class Walk:
         else:
             one.event = one.read
             one.sound = one.read is None or one.read.id == one.claimed
-
-    def _in_commit(self, one: Shipped, entry: notes.Entry) -> None:
-        data = self._contents.files.get(one.proof)
-        if data is None:
-            raise Flaw("event_proof_missing")
-        try:
-            proof = notes.parse_proof(data)
-        except ValueError:
-            raise Flaw("event_proof_malformed") from None
-        commit = entry.commit
-        if proof.leaf != one.index or proof.note != entry.note:
-            raise Flaw("event_not_in_commit")
-        try:
-            verify_inclusion(one.index, commit.events, one.leaf, proof.hashes, commit.root)
-        except ValueError:
-            raise Flaw("event_not_in_commit") from None
 
     def _author(self, event: Event, commit: notes.Commit) -> None:
         name = f"{self._origin}/a/{event.by}"

@@ -192,7 +192,7 @@ class History:
         mine = enrolling.get((signer.name, signer.key_id.hex()))
         key = self.find(signer.name, signer.key_id)
         if key is None and mine is not None and (not acting or entry == 0):
-            return _public(mine)
+            return public_of(mine)
         if key is None:
             raise Flaw("key_unknown" if mine is None else "key_not_yet_enrolled")
         if key.until is not None:
@@ -328,7 +328,7 @@ class History:
         return key
 
     def _enrol(self, before: _Before, event: Event, key: Dict[str, str], name: str) -> EnrolledKey:
-        public = _public(key)
+        public = public_of(key)
         if key["name"] != name or key["purpose"] not in _PURPOSES:
             raise Flaw("enrolment_invalid")
         if (name, key["id"]) in self._keys or public in self._purposes:
@@ -424,7 +424,7 @@ def _grant_of(event: Event) -> _Grant:
     )
 
 
-def _public(key: Dict[str, str]) -> bytes:
+def public_of(key: Dict[str, str]) -> bytes:
     """The bytes of a public key that fits its id; `Flaw` otherwise."""
     text, prefix = key["public"], _ALGORITHMS.get(key["kind"])
     try:

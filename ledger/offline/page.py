@@ -24,8 +24,8 @@ from .steps import STEPS
 
 SCRIPTS = (
     "text", "sha256", "sha512", "ed25519", "merkle", "findings", "events", "notes", "bag",
-    "history", "contents", "states", "genuine", "complete", "disclosed", "der", "publickey",
-    "x509", "token", "times", "trust", "report", "beforehand", "check",
+    "history", "contents", "states", "lineage", "genuine", "complete", "disclosed", "der",
+    "publickey", "x509", "token", "times", "trust", "report", "beforehand", "check",
     "wording", "custody", "examined", "elements", "retold", "shown", "page",
 )  # fmt: skip
 """The scripts in the order of the page: those of the verifier, then those that show its answer."""
@@ -89,6 +89,10 @@ def tables() -> Dict[str, Any]:
             "events": report._EVENTS,
             "findings": report._FINDINGS,
             "redacted": report._REDACTED,
+            "attached": report._ATTACHED,
+            "colon": report._COLON,
+            "comma": report._COMMA,
+            "why": report._WHY,
             "between": report._BETWEEN,
             "upTo": report._UP_TO,
             "detail": report._DETAIL,

@@ -7,7 +7,8 @@ to how many entries), `verdict`,
 `claims` (`claim`, `answer`, `reasons`), `findings` (`code`, `step`, `cause`, and where they apply
 `file`, `event`, `expected`, `actual`), `findings_omitted`, `events` (`event`, `entry`, `answer`,
 `redacted`: the reason, and if genuine so far `accepted`, `type`, `at`, `by`, `role`, and by trusted
-time tokens `not_before`, `not_after`). What is not known is left out. `answer`: holds, fails or
+time tokens `not_before`, `not_after`), `attachments` if there are any (`file`, `event`, `kind`,
+`redacted`: why it does not go in clear). What is not known is left out. `answer`: holds, fails or
 undecided. The text depends on nothing but the bundle and what is trusted, so that it can be
 compared.
 """
@@ -47,7 +48,7 @@ CLAIMS: Dict[str, Tuple[str, str]] = {
     ),
     "keys_current": (
         "no key was revoked or reported up to the size named, but for what is shown",
-        "除所示外，至所述条目数为止没有密钥被撤销或报失密",
+        "除所示外，至所述条目数为止没有密钥被吊销或报告失密",
     ),
     "streams_unbroken": (
         "no event is missing between the events shown",
@@ -156,9 +157,12 @@ _LABELS = (
 )
 _STATE = ("{} entries, root {}", "{} 个条目，根 {}")
 _EVENTS = ("Events: {}, in the order of the ledger", "事件：{} 件，按账本次序")
+_ATTACHED = ("Attachments: {}", "附件：{} 件")
 _FINDINGS = ("Findings: {}", "发现的问题：{} 处")
 _REDACTED = ("withheld: {}", "遮盖：{}")
 _BETWEEN = ("provably {} to {}", "可证明于 {} 至 {}")
+_COLON, _COMMA = (": ", "："), (", ", "、")
+_WHY = (" ({})", "（{}）")
 _UP_TO = (" (up to {} entries)", "（截至 {} 个条目）")
 _DETAIL = ((" (expected {}, found {})", "（应为 {}，实为 {}）"), (" (found {})", "（实为 {}）"))
 
@@ -201,6 +205,15 @@ class EventRow(NamedTuple):
     answer: str
 
 
+class AttachedRow(NamedTuple):
+    """One attached file, `clear`, `redacted` or `sealed`; `reason`: empty if in clear."""
+
+    file: str
+    event: str
+    kind: str
+    reason: str
+
+
 class Report(NamedTuple):
     """The answer about one bundle; texts are empty and numbers -1 where they are not known."""
 
@@ -218,6 +231,7 @@ class Report(NamedTuple):
     findings: List[Finding]
     omitted: int
     events: List[EventRow]
+    attached: List[AttachedRow]
 
     @property
     def exit_code(self) -> int:
@@ -243,6 +257,8 @@ class Report(NamedTuple):
             {"event": row.event, "entry": row.entry, "answer": row.answer, **row.says}
             for row in self.events
         ]
+        if self.attached:
+            report["attachments"] = [_attached(row) for row in self.attached]
         return report
 
     def as_json(self) -> str:
@@ -270,15 +286,19 @@ class Report(NamedTuple):
             lines += [_described(finding, at) for finding in self.findings]
         lines += ["", _EVENTS[at].format(len(self.events))]
         lines += [_row(row, at) for row in self.events]
+        if self.attached:
+            lines += ["", _ATTACHED[at].format(len(self.attached))]
+            lines += [_file(row, at) for row in self.attached]
         return "\n".join(lines) + "\n"
 
     def _claim(self, claim: Claim, at: int) -> str:
-        text = f"{claim.claim.ljust(18)}  {CLAIMS[claim.claim][at]}: {_ANSWERS[claim.answer][at]}"
+        said: str = CLAIMS[claim.claim][at] + _COLON[at] + _ANSWERS[claim.answer][at]
+        text = f"{claim.claim.ljust(18)}  {said}"
         upto = {"complete": self.complete_to, "keys_current": self.keys_current_to}
         if upto.get(claim.claim, -1) >= 0:
             text += _UP_TO[at].format(upto[claim.claim])
         reasons = [REASONS[code][at] if code in REASONS else code for code in claim.reasons]
-        return text + (" ({})".format(", ".join(reasons)) if reasons else "")
+        return text + (_WHY[at].format(_COMMA[at].join(reasons)) if reasons else "")
 
 
 def judge(
@@ -322,11 +342,21 @@ def _finding(finding: Finding) -> Dict[str, Any]:
     return {**shown, "cause": CAUSES[finding.code][1]}
 
 
+def _attached(row: AttachedRow) -> Dict[str, str]:
+    shown = {"file": row.file, "event": row.event, "kind": row.kind}
+    return {**shown, "redacted": row.reason} if row.reason else shown
+
+
+def _file(row: AttachedRow, at: int) -> str:
+    why = _REDACTED[at].format(row.reason) if row.reason else ""
+    return "  " + "  ".join(part for part in (row.file, row.kind, row.event, why) if part)
+
+
 def _described(finding: Finding, at: int) -> str:
     where = finding.event or finding.file or ""
-    cause = CAUSES[finding.code][1 + at]
+    cause = CAUSES[finding.code][1:][at]
     text = "  ".join(part for part in (f"  {finding.step}. {finding.code}", where) if part)
-    text += f": {cause}"
+    text += _COLON[at] + cause
     if finding.expected is not None:
         return text + _DETAIL[0][at].format(finding.expected, finding.actual or "-")
     if finding.actual is not None:
@@ -338,10 +368,11 @@ def _row(row: EventRow, at: int) -> str:
     said = row.says
     parts = [str(row.entry), said.get("accepted", ""), said.get("type", ""), row.event]
     if "by" in said:
-        parts.append("{} ({})".format(said["by"], said["role"]))
+        parts.append(said["by"] + _WHY[at].format(said["role"]))
     if "redacted" in said:
         parts.append(_REDACTED[at].format(said["redacted"]))
     if "not_before" in said or "not_after" in said:
         bounds = [said.get(name, "…") for name in ("not_before", "not_after")]
         parts.append(_BETWEEN[at].format(*bounds))
-    return "  {}: {}".format("  ".join(part for part in parts if part), _ANSWERS[row.answer][at])
+    text = "  ".join(part for part in parts if part)
+    return f"  {text}{_COLON[at]}{_ANSWERS[row.answer][at]}"

@@ -111,6 +111,18 @@ class States:
                 self._findings.add("consistency_malformed", file=CONSISTENCY, actual=size)
 
 
+def first_lines(note: notes.Note) -> Dict[Tuple[str, bytes], notes.Line]:
+    """The first line of each key, by name and key id, in the order of the note.
+
+    Further lines of a key are not looked into, as Go's `note.Open` has it: a key signs a note once,
+    and so nobody makes a verifier look into one key's line a hundred times.
+    """
+    found: Dict[Tuple[str, bytes], notes.Line] = {}
+    for line in note.lines:
+        found.setdefault((line.name, line.key_id), line)
+    return found
+
+
 class Held(NamedTuple):
     """A trusted cosigner's key, and the size of the largest state under its good cosignature."""
 
@@ -132,18 +144,16 @@ class Signatures:
         `prefix`: whether the state is the bundle's, or proved to be a prefix of it.
         """
         self._check_ledger(state)
+        lines = first_lines(state.note)
         for key in self._trust.cosigners:
-            for line in state.note.lines:
-                if (key.name, key.key_id) == (line.name, line.key_id):
-                    if not self._cosigned(state, line, key):
-                        break
-                    if prefix:
-                        self._held[key] = max(self._held.get(key, 0), state.head.size)
+            line = lines.get((key.name, key.key_id))
+            if line is not None and self._cosigned(state, line, key) and prefix:
+                self._held[key] = max(self._held.get(key, 0), state.head.size)
 
     def _check_ledger(self, state: State) -> None:
         size, trust = state.head.size, self._trust.ledger
         reached = self._history.reached_from(trust)
-        lines = [line for line in state.note.lines if (line.name, line.key_id) in reached]
+        lines = [line for known, line in first_lines(state.note).items() if known in reached]
         if not lines:
             self._findings.add("checkpoint_key_unknown", file=state.file, expected=trust.key_id,
                      actual=state.note.lines[0].key_id)  # fmt: skip

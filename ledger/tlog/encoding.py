@@ -154,7 +154,7 @@ def accept(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
     return event
 
 
-@lru_cache(maxsize=32)  # a decoder is made once per module and its type never changes
+@lru_cache(maxsize=512)  # a decoder is made once, for a module or a topic, and never changes
 def _is_closed(decoder: msgspec.json.Decoder[Any]) -> bool:
     """Tell whether the decoder's type can hold nothing that lies outside the profile.
 

@@ -23,6 +23,7 @@ from ledger.verification.rows import (
     AnchorRow,
     CheckpointRow,
     CommitRow,
+    CoveredRow,
     DamagedError,
     EventRow,
     HeadRow,
@@ -35,7 +36,15 @@ _MOST_DAMAGE: Final = 100
 # Of a damaged file even the error message may be none that Python can decode.
 UNREADABLE: Final = (sqlite3.Error, sqlite3.Warning, UnicodeDecodeError, OverflowError)
 _EVENTS: Final = "SELECT position, stream, version, topic, entry, state FROM events"
+# The entry is compared as it is stored: a column by itself would take the text "5" for a 5.
+_COVERED: Final = (
+    "SELECT stream, version, topic, state FROM events "
+    "WHERE position >= ? AND position < ? AND +entry = ? ORDER BY position"
+)
 _COMMITS: Final = 'SELECT entry, first, "count", id, data, leaves FROM commits'
+
+# Almost every page is read once, in order. Those held should fit into the processor's cache.
+_FEW_PAGES: Final = "PRAGMA cache_size=-320"
 
 # Over all events this reads the index on (stream, version) alone, where the version before is next
 # door; over new ones only, the table by position.
@@ -59,6 +68,7 @@ def connect(database: Path) -> sqlite3.Connection:
         try:
             prepare(connection, uri)
             connection.execute("PRAGMA trusted_schema=OFF")
+            connection.execute(_FEW_PAGES)
             names = disguised(connection.execute)  # reads the file
         except UNREADABLE as error:
             connection.close()
@@ -144,6 +154,16 @@ class StoredSource:
     def events(self, first: int) -> Iterator[EventRow]:
         """By position."""
         return self._plain(f"{_EVENTS} WHERE position >= ? ORDER BY position", first)
+
+    def covered(self, commit: CommitRow, many: int) -> Iterator[Sequence[CoveredRow]]:
+        """By position."""
+        entry, first, count = commit[:3]
+        try:
+            rows = self._connection.execute(_COVERED, (first, first + count, entry))
+            while part := rows.fetchmany(many):
+                yield part
+        except UNREADABLE as error:
+            raise damaged(error) from error
 
     def _plain(self, sql: str, *values: object) -> Iterator[Any]:
         """Rows whose types are checked where they are used, many at once."""

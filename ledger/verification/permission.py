@@ -176,6 +176,10 @@ class Judge:
         """Nor what else is."""
         raise NotImplementedError(keys, streams)
 
+    def restricted_under(self, keys: frozenset[str]) -> frozenset[str]:
+        """Nor whose records they open."""
+        raise NotImplementedError(keys)
+
     def shredded(self, keys: frozenset[str]) -> dict[str, Shredded]:
         """Nor which keys are gone."""
         raise NotImplementedError(keys)

@@ -20,7 +20,6 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import lru_cache, partial
 from hashlib import sha256
 from itertools import chain, islice, pairwise, takewhile
-from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from domain import TOPICS
@@ -34,7 +33,7 @@ from ledger.tlog.commit import Entry
 from ledger.tlog.merkle import leaf_hash, leaf_hashes, tree_root
 from ledger.verification.keyhistory import IDENTITY
 from ledger.verification.reading import Reader
-from ledger.verification.rows import BEGINNING, CommitRow, DamagedError, EventRow, SealedRow, Source
+from ledger.verification.rows import BEGINNING, CommitRow, DamagedError, SealedRow, Source
 
 EVENTS: Final = 16_384
 """A range has about so many events."""
@@ -53,7 +52,6 @@ _Read = tuple[list[bytes], frozenset[tuple[str, str]], tuple[tuple[int, str], ..
 _ENROLLING: Final = frozenset(
     topic.encode() for topic, kind in TOPICS.items() if hasattr(kind, "enrolled_keys")
 )
-_author: Final = attrgetter("by", "role")
 
 Keys = Mapping[tuple[str, bytes], bytes]
 """Public keys by name and key id."""
@@ -210,10 +208,9 @@ class _Range:
     def __init__(self, source: Source, span: Span) -> None:
         self._source = source
         self._span = span
-        self._events: Iterator[EventRow] = iter(())
         self._sealed: Iterator[SealedRow] = iter(())
         self._waiting: SealedRow | None = None
-        self._position = 0  # the one that both iterators are at; 0: nowhere
+        self._position = 0  # the one that payloads are read from; 0: nowhere
         self._same: dict[object, Any] = {}  # what many entries share is sent over once
 
     def entry(self, row: CommitRow) -> Passed | None:
@@ -231,7 +228,7 @@ class _Range:
         ):
             return None
         signatures = self._signatures(entry)
-        read = self._read(index, first, count) if signatures is not None else None
+        read = self._read(row) if signatures is not None else None
         if signatures is None or read is None:
             return None
         leaves, authors, missing = read
@@ -242,31 +239,27 @@ class _Range:
             self._shared(signatures), self._shared(authors), missing,
         )  # fmt: skip
 
-    def _read(self, index: int, first: int, count: int) -> _Read | None:
+    def _read(self, commit: CommitRow) -> _Read | None:
         """What the events of an entry come to, if they and their rows are as they should be."""
         leaves: list[bytes] = []
         authors: set[tuple[str, str]] = set()
         missing: list[tuple[int, str]] = []
-        reader, end = _reader(), first + count
-        for start in range(first, end, _PART):
-            rows = self._rows(start, min(_PART, end - start))
-            if rows is None:
-                return None
-            streams, versions, topics, entries, states = rows
-            if (
-                set(map(type, chain(states, streams))) != {bytes}
-                or entries.count(index) != len(entries)
-                or not CLOSER.isdisjoint(topics)
-            ):
+        reader, (first, count) = _reader(), commit[1:3]
+        self._payloads(first)
+        for rows in self._source.covered(commit, _PART):
+            streams, versions, topics, states = zip(*rows, strict=True)
+            if set(map(type, chain(states, streams))) != {bytes} or not CLOSER.isdisjoint(topics):
                 return None
             events = reader.read_agreeing(states, topics, streams, versions)
-            gone = self._missing(start, events) if events is not None else None
+            gone = self._missing(first + len(leaves), events) if events is not None else None
             if events is None or gone is None:
                 return None
             leaves += leaf_hashes(states)
-            authors.update(map(_author, events))
+            authors |= _authors(events)
             missing += gone
-            self._position = start + len(events)
+        if len(leaves) != count:
+            return None
+        self._position = first + count
         return leaves, frozenset(authors), tuple(missing)
 
     def _shared(self, value: Any) -> Any:  # noqa: ANN401  the same value, of any type
@@ -287,25 +280,19 @@ class _Range:
             found.append(Signature(signer.name, signer.key_id, signer.capacity, public))
         return tuple(found)
 
-    def _rows(self, first: int, count: int) -> tuple[tuple[Any, ...], ...] | None:
-        """The columns of `count` rows from a position on, if they are dense."""
+    def _payloads(self, first: int) -> None:
+        """Read sealed payloads from a position on; unless they are read to their end, anew."""
         if self._position != first:
-            self._events = self._source.events(first)
             self._sealed = self._source.sealed(first)
             self._waiting = next(self._sealed, None)
         self._position = 0
-        rows = list(islice(self._events, count))
-        if len(rows) != count or rows[0][0] != first or rows[-1][0] != first + count - 1:
-            return None  # positions ascend: else these are dense
-        _, *columns = zip(*rows, strict=True)
-        return tuple(columns)
 
     def _missing(self, first: int, events: Sequence[Any]) -> list[tuple[int, str]] | None:
         """Positions and data keys of payloads that are not there; None if one is another."""
         named = [
-            (position, sealed)
-            for position, sealed in enumerate([event.sealed for event in events], first)
-            if sealed and sealed.digest
+            (position, event.sealed)
+            for position, event in enumerate(events, first)
+            if event.sealed and event.sealed.digest
         ]
         missing: list[tuple[int, str]] = []
         for position, sealed in named:
@@ -319,6 +306,13 @@ class _Range:
         if self._waiting is not None and self._waiting[0] < first + len(events):
             return None
         return missing
+
+
+def _authors(events: Sequence[Any]) -> set[tuple[str, str]]:
+    """Each author with the role: hardly ever more than one, and comparing is less than hashing."""
+    by, role = events[0].by, events[0].role
+    others = [(event.by, event.role) for event in events if event.by != by or event.role != role]
+    return {(by, role), *others}
 
 
 @lru_cache(maxsize=1)

@@ -127,7 +127,7 @@ class Reader:
             self.topic_of[_twin(kind)] = topic
 
     def _fast(self, states: Sequence[bytes], topics: Sequence[bytes]) -> Sequence[Any] | None:
-        together = b"\n".join(states)
+        together = b"\n".join([*states, b""])
         kinds = set(topics)
         if (
             not together.isascii()
@@ -152,11 +152,11 @@ class Reader:
         return events if list(map(_encode, events)) == list(states) else None
 
     def _lines(self, together: bytes, topic: bytes, count: int) -> Sequence[Any] | None:
-        """Events of one kind, from their bytes with newlines between.
+        """Events of one kind, from their bytes with a newline after each.
 
         What is encoded has a newline after each event and none inside, so if it equals `together`,
-        the newlines there are those between the states, and each state is one event.
+        the newlines there are those after the states, and each state is one event.
         """
         events: list[Any] = self._decoders[topic].decode_lines(together)
-        same = len(events) == count and _encoder.encode_lines(events) == together + b"\n"
+        same = len(events) == count and _encoder.encode_lines(events) == together
         return events if same else None

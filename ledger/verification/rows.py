@@ -13,6 +13,9 @@ _NAMED: Final = 8
 EventRow = tuple[int, bytes, int, bytes, int | None, bytes]
 """position, stream (16 bytes), version, topic (ASCII), entry, state: a row of `events`."""
 
+CoveredRow = tuple[bytes, int, bytes, bytes]
+"""stream, version, topic, state: what an `EventRow` says beside its position and entry."""
+
 CommitRow = tuple[int, int, int, bytes, bytes, bytes]
 """entry, first, count, id (16 bytes), data, leaves: a row of `commits`."""
 
@@ -65,6 +68,13 @@ class Source(TreeSource, Protocol):
 
     def events(self, first: int) -> Iterator[EventRow]:
         """The rows of `events` from a position on, by position."""
+
+    def covered(self, commit: CommitRow, many: int) -> Iterator[Sequence[CoveredRow]]:
+        """The rows of `events` at a commit's positions that name its entry, `many` at a time.
+
+        By position. As many rows as the commit counts are all of its rows, for a position has
+        only one. The types of what they hold are not checked.
+        """
 
     def commits(self, first: int) -> Iterator[CommitRow]:
         """The rows of `commits` from an entry on, by entry."""

@@ -157,6 +157,14 @@ def test_a_file_that_was_changed_is_not_offered(browser: Browser, tmp_path: Path
         assert "未通过核验" in reader.text("#part-opened")
 
 
+def test_why_a_file_does_not_go_in_clear_is_told(browser: Browser, tmp_path: Path) -> None:
+    case = case_of("attachment_redacted_for_another_reason")
+    with reading(browser, tmp_path) as reader:
+        reader.verified(case.data, case.known, tmp_path)
+        assert "已遮盖（未与原件比对）" in reader.text("#part-opened")
+        assert "理由：个人信息" in reader.text("#part-opened")
+
+
 def test_a_field_that_does_not_fit_is_not_repeated(browser: Browser, tmp_path: Path) -> None:
     case = case_of("opened_field_with_another_value")
     with reading(browser, tmp_path) as reader:

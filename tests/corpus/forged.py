@@ -296,7 +296,7 @@ def _attached(rogue: Rogue) -> Shown:
     event = rogue.last("record.collected")
     row = {
         "event": f"{event['stream']}/{event['version']}", "file": "files/1.txt", "kind": "redacted",
-        "path": "content", "sha256": sha256(_BLACKENED).hexdigest(),
+        "path": "content", "reason": "trade_secret", "sha256": sha256(_BLACKENED).hexdigest(),
     }  # fmt: skip
     return Shown(attachments=[row], files={"files/1.txt": _BLACKENED})
 
@@ -350,6 +350,27 @@ def of_another_bundle(_: Keeper, rogue: Rogue) -> Shown:
     rogue.record_export(shown)
     rogue.name = "bundle-019390a1-7e30-7c3a-8d5e-2f1b6a9c0d4e"
     return shown
+
+
+def attached_without_a_reason(_: Keeper, rogue: Rogue) -> Shown:
+    shown = _attached(rogue)
+    bare = {name: value for name, value in shown.attachments[0].items() if name != "reason"}
+    shown = shown._replace(attachments=[bare])
+    rogue.record_export(shown)
+    return shown
+
+
+def attached_for_a_whim(_: Keeper, rogue: Rogue) -> Shown:
+    shown = _attached(rogue)
+    shown = shown._replace(attachments=[{**shown.attachments[0], "reason": "whim"}])
+    rogue.record_export(shown)
+    return shown
+
+
+def attached_for_another_reason(_: Keeper, rogue: Rogue) -> Shown:
+    shown = _attached(rogue)
+    rogue.record_export(shown)
+    return shown._replace(attachments=[{**shown.attachments[0], "reason": "personal_data"}])
 
 
 def deal_withheld(_: Keeper, rogue: Rogue) -> Shown:
@@ -414,6 +435,12 @@ LIES: tuple[tuple[str, str, Lie, str, tuple[str, ...]], ...] = (
      ("selection_differs",)),
     ("export_of_another_bundle", "The scope names the recorded export of an earlier bundle.",
      of_another_bundle, INVALID, ("selection_differs",)),
+    ("attachment_redacted_without_a_reason", "A redacted file goes along, and nobody says why.",
+     attached_without_a_reason, INVALID, ("file_malformed",)),
+    ("attachment_redacted_for_a_whim", "A file is redacted for a reason that is none.",
+     attached_for_a_whim, INVALID, ("file_malformed",)),
+    ("attachment_redacted_for_another_reason", "A file is redacted for another reason than asked.",
+     attached_for_another_reason, INVALID, ("selection_differs",)),
     ("deal_withheld", "The event that opened the deal is withheld.", deal_withheld, INVALID,
      ("redactions_differ",)),
 )  # fmt: skip

@@ -170,9 +170,14 @@ def _states(bench: Bench) -> Iterator[Attack]:
     yield shop.lie("checkpoint_of_another_ledger", "The checkpoint is that of another ledger.",
                    {name: files[name].replace(b"jiejing.example", b"another.example")},
                    "checkpoint_foreign")  # fmt: skip
+    bogus = SignatureLine(head.origin, note.signatures[0].key_id, bytes(64))
+    yield shop.lie("checkpoint_crowded_in_the_ledgers_name",
+                   "A hundred lines bear the name and key id of the trusted key.",
+                   {name: Note(note.text, (bogus,) * 100).format()},
+                   "checkpoint_signature")  # fmt: skip
     yield shop.lie("checkpoint_forked", "The checkpoint names another root, under old signatures.",
                    {name: Note(theirs, note.signatures).format()},
-                   "checkpoint_signature", "entry_proof_differs")  # fmt: skip
+                   "checkpoint_signature")  # fmt: skip
     yield shop.lie("checkpoint_unsigned_by_the_ledger", "The ledger's own line is missing.",
                    {name: Note(note.text, note.signatures[1:]).format()},
                    "checkpoint_key_unknown", verdict=UNVERIFIABLE)  # fmt: skip
@@ -337,10 +342,10 @@ def _attached(bench: Bench) -> Iterator[Attack]:
     (name,) = (name for name in shop.files if "/files/" in name)
 
     def sealed_instead(rows: list[Any]) -> None:
-        rows[0]["kind"] = "sealed"
+        rows[0].update(kind="sealed", reason="personal_data")
 
     def of_a_text(rows: list[Any]) -> None:
-        rows[0]["path"], rows[0]["kind"] = "title", "redacted"
+        rows[0].update(path="title", kind="redacted", reason="personal_data")
 
     def elsewhere(rows: list[Any]) -> None:
         rows[0]["file"] = "files/../../exporter.note"

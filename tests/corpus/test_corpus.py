@@ -16,7 +16,7 @@ from tests import corpus
 from tests.corpus import Case
 from tests.corpus.__main__ import main as write_corpus
 from tests.corpus.attacks import DISPUTED, INVALID, UNVERIFIABLE, VALID
-from tests.verifiers.bareprogram import BareProgram
+from tests.verifiers.bareprogram import BareProgram, oldest_python
 from tests.verifiers.browserscript import BrowserScript, needs_node
 
 NAMES = [case.name for case in corpus.cases()]
@@ -103,6 +103,27 @@ def test_bare_python_says_the_same_of_every_bundle(
     name: str, program: BareProgram, tmp_path: Path
 ) -> None:
     bare_python_agrees(name, program, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def oldest(tmp_path_factory: pytest.TempPathFactory) -> BareProgram:
+    python = oldest_python()
+    if python is None:
+        pytest.skip("NOT CHECKED: there is no Python 3.8 on this machine")
+    return BareProgram(tmp_path_factory.mktemp("oldest"), python)
+
+
+@pytest.mark.parametrize("name", SAMPLE[::6])
+def test_python_3_8_says_the_same(name: str, oldest: BareProgram, tmp_path: Path) -> None:
+    bare_python_agrees(name, oldest, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_python_3_8_says_the_same_of_every_bundle(
+    name: str, oldest: BareProgram, tmp_path: Path
+) -> None:
+    bare_python_agrees(name, oldest, tmp_path)
 
 
 # -- the page's script ----------------------------------------------------------------------------

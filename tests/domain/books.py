@@ -32,7 +32,7 @@ from domain.holding import HoldingCreated
 from domain.judging import State, Statement, World, affect, evolve
 from domain.keycopy import KeyCopyDestroyed, KeyCopyRegistered
 from domain.ledger import DraftVoided
-from domain.record import RecordCollected, RecordCorrected, RetentionAssigned
+from domain.record import RecordCollected, RecordCorrected, RecordState, RetentionAssigned
 from domain.values import Event
 from tests.domain import deal_book, handing_book, outside_book, people_book
 
@@ -126,6 +126,12 @@ class Ledger:
             for e in self.told()
             if e.sealed is not UNSET and e.sealed.key in keys and e.stream not in streams
         )
+
+    def restricted_under(self, keys: frozenset[str]) -> frozenset[str]:
+        named = {e.stream for e in self.told() if e.sealed is not UNSET and e.sealed.key in keys}
+        records = named.union(*map(self.inside, named))
+        found = (self.states.get(stream) for stream in records)
+        return frozenset(r.stream for r in found if isinstance(r, RecordState) and r.restricted)
 
     def shredded(self, keys: frozenset[str]) -> dict[str, Shredded]:
         return {

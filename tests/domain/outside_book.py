@@ -38,10 +38,12 @@ def copies_out(book: Ledger, engagement: str, party: str) -> CopiesOut:
         _accessed(book, engagement, party),
         _delivered(book, engagement, party),
         frozenset(_came(book, engagement, party)),
+        _accessed(book, engagement, party, passed=False),
     )
 
 
-def _accessed(book: Ledger, engagement: str, party: str) -> str:
+def _accessed(book: Ledger, engagement: str, party: str, *, passed: bool = True) -> str:
+    """`passed`: those to records that have passed to the party for good count, too."""
     people = {
         event.stream
         for _, _, event in book.events
@@ -55,6 +57,7 @@ def _accessed(book: Ledger, engagement: str, party: str) -> str:
             and event.by in people
             and event.engagement == engagement
             and event.mode in GIVING
+            and (passed or not _is_of(book, event.stream, party))
         ),
         default="",
     )
@@ -113,8 +116,14 @@ def _has_to_go(
         known = source.stream not in moved or _of_own_record(book, source, party, moved)
         if known and _state(book, source.stream).custodian == party:
             return False
-    passed = None if copy.record is UNSET else book.passed(copy.record, lent)
-    return passed is None or passed.to_party != party
+    return copy.record is UNSET or not _is_of(book, copy.record, party)
+
+
+def _is_of(book: Ledger, record: str, party: str) -> bool:
+    """Whether a record has passed to a party, and not only to come back."""
+    lent = frozenset(mode for mode, path in policy().transfer.items() if path.returns)
+    passed = book.passed(record, lent)
+    return passed is not None and passed.to_party == party
 
 
 def _of_own_record(book: Ledger, copy: HoldingCreated, party: str, moved: set[str]) -> bool:

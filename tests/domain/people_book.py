@@ -98,7 +98,9 @@ def _reasons(
     categories = axes[-1].categories if axes else [collected.category]
     sensitivity = axes[-1].sensitivity if axes else ""
     for subject in inside:
-        yield from _of_person(events, subject, list(categories), sensitivity, needs)
+        yield from _of_person(
+            events, subject, list(categories), sensitivity, needs, collected.basis
+        )
 
 
 def _covered(categories: Sequence[str], scope: Sequence[str]) -> bool:
@@ -108,7 +110,12 @@ def _covered(categories: Sequence[str], scope: Sequence[str]) -> bool:
 
 
 def _of_person(
-    events: Sequence[Event], subject: str, categories: list[str], sensitivity: str, needs: Needs
+    events: Sequence[Event],
+    subject: str,
+    categories: list[str],
+    sensitivity: str,
+    needs: Needs,
+    basis: str,
 ) -> Iterator[str]:
     own = [event for event in events if event.stream == subject]
     gone = [
@@ -116,29 +123,33 @@ def _of_person(
         for event in own
         if isinstance(event, ConsentWithdrawn) and event.recipient == needs.recipient
     ]
-    given = {
-        event.kind
+    told = _told(events, subject, needs)
+    standing = [
+        event
         for event in own
         if isinstance(event, ConsentGranted)
         and event.recipient == needs.recipient
-        and _covered(categories, event.categories)
         and (event.until is UNSET or event.until >= needs.day)
         and all(event.given_at > withdrawn for withdrawn in gone)
-    }
+    ]
     minor = any(isinstance(event, SubjectFound) and event.minor for event in own)
-    child = minor or sensitivity == "minor_pi"
     exempt = needs.exempt is not None and _covered(categories, needs.exempt)
+    delicate = minor or sensitivity in ("sensitive_pi", "minor_pi")
     missing = set()
-    if child and needs.guardian:
-        missing |= set() if "guardian" in given else {"no_guardian_consent"}
-    elif not exempt:
-        if needs.consent and "separate_provision" not in given:
-            missing.add("no_consent")
-        delicate = child or sensitivity in ("sensitive_pi", "minor_pi")
-        if needs.sensitive and delicate and not given & set(needs.sensitive):
-            missing.add("no_sensitive_consent")
-    yield from {"consent_withdrawn"} if missing and gone else missing
-    if needs.notice != "none" and not _told(events, subject, needs):
+    for kinds, absent in _asked(needs, minor or sensitivity == "minor_pi", delicate, exempt):
+        times = [
+            event.given_at
+            for event in standing
+            if event.kind in kinds and _covered(categories, event.categories)
+        ]
+        if not times or (told and max(times) < min(told)):
+            missing.add("consent_before_notice" if times else absent)
+    if gone and missing - {"consent_before_notice"}:
+        missing = missing & {"consent_before_notice"} | {"consent_withdrawn"}
+    if gone and basis in ("pipl_13_1_consent", "gdpr_6_a") and not standing:
+        missing.add("consent_withdrawn")
+    yield from missing
+    if needs.notice != "none" and not told:
         yield "not_notified"
     if needs.marketing:
         for event in own:
@@ -148,8 +159,25 @@ def _of_person(
                 yield "opted_out" if event.reason == "opted_out" else "suppressed"
 
 
-def _told(events: Sequence[Event], subject: str, needs: Needs) -> bool:
-    enough = ("art_22", "art_23") if needs.notice == "art_22" else ("art_23",)
+def _asked(
+    needs: Needs,
+    child: bool,
+    delicate: bool,
+    exempt: bool,
+) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Which kinds of consent somebody owes, and what it is called when none is there."""
+    if child and needs.guardian:
+        yield ("guardian",), "no_guardian_consent"
+    elif not exempt:
+        if needs.consent:
+            yield ("separate_provision",), "no_consent"
+        if needs.sensitive and delicate:
+            yield needs.sensitive, "no_sensitive_consent"
+
+
+def _told(events: Sequence[Event], subject: str, needs: Needs) -> list[str]:
+    """When notices that say enough reached a person, by the last word on each channel."""
+    enough = {"none": (), "art_22": ("art_22", "art_23"), "art_23": ("art_23",)}[needs.notice]
     notices = {
         event.stream
         for event in events
@@ -158,12 +186,12 @@ def _told(events: Sequence[Event], subject: str, needs: Needs) -> bool:
         and event.engagement == needs.engagement
         and event.recipient == needs.recipient
     }
-    last: dict[tuple[str, str], str] = {}
+    last: dict[tuple[str, str], NoticeDelivered] = {}
     for event in events:
         if (
             isinstance(event, NoticeDelivered)
             and event.stream in notices
             and subject in event.subjects
         ):
-            last[event.stream, event.channel] = event.status
-    return any(status != "bounced" for status in last.values())
+            last[event.stream, event.channel] = event
+    return [event.delivered_at for event in last.values() if event.status != "bounced"]

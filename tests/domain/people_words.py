@@ -84,9 +84,9 @@ class Crowd(Dealing):
         """The present."""
         return self.firm.now
 
-    def contract(self, **axes: Any) -> str:
-        """A customer's contract that the seller keeps, classified."""
-        record = self.firm.collect()
+    def contract(self, basis: str = "pipl_13_2_contract", **axes: Any) -> str:
+        """A customer's contract that the seller keeps, collected on a basis, classified."""
+        record = self.firm.collect(basis=basis)
         self.firm.does(self.firm.wang, "archivist", classify(record, **axes))
         return record
 

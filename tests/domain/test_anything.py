@@ -212,6 +212,9 @@ class Bare(Ledger):
     def keys_elsewhere(self, keys: frozenset[str], streams: frozenset[str]) -> frozenset[str]:
         raise AssertionError(keys, streams)
 
+    def restricted_under(self, keys: frozenset[str]) -> frozenset[str]:
+        raise AssertionError(keys)
+
     def accesses(self, engagement: str, first: str, last: str) -> Accesses:
         raise AssertionError(engagement)
 

@@ -164,7 +164,7 @@ def test_the_packs_that_older_ledgers_adopted_are_read_to_the_byte(
     older = parse_policy(published)
     assert older.digest == digest
     assert (older.header.id, older.header.version) == ("cn-default-2026", version)
-    assert policy.header.version == "1.2.0"
+    assert policy.header.version == "1.3.0"
     assert older.retention == policy.retention
 
 

@@ -23,7 +23,7 @@ asset_or_store_transfer  provision   art_23  pipia consent sensitive guardian
 partner_exchange         provision   art_23  pipia consent sensitive guardian
 entrusted                entrusted   none    pipia agreement returns
 joint                    joint       art_23  pipia consent sensitive guardian agreement
-due_diligence            disclosure  none    pipia returns
+due_diligence            disclosure  art_23  pipia consent sensitive guardian returns
 """
 """Mode, path, notice, and all that it asks for besides."""
 
@@ -33,6 +33,7 @@ CITED = {
     "asset_or_store_transfer": ["23", "29", "31", "55"],
     "entrusted": ["21", "55", "59"],
     "joint": ["20", "23"],
+    "due_diligence": ["6", "23", "29", "31", "55"],
 }
 """Articles of the Personal Information Protection Law that a mode stands on, at least."""
 

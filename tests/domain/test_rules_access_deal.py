@@ -22,7 +22,7 @@ from tests.domain.worlds import (
 )
 from tests.domain.worlds import grant as give_role
 
-LOOKING: dict[str, Any] = {"purposes": ["due_diligence"]}
+LOOKING: dict[str, Any] = {"purposes": ["due_diligence"], "basis": "nobody_identified"}
 
 
 @pytest.fixture
@@ -32,10 +32,11 @@ def deal() -> Dealing:
 
 
 def contract(deal: Dealing, category: str = "contract") -> str:
-    """A classified record of the seller's."""
+    """A classified record of the seller's, in which nobody stands (`test_rules_looking`)."""
     firm = deal.firm
     record = firm.collect(category=category)
-    firm.does(firm.wang, "archivist", classify(record, categories=[category]))
+    said = classify(record, categories=[category], sensitivity="non_personal")
+    firm.does(firm.wang, "archivist", said)
     return record
 
 
@@ -226,7 +227,9 @@ def test_a_record_that_is_classified_anew_leaves_the_nda(deal: Dealing) -> None:
     record = contract(deal)
     deal.confidential(categories=["contract"])
     grant = granted(deal, deal.wu, record)
-    said = reclassify(deal.firm.record(record), categories=["contract", "transaction"])
+    said = reclassify(
+        deal.firm.record(record), categories=["contract", "transaction"], sensitivity="non_personal"
+    )
     deal.firm.does(deal.firm.wang, "archivist", said)
     assert looking(deal, deal.wu, record, grant) == ["nda_does_not_cover"]
 
@@ -343,7 +346,9 @@ def test_the_buyers_look_before_the_sale_ends_with_it(estate: Estate) -> None:
     """Due diligence in the seller's copy is over once the record is the buyer's."""
     record = estate.ready()
     kept, grant = kept_copy(estate, record), estate.new("grant")
-    said = grant_access(grant, estate.ma, record, purposes=["due_diligence"])
+    said = grant_access(
+        grant, estate.ma, record, purposes=["due_diligence"], basis="people_cleared"
+    )
     estate.does(estate.wang, "custodian", said, engagement=estate.deal)
     look = access(record, kept, grant=grant, purpose="due_diligence")
     assert estate.judge(estate.ma, "supervisor", look, engagement=estate.deal) == []

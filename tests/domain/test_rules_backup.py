@@ -385,3 +385,42 @@ def test_nothing_is_collected_into_a_copy_of_something_else(estate: Estate) -> N
     ]
     own = estate.holding(record=other.stream, made_from=other.holdings[0])
     assert estate.judge(estate.wang, "collector", correct(other, own)) == []
+
+
+# -- locks ------------------------------------------------------------------------------------
+
+
+def test_what_a_store_keeps_locked_has_not_gone(estate: Estate) -> None:
+    """Neither an expiry nor an execution says so before the day has ended that the backup named."""
+    original = estate.holding_of(estate.ripe())
+    copy = estate.holding(made_from=original, medium="cloud_object", **OBJECT)
+    backup = estate.new("backup")
+    said = make_backup(backup, [copy], medium="cloud_object", locked_until="2026-11-30")
+    assert estate.judge(estate.wang, "custodian", said.but(locked_until="2026-11-31")) == [
+        "no_such_day"
+    ]
+    estate.does(estate.wang, "custodian", said)
+    case = estate.approved(original, copy)
+    assert expiring(estate, backup, copy) == ["copy_is_locked", "copy_is_in_a_case"]
+    executed = execute(case, [original, copy])
+    operator = (estate.chen, "destruction_operator")
+    assert estate.judge(*operator, executed) == ["copy_is_locked"]
+    failed = execute(case, [original, copy], outcomes={copy: "failed"})
+    assert estate.judge(*operator, failed) == [], "what stays is said to stay"
+    estate.now = "2026-11-30T23:59:59.999Z"
+    assert estate.judge(*operator, executed) == ["copy_is_locked"]
+    estate.now = "2026-12-01T00:00:00.000Z"
+    assert estate.judge(*operator, executed) == []
+
+
+def test_only_a_store_locks_and_all_parts_of_a_backup_say_the_same(estate: Estate) -> None:
+    copy = a_copy(estate)
+    assert backing_up(estate, copy, locked_until="2026-11-30") == ["lock_is_of_a_store"]
+    copies = [a_copy(estate, "cloud_object") for _ in range(2)]
+    backup, fields = estate.new("backup"), {"medium": "cloud_object"}
+    first = make_backup(backup, copies[:1], copies, locked_until="2026-11-30", **fields)
+    estate.does(estate.wang, "custodian", first)
+    rest = make_backup(backup, copies[1:], copies, **fields)
+    assert estate.judge(estate.wang, "custodian", rest) == ["part_of_another_list"]
+    same = rest.but(locked_until="2026-11-30")
+    assert estate.judge(estate.wang, "custodian", same) == []

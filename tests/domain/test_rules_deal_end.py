@@ -212,9 +212,9 @@ def test_what_was_said_before_the_last_delivery_says_nothing_about_it(estate: Es
     assert closes(estate, "failed") == ["copies_not_disposed"]
 
 
-def takes(estate: Estate, record: str, who: Person) -> None:
+def takes(estate: Estate, record: str, who: Person, basis: str = "people_cleared") -> None:
     """Somebody of the other side takes a copy of a record in due diligence."""
-    form = {"modes": ["copy"], "purposes": ["due_diligence"]}
+    form = {"modes": ["copy"], "purposes": ["due_diligence"], "basis": basis}
     said = grant_access(estate.new("grant"), who, record, **form)
     estate.does(estate.wang, "custodian", said, engagement=estate.deal)
     how = {"mode": "copy", "purpose": "due_diligence", "grant": said.stream}
@@ -239,6 +239,21 @@ def test_after_a_completed_deal_the_buyer_keeps_what_it_took_of_what_passed(
     assert closes(estate) == []
 
 
+def test_after_a_completed_deal_the_buyer_keeps_nothing_it_took_of_what_did_not_pass(
+    estate: Estate,
+) -> None:
+    """Looked at and taken along with the rest, and then left out of the list."""
+    passing, staying = estate.ready(), estate.ready()
+    who = estate.hire("reviewer", party=estate.he.party)
+    for record in (staying, passing):
+        takes(estate, record, who)
+    estate.handed_over(estate.holding_of(passing))
+    tracked(estate)
+    assert closes(estate) == ["copies_not_disposed"]
+    estate.under(estate.he, dispose(estate.deal, estate.he.party, estate.now))
+    assert closes(estate) == []
+
+
 @pytest.mark.parametrize("outcome", ["completed", "failed"])
 def test_what_was_taken_where_nothing_was_to_pass_goes_back(estate: Estate, outcome: str) -> None:
     """A disclosure; the broker took the copy, and says for itself what became of it."""
@@ -253,7 +268,12 @@ def test_what_was_taken_where_nothing_was_to_pass_goes_back(estate: Estate, outc
     estate.under(estate.qian, attach(paper, "nda"))
     said = sign_nda(estate.deal, paper, estate.party, broker)
     estate.under(estate.qian, said, beside=[(he, "broker")])
-    takes(estate, record, he)
+    agreement = attach(estate.new("document"), "processing_agreement", estate.party, broker)
+    estate.does(he, "broker", agreement, engagement=estate.deal)
+    pipia = estate.new("document")
+    estate.under(estate.qian, attach(pipia, "pipia"))
+    estate.under(estate.qian, assess(estate.deal, pipia))
+    takes(estate, record, he, "on_behalf")
     assert closes(estate, outcome) == ["copies_not_disposed"]
     estate.under(estate.he, dispose(estate.deal, estate.he.party, estate.now))
     assert closes(estate, outcome) == ["copies_not_disposed"]

@@ -129,6 +129,30 @@ def test_a_buyer_who_has_spoken_is_asked(estate: Estate, word: str) -> None:
     assert selling(estate, cancel(handover)) == ["handler_must_sign"]
 
 
+@pytest.mark.parametrize("word", ["inspected", "faulted", "raised", "about nothing listed"])
+def test_a_buyer_who_said_one_word_and_fell_silent_does_not_hold_the_deal_for_ever(
+    estate: Estate, word: str
+) -> None:
+    """The attack: one of two items is spoken about, and then nobody answers any more."""
+    records = [estate.ready() for _ in range(2)]
+    handover = estate.received(*records)
+    waited(estate, handover, days=-2)
+    said = {
+        "inspected": inspect(handover, records[0]),
+        "faulted": inspect(handover, records[0], readable="no"),
+        "raised": raise_discrepancy(handover, 1, records[0]),
+        "about nothing listed": raise_discrepancy(handover, 1, kind="missing"),
+    }[word]
+    estate.does(estate.he, "buyer_handler", said)
+    waited(estate, handover, days=12)
+    assert selling(estate, cancel(handover)) == ["handler_must_sign"], "it spoke 14 days ago"
+    assert estate.judge(estate.he, "buyer_handler", cancel(handover)) == ["handler_must_sign"]
+    waited(estate, handover, days=14)
+    assert selling(estate, cancel(handover)) == []
+    estate.does(estate.he, "buyer_handler", inspect(handover, records[0]))
+    assert selling(estate, cancel(handover)) == ["handler_must_sign"], "it speaks again"
+
+
 # -- time ------------------------------------------------------------------------------------------
 
 

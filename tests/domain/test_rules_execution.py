@@ -157,6 +157,24 @@ def test_scenario_18_the_operator_is_not_the_witness(estate: Estate, copy: str) 
     assert executing(estate, again, both.signing_with(key)) == ["operator_is_witness"]
 
 
+def test_whoever_began_is_an_operator_as_well(estate: Estate, copy: str) -> None:
+    """Sun began and was broken off, Chen finished: neither watched it, neither reads it back."""
+    case = estate.approved(copy)
+    said = execute(case, [copy], begun_by=[estate.sun.actor])
+    assert executing(estate, said) == []
+    watched = said.but(witnesses=[estate.sun.actor])
+    assert executing(estate, watched) == ["operator_is_witness"]
+    assert executing(estate, said.but(begun_by=[estate.chen.actor])) == ["item_named_twice"]
+    twice = said.but(begun_by=[estate.sun.actor] * 2)
+    assert executing(estate, twice) == ["item_named_twice"] * 2
+    nobody = said.but(begun_by=[estate.new("actor")])
+    assert executing(estate, nobody) == ["unknown_actor"]
+    estate.does(estate.chen, "destruction_operator", said)
+    read = verify_destruction(case, [copy])
+    assert estate.judge(estate.sun, "destruction_witness", read) == ["verifier_is_operator"]
+    assert estate.judge(estate.li, "reviewer", read) == []
+
+
 def test_a_copy_in_a_case_stays_where_its_keeper_is(estate: Estate, copy: str) -> None:
     estate.proposed(copy)
     said = move(copy, custodian=estate.lin.party)

@@ -51,8 +51,8 @@ def hear(deal: Dealing, copy: str, taker: Person, engagement: str = "") -> list[
 
 
 def contract(deal: Dealing) -> str:
-    """A copy of a contract that is ready for others."""
-    return deal.firm.holding_of(deal.firm.ready())
+    """A copy of a contract that is ready for others; nobody stands in it."""
+    return deal.firm.holding_of(deal.firm.ready_of_nobody())
 
 
 def lent(deal: Dealing, copy: str) -> None:

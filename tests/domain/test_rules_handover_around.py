@@ -41,12 +41,13 @@ def test_nothing_unready_leaves_by_another_door(estate: Estate) -> None:
     whole = create_holding(estate.new("holding"), theirs, made_from=copy)
     lin, wang = [(estate.lin, "custodian")], [(estate.wang, "custodian")]
     under = {"engagement": estate.deal}
-    unready = ["not_classified", "no_retention"]
+    unready = ["not_classified", "no_retention", "subjects_unknown"]
     assert estate.judge(estate.wang, "custodian", moved, beside=lin, **under) == unready
     for said in (copied, whole):
         assert estate.judge(estate.lin, "custodian", said, beside=wang, **under) == unready
     estate.does(estate.wang, "archivist", classify(record))
     estate.does(estate.wang, "archivist", retain(estate.record(record)))
+    estate.introduce(record)
     assert estate.judge(estate.wang, "custodian", moved, beside=lin, **under) == []
     for said in (copied, whole):
         assert estate.judge(estate.lin, "custodian", said, beside=wang, **under) == []

@@ -451,9 +451,61 @@ def test_nothing_is_deemed_accepted_that_was_found_wrong(
     estate.under(estate.he, raise_discrepancy(raised, 1, kind="extra"))
     estate.under(estate.he, inspect(faulty, records[1], readable="no"))
     wait(estate, 16)
-    for handover in (raised, faulty, unlike):
+    for handover, detail in (
+        (raised, "something_was_raised"),
+        (faulty, "nothing_is_left_unsaid"),
+        (unlike, "something_was_raised"),
+    ):
         said = deem(handover, deadline(estate, handover))
-        assert selling(estate, said) == ["something_was_raised"]
+        assert selling(estate, said) == [detail]
+
+
+def test_who_looked_at_one_item_has_accepted_the_others_by_silence(
+    estate: Estate, records: list[str]
+) -> None:
+    handover = estate.received(*records)
+    estate.under(estate.he, inspect(handover, records[0]))
+    wait(estate, 16)
+    estate.under(estate.qian, deem(handover, deadline(estate, handover)))
+    assert confirming(estate, confirm(handover, records, estate.he)) == []
+
+
+def test_a_fault_in_one_item_does_not_keep_silence_from_accepting_the_others(
+    estate: Estate, records: list[str]
+) -> None:
+    """One word is a word about one item; it stays, and holds nothing else back."""
+    handover = estate.received(*records)
+    estate.under(estate.he, inspect(handover, records[0], readable="no"))
+    estate.under(estate.he, raise_discrepancy(handover, 1, records[0], kind="unreadable"))
+    wait(estate, 16)
+    estate.under(estate.qian, deem(handover, deadline(estate, handover)))
+    whole = confirm(handover, records, estate.he)
+    assert confirming(estate, whole) == ["discrepancies_are_open", "fault_is_not_settled"]
+    settled(estate, handover, 1, "item_rejected")
+    rest = confirm(handover, records[1:], estate.he, records, rejected=1)
+    assert confirming(estate, rest) == []
+
+
+def test_what_was_raised_about_no_item_is_settled_before_silence_accepts(
+    estate: Estate, records: list[str]
+) -> None:
+    handover = estate.received(*records)
+    estate.under(estate.he, raise_discrepancy(handover, 1, kind="missing"))
+    wait(estate, 16)
+    said = deem(handover, deadline(estate, handover))
+    assert selling(estate, said) == ["something_was_raised"]
+    settled(estate, handover, 1, "explained")
+    assert selling(estate, said) == []
+
+
+def test_an_item_that_was_raised_is_not_accepted_by_silence(
+    estate: Estate, records: list[str]
+) -> None:
+    handover = estate.received(*records)
+    estate.under(estate.he, raise_discrepancy(handover, 1, *records))
+    wait(estate, 16)
+    said = deem(handover, deadline(estate, handover))
+    assert selling(estate, said) == ["nothing_is_left_unsaid"]
 
 
 def test_a_supervisor_under_a_second_key_is_no_second_person(

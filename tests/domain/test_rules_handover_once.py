@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from msgspec import UNSET
 
 from domain.values import later
 from tests.domain.deal_words import attach, open_deal
 from tests.domain.estates import Estate
 from tests.domain.words import (
+    OBJECT,
     cancel,
     confirm,
     deem,
@@ -162,3 +166,20 @@ def test_what_was_deemed_accepted_is_inspected_again_after_a_fault(
     ]
     estate.does(estate.he, "buyer_handler", inspect(handover, record))
     assert estate.judge(estate.qian, "seller_handler", whole, beside=estate.both_sides) == []
+
+
+def test_nothing_goes_into_the_vault_before_it_has_passed(estate: Estate) -> None:
+    """The buyer has received and looked, and not confirmed: the content is still the seller's."""
+
+    def taking(record: str, **fields: Any) -> list[str]:
+        copy, party = estate.new("holding"), estate.lin.party
+        said = create_holding(copy, party, record=record, **{**OBJECT, **fields})
+        return estate.judge(estate.lin, "custodian", said)
+
+    record, other = estate.ready(), estate.ready()
+    assert taking(record) == ["record_has_not_passed"]
+    estate.inspected(record)
+    assert taking(record) == ["record_has_not_passed"]
+    assert taking(record, encrypted=False, object=UNSET) == [], "what somebody has is told of"
+    estate.handed_over(other)
+    assert taking(other) == []

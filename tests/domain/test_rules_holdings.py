@@ -85,7 +85,7 @@ def test_a_copy_is_made_from_a_copy_that_is_there(firm: Firm) -> None:
 def test_nobody_copies_from_another_party_behind_its_back(
     firm: Firm, deal: Dealing, buyer: Person
 ) -> None:
-    record = firm.ready()
+    record = firm.ready_of_nobody()
     said = create_holding(
         firm.new("holding"), buyer.party, record=record, made_from=firm.holding_of(record)
     )

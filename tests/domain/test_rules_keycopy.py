@@ -19,6 +19,7 @@ from tests.domain.words import (
     place_hold,
     register_key_copy,
     release_hold,
+    restrict,
     verify_destruction,
 )
 from tests.domain.worlds import SEALED, START, Said, classify, collect, create_holding, retain
@@ -41,6 +42,7 @@ class Gone:
     def __init__(self, estate: Estate) -> None:
         self.estate = estate
         self.copy, record = estate.new("holding"), estate.new("record")
+        self.record = record
         self.keys = [estate.new("key"), estate.new("key")]
         where, what = (
             {"sealed": SealedRef(key=key, root="0" * 64, digest="1" * 64)} for key in self.keys
@@ -127,6 +129,21 @@ def test_a_backup_is_ones_own_and_an_escrow_may_be_with_somebody_else(estate: Es
     assert registering(estate, said.but(kind="live", through=UNSET)) == ["not_the_actors_party"]
     assert registering(estate, said.but(kind="escrow")) == []
     assert registering(estate, said.but(custodian=estate.new("party"))) == ["unknown_party"]
+
+
+def test_a_key_of_what_is_restricted_is_not_given_away(estate: Estate) -> None:
+    """Whoever opens a file of single keys reads, which is no longer permitted; a recovery may."""
+    gone, other = Gone(estate), estate.new("key")
+    made = [escrow(estate.new("keycopy"), estate.party, [key]) for key in (*gone.keys, other)]
+    assert [registering(estate, said) for said in made] == [[]] * 3
+    estate.does(estate.zhao, "dpo", restrict(gone.record))
+    refused = ["record_is_restricted"]
+    assert [registering(estate, said) for said in made] == [refused, refused, []]
+    first = escrow(estate.new("keycopy"), estate.party, gone.keys[:1], count=2)
+    rest = escrow(first.stream, estate.party, [other], count=2, sealed=UNSET)
+    assert registering(estate, first, rest) == refused, "in whichever part of the list it stands"
+    whole = register_key_copy(estate.new("keycopy"), estate.party, estate.new("key"))
+    assert registering(estate, whole.but(kind="escrow")) == []
 
 
 def test_a_list_longer_than_one_event_is_told_in_one_commit(estate: Estate) -> None:

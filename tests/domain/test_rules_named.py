@@ -20,6 +20,7 @@ from domain.handover import Excluded, Step
 from domain.judging import RULE_CODES, rules_for
 from domain.keys import KeyCondition
 from domain.ledger import Former
+from domain.search import Indexed
 from domain.values import Code, Date, Key, Origin, SealedRef, Time, Version
 
 ROOT = Path(__file__).parent.parent.parent
@@ -30,8 +31,8 @@ MODULES = (
     "clearing", "closing", "commit", "confirmation", "copies", "crossing", "destruction",
     "digitization", "disposal", "document", "engagement", "gates", "guards", "handover",
     "handover_rules", "hold", "holding", "inspection", "keycopy", "ledger", "listing", "medium",
-    "notice", "opening", "party", "record", "replica", "residual", "restriction", "rights",
-    "subject", "training",
+    "notice", "opening", "party", "record", "replacement", "replica", "residual", "restriction",
+    "rights", "search", "subject", "training",
 )  # fmt: skip
 _CONDITIONS: dict[str, set[str]] = {
     "key_": set(get_args(KeyCondition)) - {"active"},
@@ -153,7 +154,7 @@ def test_every_string_of_an_event_has_a_form_or_is_one_of_few() -> None:
         return typing.get_origin(hint) is not typing.Literal and any(map(loose, get_args(hint)))
 
     kinds: list[type[msgspec.Struct]] = [
-        *TOPICS.values(), Key, SealedRef, Former, Executed, Verified, AgreedKey, Excluded,
+        *TOPICS.values(), Key, SealedRef, Former, Executed, Verified, AgreedKey, Excluded, Indexed,
     ]  # fmt: skip
     assert [
         (kind.__name__, name)

@@ -201,7 +201,7 @@ def test_nothing_is_done_with_a_record_that_is_not_there(firm: Firm, who: str) -
 
 def test_nothing_is_done_with_a_record_that_is_over(firm: Firm) -> None:
     """I-03: the buyer has got back the only copy; what is left here is the history."""
-    record = firm.ready()
+    record = firm.ready_of_nobody()
     state = firm.record(record)
     copies = create_holding(firm.new("holding"), firm.party, record=record)
     acts: list[tuple[Any, str, Said]] = [

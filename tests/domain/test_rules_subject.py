@@ -49,7 +49,7 @@ def test_the_buyer_declares_nobody_in_the_sellers_records(crowd: Crowd) -> None:
 
 
 def test_when_the_only_copy_has_passed_whoever_keeps_it_now_declares(crowd: Crowd) -> None:
-    record, person = crowd.firm.ready(), crowd.new("subject")
+    record, person = crowd.firm.ready_of_nobody(), crowd.new("subject")
     taken = move(crowd.firm.holding_of(record), custodian=crowd.buyer)
     crowd.confidential()
     crowd.does(crowd.firm.wang, "custodian", taken, beside=[(crowd.sun, "custodian")])

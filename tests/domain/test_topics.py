@@ -13,6 +13,7 @@ from domain.codes import ENUMERATIONS
 from domain.destruction import Executed, Verified
 from domain.handover import Excluded
 from domain.ledger import Former
+from domain.search import Indexed
 from domain.values import Event, Key, SealedRef
 
 VECTORS = Path(__file__).parent.parent / "vectors"
@@ -69,7 +70,7 @@ def schemas() -> list[str]:
         fields = schema(TOPICS[topic], topic)
         # `stream` stands in the envelope, and its kind in the topic.
         lines += [line for line in fields if line.split(" ")[1].rstrip(":?") not in own]
-    parts = (Key, SealedRef, Former, Executed, Verified, AgreedKey, Excluded)
+    parts = (Key, SealedRef, Former, Executed, Verified, AgreedKey, Excluded, Indexed)
     return [*lines, *(line for part in parts for line in schema(part, part.__name__))]
 
 
@@ -79,7 +80,7 @@ def test_every_structure_that_an_event_is_made_of_is_listed() -> None:
         for line in schema(kind, ""):
             made_of.update(re.findall(r"\b[A-Z]\w+", line))
     assert made_of - set(ENUMERATIONS) == {
-        "Key", "SealedRef", "Former", "Executed", "Verified", "AgreedKey", "Excluded",
+        "Key", "SealedRef", "Former", "Executed", "Verified", "AgreedKey", "Excluded", "Indexed",
     }  # fmt: skip
 
 

@@ -54,6 +54,7 @@ from domain.inspection import (
 from domain.keycopy import KeyCopyCleared, KeyCopyDestroyed, KeyCopyRegistered
 from domain.listing import list_root
 from domain.record import RecordState
+from domain.replacement import HandoverHandlerReplaced
 from domain.residual import HandoverResidualDeclared
 from domain.restriction import ProcessingRestricted, PurposeEnded, RestrictionLifted
 from domain.rights import (
@@ -63,6 +64,7 @@ from domain.rights import (
     RightsRequestFulfilled,
     RightsRequestReceived,
 )
+from domain.search import Indexed, PeopleIndexed
 from tests.domain.worlds import SEALED, START, Person, Said, policy
 
 FAR = "2099-12-31T23:59:59.999Z"
@@ -270,6 +272,11 @@ def confirm(
     return Said(HandoverConfirmed, handover, {**form, **fields})
 
 
+def replace_handler(handover: str, post: str, old: Person, new: Person, **fields: Any) -> Said:
+    form = {"post": post, "replaced": old.actor, "handler": new.actor, "reason": "left"}
+    return Said(HandoverHandlerReplaced, handover, {**form, **fields})
+
+
 def declare_residual(handover: str, *copies: str, **fields: Any) -> Said:
     form = {"items": list(copies), "basis": "retention_duty", "retain_until": "2036-12-31"}
     return Said(HandoverResidualDeclared, handover, {**form, **fields})
@@ -445,3 +452,11 @@ def clear_key_copy(copy: str, *keys: str) -> Said:
 
 def destroy_key_copy(copy: str, **fields: Any) -> Said:
     return Said(KeyCopyDestroyed, copy, {"technique": "overwrite", **fields})
+
+
+# -- searches -----------------------------------------------------------------------------------
+
+
+def index_people(search: str, *records: str, **fields: Any) -> Said:
+    said = [Indexed(record=record, rows="6" * 64) for record in records]
+    return Said(PeopleIndexed, search, {"records": said, **fields})

@@ -305,6 +305,13 @@ class Firm:
         self.does(self.wang, "archivist", retain(self.record(record), day=day))
         return record
 
+    def ready_of_nobody(self) -> str:
+        """As `ready`; nobody stands in it."""
+        record = self.ready()
+        said = reclassify(self.record(record), sensitivity="non_personal")
+        self.does(self.wang, "archivist", said, beside=[(self.li, "approver")])
+        return record
+
 
 # -- what people say ---------------------------------------------------------------------------
 

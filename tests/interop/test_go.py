@@ -139,7 +139,9 @@ def test_go_follows_no_proof_of_which_a_line_is_changed(
         lines = raw.split(b"\n")
         for at in range(1, raw.partition(b"\n\n")[0].count(b"\n") + 1):
             changed = lines[at].translate(bytes.maketrans(b"0123456789ABCDEF", b"123456789aBCDEFA"))
-            if changed != lines[at]:
+            # Of the last digit of a hash Go reads four bits; the other two may be anything.
+            told = len(changed) - 2 * changed.endswith(b"=")
+            if changed[:told] != lines[at][:told]:
                 other = b"\n".join([*lines[:at], changed, *lines[at + 1 :]])
                 place = written(tmp_path, other)
                 assert go_check("proof", place, leaf, bundle.vkey).returncode == 1, at

@@ -84,7 +84,7 @@ class Deal(Desk):
     def planned(self) -> str:
         return str(self.json(
             "handover", "plan", "--engagement", self.deal, "--buyer-handler", self.he,
-            "--first-day", "2026-11-01", "--last-day", "2026-12-31", "--inspection-days", "15",
+            "--first-day", "2020-01-01", "--last-day", "2099-12-31", "--inspection-days", "15",
             "--place", "三号仓库", "--as", self.qian,
         )["handover"])  # fmt: skip
 

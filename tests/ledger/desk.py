@@ -85,7 +85,7 @@ class Desk:
         """A call as a program of its own."""
         return subprocess.run(
             [sys.executable, "-m", "ledger.cli", *arguments],
-            env=self.program_environment, capture_output=True, check=False, timeout=60, **options,
+            env=self.program_environment, capture_output=True, check=False, timeout=300, **options,
         )  # fmt: skip
 
     @property

@@ -30,8 +30,8 @@ from tests.ledger.ledgers import Firm
 HEADER: Final = 100
 LOG: Final = {*APPEND_ONLY, "sealed", "head", "signers"}
 UNSIGNED: Final = {"tokens", "subject_tokens", "subject_places", "subject_coverage"}
-"""By whom people are found again: erasable, said by no event, so that nothing can vouch for them.
-What is changed there makes somebody not be found, and proves nothing false about anybody."""
+"""By which people, and what was collected, are found again: erasable, and nothing to verification.
+A replay compares those of people with the digests that events hold (`test_people_vouched`)."""
 EVERY: Final = 20
 """Of bytes whose finding follows from another test, each so many-th is looked at all the same."""
 

@@ -44,6 +44,10 @@ MASKS: Final = (
                 r"(?:row [0-9]+ missing from|non-unique entry in) (index \w+\n)"
                 r"(?:database_damaged[^\n]*\n[^\n]*\2)*"),
      r"\1row ‹number› missing from \2"),
+    (re.compile(r"(database_damaged[^\n]*\n[^\n]*?[:\uff1a] ?)(索引 \w+) ?"
+                r"(?:缺少第 [0-9]+ 行|中有重复项)\n"
+                r"(?:database_damaged[^\n]*\n[^\n]*\2[^\n]*\n)*"),
+     r"\1\2 缺少第 ‹数› 行\n"),
 )  # fmt: skip
 """What differs from run to run, and what stands there instead."""
 

@@ -483,7 +483,9 @@ class Rogue:
 def selection_of(shown: Shown) -> str:
     """The digest of what is shown and withheld, written down anew."""
     chosen = {
-        "attachments": sorted([r["event"], r["path"], r["kind"]] for r in shown.attachments),
+        "attachments": sorted(
+            [r["event"], r["path"], r["kind"], r.get("reason", "")] for r in shown.attachments
+        ),
         "openings": sorted([r["event"], f["path"]] for r in shown.openings for f in r["fields"]),
         "redactions": sorted(map(list, shown.withheld.items())),
     }

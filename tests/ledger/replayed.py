@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from domain.commit import judgements
 from domain.judging import Refusal, Statement, World
 from domain.policy import Policy
-from domain.values import Event, topic_of
+from domain.values import Event, later, topic_of
 from ledger import recorder
 from ledger.audit.finding import Finding
 from ledger.audit.judging import Judging
@@ -28,6 +28,7 @@ from ledger.audit.replay import Asked, replay
 from ledger.audit.scratch import TABLES, reading, scratch
 from ledger.folder import Folder
 from ledger.schema import COMMITS, EVENTS, METADATA, PACKS
+from ledger.signing import now
 from ledger.tlog.commit import CommitNote, Entry, SignedCommit, SignerLine
 from ledger.tlog.encoding import encode
 from ledger.tlog.merkle import EMPTY_ROOT, leaf_hash, tree_root
@@ -38,7 +39,8 @@ from tests.domain.books import Ledger as Book
 from tests.domain.worlds import ORIGIN, policy
 
 Commit = tuple[Statement, Sequence[Event]]
-NOW = "2026-12-24T12:00:00.000Z"
+NOW = max("2026-12-24T12:00:00.000Z", later(now(), days=32))
+"""Later than any entry of a test: some ledgers are of a fixed day, some of today."""
 
 
 def write_log(path: Path, commits: Sequence[Commit]) -> Path:

@@ -171,8 +171,8 @@ class Sale(Desk):
 
     def planned(self) -> str:
         return str(self.json(
-            "handover", "plan", "--buyer-handler", self.he, "--first-day", "2026-11-01",
-            "--last-day", "2026-12-31", "--inspection-days", "15", "--engagement",
+            "handover", "plan", "--buyer-handler", self.he, "--first-day", "2020-01-01",
+            "--last-day", "2099-12-31", "--inspection-days", "15", "--engagement",
             self.engagement, "--as", self.qian,
         )["handover"])  # fmt: skip
 

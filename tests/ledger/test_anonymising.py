@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ledger.application import Ledger
+from ledger.audit.outcome import Replayed
+from ledger.audit.replay import Asked, replay
 from ledger.effects.generalising import Examined
+from ledger.signing import now
 from tests.ledger.deals import Deal, deal_at
 from tests.ledger.ledgers import Firm, add_person
 
@@ -324,3 +328,41 @@ def test_the_new_file_takes_nobodys_place_and_lies_outside_the_ledger(deal: Deal
         assert deal.run(*asked(deal, record, out=out)).exit_code in (1, 2)
     assert (deal.home / "有.csv").read_text("utf-8") == "在"
     assert len(deal.json("inventory")) == 1
+
+
+# -- what a modified client calls anonymous -----------------------------------------------------
+
+
+def replayed(deal: Deal, share: int = 1) -> Replayed:
+    """A replay by whoever can open the keystore, with every content read."""
+    with deal.firm.open(writing=False) as ledger:
+        asked = Asked(now=now(), by_clock=True, share=Fraction(share))
+        return replay(ledger.folder, None, asked, ledger=ledger)
+
+
+def test_what_still_names_somebody_is_found_by_testing_it_again(
+    deal: Deal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its client tells of a test that was passed; the telephone numbers stand in the table."""
+    record = customers(deal)
+    with monkeypatch.context() as patch:
+        passed = Examined((), 2, 20, 20)
+        patch.setattr("ledger.effects.anonymising.examine", lambda *_: passed)
+        plan = [part for part in PLAN if part != "手机"]
+        plan[2] = "--sensitive"
+        made = deal.json(*asked(deal, record, *plan[:3], "手机", *plan[3:]))
+        approved(deal)
+    assert "138" in (deal.home / "匿名.csv").read_text("utf-8")
+    (found,) = [one for one in replayed(deal).findings if one.code == "not_anonymous"]
+    assert (found.severity, found.rule, found.subject) == ("critical", "I-10", made["record"])
+    assert "identifier_found" in found.actual.split()
+    assert not any(one.code == "not_anonymous" for one in replayed(deal, 0).findings), "not read"
+
+
+def test_what_passes_its_test_again_is_not_accused(deal: Deal) -> None:
+    anonymised(deal, customers(deal))
+    found = replayed(deal)
+    assert not any(one.code == "not_anonymous" for one in found.findings)
+    assert not any(gap.code == "not_examined" for gap in found.gaps)
+    (deal.home / "匿名.csv").unlink()
+    assert [gap.count for gap in replayed(deal).gaps if gap.code == "not_examined"] == [1]

@@ -9,6 +9,7 @@ import sys
 import time
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -191,7 +192,7 @@ def test_a_second_writer_waits_and_is_then_refused(firm: Firm) -> None:
         started = time.monotonic()
         with pytest.raises(LockedError, match="another process") as caught:
             firm.open(wait=0.3)
-        assert 0.3 <= time.monotonic() - started < 5
+        assert 0.3 <= time.monotonic() - started < 30
         assert caught.value.exit_code == 11
         with firm.open(writing=False) as reader:  # readers are not kept out
             assert reader.seen()[0] == 2
@@ -380,14 +381,14 @@ def test_acts_wait_for_a_clock_that_is_milliseconds_behind(ledger: Ledger, admin
 
 @pytest.mark.parametrize("hours", [1, 24 * 365])
 def test_a_clock_that_is_far_behind_is_refused_at_once(
-    ledger: Ledger, admin: Acting, hours: int
+    ledger: Ledger, admin: Acting, hours: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = dump(ledger.engine)
     at(ledger.clock, later(now(), hours=-hours))
-    started = time.monotonic()
+    waits = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: pytest.fail("it waits"))
+    monkeypatch.setattr("ledger.clock.time", waits)
     with pytest.raises(MunimentError, match=r"clock says .* nothing was recorded"):
         ledger.act(admin, [small_act()])
-    assert time.monotonic() - started < 2
     assert dump(ledger.engine) == before
 
 
@@ -443,7 +444,8 @@ def test_what_was_sealed_is_read_back_and_stands_nowhere_in_clear(
     for path in ledger.folder.path.rglob("*"):
         if path.is_file():
             data = path.read_bytes()
-            for text in ("绝密买方", "店主", "合同0", "号保洁", "李审核", "王管理", "洁净"):
+            # Of three characters at least: four bytes stand by chance in ciphertext.
+            for text in ("绝密买方", "合同0", "号保洁", "李审核", "王管理", "洁净保洁"):
                 assert text.encode() not in data, path.name
                 assert text.encode("utf-16-le") not in data, path.name
     assert collected

@@ -408,7 +408,14 @@ def test_what_was_entered_late_is_told_with_its_reason_and_law(
         (found,) = late(connection, span)
         assert late(connection, span_of(connection, LONG_AGO, long_before)) == []
         everything = late(connection, span, least_seconds=9 * 86_400 - 5)
+        by = found["late_seconds"]
+        asked = {least: late(connection, span, least_seconds=least)
+                 for least in (by, by + 1, 10**14)}  # fmt: skip
+        said_before = late(connection, span, least_seconds=0)
     assert everything == [found]
+    assert asked == {by: [found], by + 1: [], 10**14: []}
+    assert found in said_before
+    assert all(row["claimed"] < row["accepted"] for row in said_before)
     assert (found["reason"], found["claimed"], found["rule"]) == ("offline", long_before, "I-04")
     assert 9 * 86_400 - 5 <= found["late_seconds"] <= 9 * 86_400 + 60
     assert found["law"]

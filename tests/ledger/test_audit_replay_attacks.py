@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from domain.access import RecordAccessed
+from domain.keycopy import KeyCopyRegistered
 from ledger import acts, custody
 from ledger.effects.destroying import copies_of
-from ledger.signing import Proposal
+from ledger.facts import LedgerFacts
+from ledger.signing import Proposal, new_ids, now
 from tests.ledger.crews import (
     Site,
     crew_fixture,  # noqa: F401  fixtures are found by their names
@@ -94,6 +96,19 @@ def one_person_lowers_a_level(site: Site, home: Path) -> tuple[str, list[Proposa
     })]  # fmt: skip
 
 
+def a_restricted_records_key_goes_into_escrow(site: Site, home: Path) -> tuple[str, list[Proposal]]:
+    (record,) = site.ripe_in_vault(home)
+    with site.ledger.engine.connect() as connection:
+        keys = LedgerFacts(connection).keys(copies_of(site.ledger, [record])[-1]).copy
+    site.ledger.act(site.wang, [custody.restrict(record, "objection", None, None)])
+    own, copy = site.ledger.keystore.new_keys(1)[0][0], new_ids("keycopy")[0]
+    fields = {
+        "kind": "escrow", "medium": "usb_flash", "custodian": site.wang.state.party,
+        "made_at": now(), "keys": sorted(keys), "count": len(keys),
+    }  # fmt: skip
+    return "wang", [Proposal(KeyCopyRegistered, copy, fields, {"location": "/media/u"}, own)]
+
+
 ATTACKS: dict[Attack, tuple[str, str | None]] = {
     held_is_proposed: ("I-28", None),
     unripe_is_proposed: ("I-26", None),
@@ -103,6 +118,7 @@ ATTACKS: dict[Attack, tuple[str, str | None]] = {
     seen_after_destruction: ("I-03", None),
     used_while_restricted: ("I-33", "record_is_restricted"),
     one_person_lowers_a_level: ("I-07", "downgrade_needs_second_person"),
+    a_restricted_records_key_goes_into_escrow: ("I-33", "record_is_restricted"),
 }
 
 

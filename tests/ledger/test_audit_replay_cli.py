@@ -94,7 +94,7 @@ def test_an_ordinary_ledger_whose_files_lie_outside_is_in_order(desk: Desk) -> N
     desk.collect()
     told = desk.run(*ONLY, "--lang", "en")
     assert told.exit_code == 0, told.output
-    assert "files: where these copies lie is sealed, and the keystore was not opened" in told.stdout
+    assert "Files where they are registered: where these copies lie is sealed" in told.stdout
     assert "contents were not read" in told.stdout
 
 
@@ -102,7 +102,7 @@ def test_what_should_have_been_readable_and_was_not_ends_with_4(desk: Desk) -> N
     desk.collect()
     told = desk.run(*ONLY, "--backups", str(desk.home / "nowhere"), "--lang", "en")
     assert told.exit_code == 4, told.output
-    assert "backups: the folder of backups cannot be read" in told.stdout
+    assert "Backups: the folder of backups cannot be read" in told.stdout
 
 
 @pytest.mark.parametrize("code", sorted(GAPS))
@@ -113,10 +113,10 @@ def test_every_gap_is_told_in_both_languages_and_counts_if_something_is_lacking(
     assert whole.exit_code == (0 if code in NOT_ASKED else 4)
     with speaking("en"):
         show(whole)
-    assert f"files: {GAPS[code].en} (3)" in capsys.readouterr().out
+    assert f"Files where they are registered: {GAPS[code].en} (3)" in capsys.readouterr().out
     with speaking("zh"):
         show(whole)
-    assert f"files：{GAPS[code].zh}（3）" in capsys.readouterr().out
+    assert f"登记所在位置的文件：{GAPS[code].zh}（3）" in capsys.readouterr().out
 
 
 def saying(**more: Any) -> Replayed:

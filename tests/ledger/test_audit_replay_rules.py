@@ -31,9 +31,8 @@ NOT_WRITTEN = {
 }  # fmt: skip
 """No event, note or table holds these: decoding and storage refuse them before any rule."""
 ELSEWHERE = {
-    "backup_check_overdue", "backup_overdue", "drill_overdue", "no_consent", "no_guardian_consent",
-    "no_pipia", "no_processing_agreement", "no_sensitive_consent", "not_trained",
-    "offsite_overdue", "opted_out", "pipia_not_acceptable", "subjects_unknown", "suppressed",
+    "backup_check_overdue", "backup_overdue", "drill_overdue", "no_guardian_consent",
+    "no_sensitive_consent", "not_trained", "offsite_overdue", "opted_out", "suppressed",
 }  # fmt: skip
 """The tests of the rules ask the gates for these, or judge an act under another pack."""
 NO_PACK = {"unknown_policy_pack"}

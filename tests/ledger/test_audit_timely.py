@@ -218,6 +218,47 @@ def test_a_list_that_nobody_inspected_in_the_time_agreed(
     assert found(sale.firm, 17).codes == set()
 
 
+def test_a_list_that_went_and_came_on_other_days_than_planned(sale: Sale) -> None:
+    """The days of the plan are a promise; who does not keep them says why, or is told of."""
+    record = sale.ready()
+    sale.open()
+    sale.papers()
+    handover = str(sale.json(
+        "handover", "plan", "--buyer-handler", sale.he, "--first-day", "2020-01-01", "--last-day",
+        "2020-01-31", "--engagement", sale.engagement, "--as", sale.qian,
+    )["handover"])  # fmt: skip
+    sale.did("handover", "freeze", handover, record, "--as", sale.qian)
+    sale.did("handover", "release", handover, "--as", sale.qian)
+    finding = found(sale.firm).one("handover_off_plan")
+    assert (finding.subject, finding.detail) == (handover, "handover.released")
+    assert (finding.since, finding.due, finding.severity) == ("2020-01-01", "2020-01-31", "low")
+    sale.did("handover", "receive", handover, "--off-plan", "carrier_late", "--as", sale.he)
+    assert found(sale.firm).one("handover_off_plan") == finding, "the receipt says why"
+    told = {step["type"]: step for step in sale.json("handover", "show", handover)["steps"]}
+    days = {step: (told[step]["planned"], told[step]["off_plan"])
+            for step in ("handover.released", "handover.received")}  # fmt: skip
+    assert days == {
+        "handover.released": ("late", None), "handover.received": ("late", "carrier_late"),
+    }  # fmt: skip
+    shown = sale.run("handover", "show", handover).stdout
+    assert "after the days planned; no reason was given" in shown
+    assert "after the days planned; On the way" in shown
+
+
+def test_a_list_that_was_released_before_the_first_day_planned(sale: Sale) -> None:
+    record = sale.ready()
+    sale.open()
+    sale.papers()
+    handover = str(sale.json(
+        "handover", "plan", "--buyer-handler", sale.he, "--first-day", "2099-01-01", "--last-day",
+        "2099-01-31", "--engagement", sale.engagement, "--as", sale.qian,
+    )["handover"])  # fmt: skip
+    sale.did("handover", "freeze", handover, record, "--as", sale.qian)
+    sale.did("handover", "release", handover, "--as", sale.qian)
+    assert found(sale.firm).one("handover_off_plan").subject == handover
+    assert sale.json("handover", "show", handover)["steps"][-1]["planned"] == "early"
+
+
 @pytest.mark.slow
 def test_a_destruction_that_was_approved_and_forgotten(site: Site, tmp_path: Path) -> None:
     (record,) = site.ripe(tmp_path / "合同")

@@ -53,6 +53,7 @@ from tests.ledger.sales import check_command
 from tests.ledger.test_bundle_times import Stamping
 
 TEXTS, REPORTS = "data/00_说明", "data/40_报告"
+READINGS = ("保管链", "时间线", "访问记录", "身份与授权")
 PAGES = ("证据目录", "电子数据提取固定说明", "核验步骤", "证据规则对照")
 SEALED = ("洁净保洁", "李审核", "店主", "合同0", "丁家巷", "雨夜", "走失")
 TAGS = {
@@ -88,7 +89,7 @@ def test_a_bundle_has_its_pages_and_without_documents_no_pdf(case: Case, printed
     assert without == set(case.bundle.files)
     pdfs = {name for name in printed.files if name.endswith(".pdf")}
     named = {f"{TEXTS}/{name}.pdf" for name in PAGES}
-    assert pdfs == named | {f"{REPORTS}/保管链.pdf", f"{REPORTS}/时间线.pdf"}
+    assert pdfs == named | {f"{REPORTS}/{name}.pdf" for name in READINGS}
     for name in pdfs:
         assert printed.files[name].startswith(b"%PDF-")
 
@@ -190,7 +191,7 @@ def test_the_provable_interval_is_the_one_that_the_verifiers_find(
 # -- pages that cannot do anything --------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["保管链", "时间线"])
+@pytest.mark.parametrize("name", READINGS)
 def test_a_page_loads_runs_and_sends_nothing(case: Case, name: str) -> None:
     page = html(case.bundle, name)
     assert set(page.tags) - {"/style"} <= TAGS

@@ -129,8 +129,8 @@ class Listed:
         at.papers()
         at.assess()
         self.handover = str(at.json(
-            "handover", "plan", "--buyer-handler", at.he, "--first-day", "2026-11-01",
-            "--last-day", "2026-12-31", "--inspection-days", "15", "--engagement", at.engagement,
+            "handover", "plan", "--buyer-handler", at.he, "--first-day", "2020-01-01",
+            "--last-day", "2099-12-31", "--inspection-days", "15", "--engagement", at.engagement,
             "--place", "Room-301", "--method", "SF1234567890", "--as", at.qian,
         )["handover"])  # fmt: skip
         at.did("handover", "freeze", self.handover, *records, "--skip-blocked", "--as", at.qian)

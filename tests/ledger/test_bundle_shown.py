@@ -24,6 +24,7 @@ from tests.ledger.ledgers import collect_files
 from tests.ledger.tampering import hand_in
 
 CONTENT = "第0号保洁合同".encode()
+SECRET = "trade_secret"
 
 
 @pytest.fixture
@@ -199,14 +200,30 @@ def test_redacted_and_sealed_versions_are_numbered_in_an_order_of_their_own(
     ledger: Ledger, admin: Acting, second_person: Acting, record: str
 ) -> None:
     event = content_event(ledger, record)
-    files = [Attachment(event, "content", "sealed", b"\0" * 40, "age"),
-             Attachment(event, "content", "redacted", "第█号".encode(), "txt")]  # fmt: skip
+    files = [Attachment(event, "content", "sealed", b"\0" * 40, "age", "legal_privilege"),
+             Attachment(event, "content", "redacted", "第█号".encode(), "txt",
+                        "trade_secret")]  # fmt: skip
     numbered = []
     for order in (files, files[::-1]):
         bundle = shown(ledger, admin, second_person, record, Selection(attachments=tuple(order)))
         rows = loaded(bundle.files, f"{SHOWN}/attachments.json")
-        numbered.append([(row["file"], row["kind"]) for row in rows])
-    assert numbered == [[("files/1.txt", "redacted"), ("files/2.age", "sealed")]] * 2
+        numbered.append([(row["file"], row["kind"], row["reason"]) for row in rows])
+    first = ("files/1.txt", "redacted", "trade_secret")
+    assert numbered == [[first, ("files/2.age", "sealed", "legal_privilege")]] * 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [("redacted", ""), ("sealed", ""), ("redacted", "whim"), ("clear", "erased")],
+)
+def test_what_does_not_go_in_clear_has_a_reason_and_nothing_else_has(
+    ledger: Ledger, admin: Acting, second_person: Acting, record: str, kind: str, reason: str
+) -> None:
+    event = content_event(ledger, record)
+    attachment = Attachment(event, "content", kind, CONTENT, "txt", reason)
+    selection = Selection(openings=((event, "content"),), attachments=(attachment,))
+    with pytest.raises(UsageError, match="reason"):
+        shown(ledger, admin, second_person, record, selection)
 
 
 def test_a_file_is_attached_to_the_field_of_a_content_and_to_no_other(
@@ -227,7 +244,7 @@ def test_a_file_is_attached_to_the_field_of_a_content_and_to_no_other(
 def test_an_extension_that_could_be_a_path_is_refused(
     ledger: Ledger, admin: Acting, second_person: Acting, record: str, ext: str
 ) -> None:
-    attachment = Attachment(content_event(ledger, record), "content", "redacted", b"x", ext)
+    attachment = Attachment(content_event(ledger, record), "content", "redacted", b"x", ext, SECRET)
     with pytest.raises(UsageError, match="extension"):
         shown(ledger, admin, second_person, record, Selection(attachments=(attachment,)))
 
@@ -236,7 +253,8 @@ def test_a_file_of_an_event_that_is_not_shown_is_refused(
     ledger: Ledger, admin: Acting, second_person: Acting, record: str, tmp_path: Path
 ) -> None:
     other = collect_files(ledger, admin, tmp_path / "别的")[0].record
-    attachment = Attachment(content_event(ledger, other), "content", "redacted", b"x", "txt")
+    event = content_event(ledger, other)
+    attachment = Attachment(event, "content", "redacted", b"x", "txt", SECRET)
     with pytest.raises(UsageError, match="not in this evidence"):
         shown(ledger, admin, second_person, record, Selection(attachments=(attachment,)))
 
@@ -345,7 +363,9 @@ def test_an_order_is_checked_before_anything_is_recorded(
         Selection(openings=((event, "no such"),)),
         Selection(openings=((f"{other}/1", min(fields)),)),
         Selection(redactions=((f"{other}/1", "not_needed"),)),
-        Selection(attachments=(Attachment(f"{other}/1", "content", "redacted", b"x", "txt"),)),
+        Selection(
+            attachments=(Attachment(f"{other}/1", "content", "redacted", b"x", "txt", SECRET),)
+        ),
     ]
     entries = ledger.seen()
     check(ledger, admin, order._replace(selection=good))
@@ -377,7 +397,7 @@ def test_the_digest_of_a_selection_is_that_of_its_sorted_lists() -> None:
     other = Selection((second, first), (file._replace(data=b"y"),), one.redactions)
     assert one.digest() == other.digest() == sha256(one.canonical()).hexdigest()
     assert one.canonical() == (
-        b'{"attachments":[["record-1/1","content","clear"]],'
+        b'{"attachments":[["record-1/1","content","clear",""]],'
         b'"openings":[["record-1/1","person"],["record-1/1","title"]],'
         b'"redactions":[["record-1/2","erased"]]}\n'
     )
@@ -386,8 +406,9 @@ def test_the_digest_of_a_selection_is_that_of_its_sorted_lists() -> None:
         one._replace(attachments=()).digest(),
         one._replace(redactions=(("record-1/2", "not_needed"),)).digest(),
         one._replace(attachments=(file._replace(kind="sealed"),)).digest(),
+        one._replace(attachments=(file._replace(kind="sealed", reason=SECRET),)).digest(),
     }
-    assert len({one.digest(), *changed}) == 5
+    assert len({one.digest(), *changed}) == 6
     assert one._replace(because="erased").digest() == one.digest()
 
 

@@ -22,7 +22,6 @@ from projections.backups import Backup
 from tests.ledger.copying import Copying, copies_in, gather, plain
 
 Late = Callable[[int], list[tuple[str, str]]]
-TODAY = now()[:10]
 
 
 @pytest.fixture
@@ -40,8 +39,13 @@ def late(ledger: Ledger) -> Late:
     return ask
 
 
+def _today(ledger: Ledger) -> str:
+    """The day of what was recorded last."""
+    return ledger.log.refresh().accepted[:10]
+
+
 def _asked(ledger: Ledger, days: int) -> list[Overdue]:
-    day = (date.fromisoformat(TODAY) + timedelta(days=days)).isoformat()
+    day = (date.fromisoformat(_today(ledger)) + timedelta(days=days)).isoformat()
     with ledger.engine.connect() as connection:
         return overdue(connection, ledger.policy(), day)
 
@@ -57,8 +61,8 @@ def test_a_content_that_was_never_backed_up_is_late_after_seven_days(
     assert late(7) == []
     assert late(8) == [("never_backed_up", original) for original in originals]
     one = _asked(ledger, 8)[0]
-    due = (date.fromisoformat(TODAY) + timedelta(days=7)).isoformat()
-    assert (one.since, one.due) == (TODAY, due)
+    due = (date.fromisoformat(_today(ledger)) + timedelta(days=7)).isoformat()
+    assert (one.since, one.due) == (_today(ledger), due)
     assert late(31)[2:] == [("no_offsite_copy", original) for original in originals]
 
 

@@ -12,6 +12,7 @@ from domain.audit import AuditOpened, AuditReportIssued, AuditSampleDrawn
 from ledger.audit import conducting
 from ledger.audit.population import population
 from ledger.audit.report.chapters import chapter_of
+from ledger.signing import now
 from tests.ledger.auditdesk import DUE, LONG_AGO, AuditDesk, audit_desk
 from tests.ledger.ledgers import Firm
 
@@ -255,7 +256,8 @@ def test_open_findings_are_listed_by_their_day_and_overdue_ones_are_told(
     desk: AuditDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     desk.opened()
-    today = desk.json("status")["accepted"][:10]
+    with desk.firm.open(writing=False) as ledger:
+        today = ledger.policy().calendar.day_of(now())  # where the firm is, not in London
     later = desk.found(severity="low")
     soon = desk.found(due=today)
     result = desk.run("audit", "due", "--json")

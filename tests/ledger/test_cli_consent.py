@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ledger.custody import as_judged_now
+from ledger.signing import now as this_moment
 from tests.ledger.ledgers import Firm
 from tests.ledger.telling import LI, ZHANG, Telling, telling_at, today
 
@@ -40,12 +41,12 @@ def told(desk: Telling) -> None:
 def test_consents_from_a_list_clear_a_record(desk: Telling) -> None:
     assert blocked(desk) == ["not_notified", "no_consent"]
     told(desk)
-    zhang, li = desk.person(ZHANG), desk.person(LI)
-    said = desk.consented([zhang, "separate_provision", DAY])
+    zhang, li, given = desk.person(ZHANG), desk.person(LI), this_moment()
+    said = desk.consented([zhang, "separate_provision", given])
     assert (said["consents"], said["known"]) == (1, 0)
     assert blocked(desk) == ["no_consent"]
-    rows = [[zhang, "separate_provision", DAY, "", ""], [li, "separate_provision", DAY, "letter",
-            "2099-12-31"]]  # fmt: skip
+    rows = [[zhang, "separate_provision", given, "", ""], [li, "separate_provision", given,
+            "letter", "2099-12-31"]]  # fmt: skip
     again = desk.consented(*rows, header="subject,kind,given_at,channel,until")
     assert (again["consents"], again["known"]) == (1, 1)
     assert blocked(desk) == []
@@ -53,7 +54,19 @@ def test_consents_from_a_list_clear_a_record(desk: Telling) -> None:
     assert [(one["subject"], one["channel"], one["until"]) for one in found] == [
         (zhang, "online", None), (li, "letter", "2099-12-31"),
     ]  # fmt: skip
-    assert found[0]["given_at"] == "2026-10-31T16:00:00.000Z"
+    assert found[0]["given_at"] == given
+
+
+def test_a_list_of_consents_of_before_the_notice_clears_nothing(desk: Telling) -> None:
+    """The answers were collected weeks ago, before anybody was told who gets the contract."""
+    rows = [[desk.person(who), "separate_provision", DAY] for who in (ZHANG, LI)]
+    desk.consented(*rows)
+    told(desk)
+    assert blocked(desk) == ["consent_before_notice"]
+    (first, _) = desk.json("consent", "list", "--recipient", desk.buyer)
+    assert first["given_at"] == "2026-10-31T16:00:00.000Z", "a day stands for its beginning"
+    desk.consented(*([who, kind, this_moment()] for who, kind, _ in rows))
+    assert blocked(desk) == []
 
 
 def test_what_they_agreed_to_is_sealed_by_its_digest(desk: Telling) -> None:
@@ -114,7 +127,7 @@ def test_whoever_withdraws_keeps_the_record_back_and_is_let_be(desk: Telling) ->
 def test_whoever_opts_out_goes_on_no_list_for_marketing(desk: Telling) -> None:
     told(desk)
     zhang, li = desk.person(ZHANG), desk.person(LI)
-    desk.consented(*([who, "separate_provision", DAY] for who in (zhang, li)))
+    desk.consented(*([who, "separate_provision", this_moment()] for who in (zhang, li)))
     assert blocked(desk, marketing=True) == []
     desk.did("consent", "suppress", li, "--reason", "opted_out", "--channel", "telephone")
     assert blocked(desk, marketing=True) == ["opted_out"]

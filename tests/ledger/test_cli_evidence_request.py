@@ -153,16 +153,29 @@ def test_a_content_is_attached_that_is_the_one_recorded(deal: Deal, record: str,
     event = f"{holding}/1"
     deal.error("evidence", "request", "--record", record, *COURT, "--attach", f"{event}={wrong}",
                "--as", deal.zhou, code=2)  # fmt: skip
+    for why in ("", ":whim", ":erased"):
+        deal.error("evidence", "request", "--record", record, *COURT, "--attach-redacted",
+                   f"{event}{why}={wrong}", "--as", deal.zhou, code=2)  # fmt: skip
+    deal.error("evidence", "request", "--record", record, *COURT, "--attach",
+               f"{event}:trade_secret={file}", "--as", deal.zhou, code=2)  # fmt: skip
     bundle = asked(deal, record, "--attach", f"{event}={file}",
-                   "--attach-redacted", f"{event}={wrong}")  # fmt: skip
+                   "--attach-redacted", f"{event}:trade_secret={wrong}")  # fmt: skip
+    asked_for = deal.json("evidence", "show", bundle)["attachments"]
+    assert [(one["kind"], one["reason"]) for one in asked_for] == [
+        ("clear", None), ("redacted", "trade_secret"),
+    ]  # fmt: skip
     deal.did("evidence", "approve", bundle, "--yes", "--as", dpo)
     refused(deal, bundle, code=2)
     refused(deal, bundle, "--attach", f"{event}={wrong}", "--attach-redacted", f"{event}={file}",
             code=2)  # fmt: skip
+    refused(deal, bundle, "--attach", f"{event}={file}", "--attach-redacted",
+            f"{event}:personal_data={wrong}", code=2)  # fmt: skip
     files = exported(deal, bundle, "--attach", f"{event}={file}",
                      "--attach-redacted", f"{event}={wrong}")  # fmt: skip
     rows = files[f"{SHOWN}attachments.json"]
-    assert [row["kind"] for row in rows] == ["clear", "redacted"]
+    assert [(row["kind"], row.get("reason")) for row in rows] == [
+        ("clear", None), ("redacted", "trade_secret"),
+    ]  # fmt: skip
     assert files[SHOWN + rows[0]["file"]] == file.read_bytes()
     assert rows[1]["sha256"] == sha256(b"another").hexdigest()
 
@@ -174,7 +187,8 @@ def test_a_sealed_file_opens_for_its_recipient_alone(deal: Deal, record: str, dp
     holding = deal.original(record)
     file = deal.home / "合同.txt"
     attach = ("--attach-sealed", f"{holding}/1={file}")
-    bundle = asked(deal, record, *attach, "--to", str(judge.to_public()))
+    bundle = asked(deal, record, "--attach-sealed", f"{holding}/1:personal_data={file}",
+                   "--to", str(judge.to_public()))  # fmt: skip
     deal.did("evidence", "approve", bundle, "--yes", "--as", dpo)
     files = exported(deal, bundle, *attach)
     (row,) = files[f"{SHOWN}attachments.json"]

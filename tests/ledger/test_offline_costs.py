@@ -15,13 +15,18 @@ from ledger.offline.events import MAX_FILE_BYTES, MAX_NESTED, parse_event, parse
 from ledger.offline.history import History
 from ledger.offline.notes import parse_entry
 from ledger.offline.trust import parse_trust
+from ledger.privatekey import generate
 from ledger.tlog import ed25519
+from ledger.tlog.commit import SignedCommit
+from ledger.tlog.note import COSIGNATURE, Note, SignatureLine
 from tests.ledger.offline_forger import (
     EVENTS,
     OPENINGS,
     PLACES,
     Rogue,
+    Shown,
     answers,
+    as_enrolled,
     check,
     codes,
     next_of,
@@ -123,6 +128,89 @@ def test_a_stranger_makes_nobody_verify_signatures(estate: Estate) -> None:
     assert not any(row.says for row in report.events)
     check_bundle(Bag(rogue.name, files), parse_trust(rogue.case.vkey), counted)
     assert asked
+
+
+class Counted:
+    """A verifier that counts what it is asked, by public key."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    def __call__(self, public: bytes, signature: bytes, message: bytes) -> None:
+        self.asked.append(public)
+        ed25519.verify(public, signature, message)
+
+
+def lying(rogue: Rogue, *lines: SignatureLine) -> tuple[str, dict[str, bytes]]:
+    """The bundle with other lines under its checkpoint: the file, and the files."""
+    name = f"data/10_账本/checkpoints/{len(rogue.entries)}.txt"
+    files = rogue.bundle(recorded=True)
+    note = Note.parse(files[name])
+    changed = rogue.bundle(recorded=True, changes={name: Note(note.text, lines).format()})
+    return name, changed
+
+
+def crowded(estate: Estate) -> None:
+    rogue = estate.rogue
+    for _ in range(3):
+        review = next_review(rogue)
+        rogue.accept(rogue.said(review, by=[(estate.reviewer, "reviewer")]), review)
+    rogue.record_export()
+
+
+def test_a_line_in_the_trusted_keys_name_costs_one_signature(estate: Estate) -> None:
+    """Whoever writes it did not make it: nothing else of the bundle is looked into."""
+    rogue, trust = estate.rogue, parse_trust(estate.rogue.case.vkey)
+    crowded(estate)
+    bogus = SignatureLine(rogue.origin, trust.ledger.key_id, bytes(32) + bytes(32))
+    name, files = lying(rogue, *[bogus] * 100)
+    counted = Counted()
+    report = check_bundle(Bag(rogue.name, files), trust, counted)
+    assert counted.asked == [trust.ledger.public]
+    assert [(one.code, one.file) for one in report.findings] == [("checkpoint_signature", name)]
+    assert report.verdict == "invalid"
+    assert answers(report)["checkpoint_trusted"] == "fails"
+    assert {row.answer for row in report.events} == {"undecided"}
+
+
+def test_a_rotation_that_the_trusted_key_did_not_sign_costs_one_signature(estate: Estate) -> None:
+    rogue, trust = estate.rogue, parse_trust(estate.rogue.case.vkey)
+    usurper = generate("ed25519", "checkpoint", rogue.origin)
+    for _ in range(5):
+        event = next_of(
+            rogue, rogue.ledger_id, type="ledger.key_rotated", old_key=trust.ledger.key_id.hex(),
+            key={**as_enrolled(usurper), "purpose": "checkpoint"},
+        )  # fmt: skip
+        signed = rogue.said(
+            event, by=[(rogue.key, "possession"), (rogue.case.exporter, "administrator")]
+        )
+        lines = [
+            SignatureLine(line.name, line.key_id, bytes(64)) if line.name == rogue.origin else line
+            for line in signed.signatures
+        ]  # fmt: skip
+        rogue.accept(SignedCommit(signed.note, tuple(lines)), event)
+    rogue.key = usurper
+    rogue.record_export()
+    counted = Counted()
+    report = check_bundle(Bag(rogue.name, rogue.bundle(recorded=True)), trust, counted)
+    assert counted.asked == [trust.ledger.public]
+    assert codes(report) == {"checkpoint_key_unknown"}
+    assert report.verdict == "unverifiable"
+
+
+def test_a_cosigners_line_is_looked_into_once_however_often_it_stands_there(estate: Estate) -> None:
+    rogue, witness = estate.rogue, signer("witness.example/w", COSIGNATURE)
+    trust = parse_trust(rogue.case.vkey, [witness.verifier.format()])
+    crowded(estate)
+    shown = Shown(cosigned={len(rogue.entries): (witness,) * 60})
+    files = rogue.bundle(shown, recorded=True)
+    lines = files[f"data/10_账本/checkpoints/{len(rogue.entries)}.txt"].splitlines()
+    assert sum("witness.example" in line.decode() for line in lines) == 60
+    counted = Counted()
+    report = check_bundle(Bag(rogue.name, files), trust, counted)
+    assert report.verdict == "valid", report.findings
+    assert counted.asked.count(witness.verifier.public) == 1
+    assert counted.asked.count(trust.ledger.public) <= 3  # before, then, and in entry 0
 
 
 # -- files ----------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from tests.ledger.offline_forger import (
 from tests.ledger.rogues import Estate
 
 CONTENT = b"the contract as it was collected"
+SECRET = "trade_secret"
 
 
 def read(rogue: Rogue, shown: Shown, changes: dict[str, bytes | None] | None = None) -> Report:
@@ -165,7 +166,7 @@ def attached(estate: Estate, kind: str = "sealed", data: bytes = CONTENT) -> Sho
     """A file that goes with the record."""
     row = {
         "event": estate.collected, "file": "files/1.pdf", "kind": kind, "path": "content",
-        "sha256": sha256(data).hexdigest(),
+        "sha256": sha256(data).hexdigest(), **({} if kind == "clear" else {"reason": SECRET}),
     }  # fmt: skip
     return Shown(attachments=[row], files={"files/1.pdf": data})
 
@@ -199,6 +200,20 @@ def test_another_version_of_the_content_is_itself(estate: Estate, kind: str) -> 
         report = read(estate.rogue, shown._replace(openings=openings))
         assert report.verdict == "valid"
         assert reasons(report, "disclosed") == ["attachment_unproved"]
+        (row,) = report.as_dict()["attachments"]
+        assert (row["kind"], row["redacted"]) == (kind, SECRET)
+        assert f"files/1.pdf  {kind}  {estate.collected}  withheld: {SECRET}" in report.as_text()
+
+
+def test_why_a_file_does_not_go_in_clear_is_what_was_asked_for(estate: Estate) -> None:
+    """The digest that was asked for, agreed to and exported holds the reason too."""
+    rogue, shown = estate.rogue, attached(estate, "redacted")
+    rogue.record_export(shown)
+    (row,) = shown.attachments
+    again = shown._replace(attachments=[{**row, "reason": "personal_data"}])
+    for other, found in ((shown, set()), (again, {"selection_differs"})):
+        report = check(rogue.bundle(other, recorded=True), rogue.case.vkey)
+        assert codes(report) == found
 
 
 def test_a_swapped_attachment_is_found(estate: Estate) -> None:
@@ -250,6 +265,9 @@ def test_attachments_have_one_form(estate: Estate) -> None:
         {}, [1], [{**row, "file": "files/0.pdf"}], [{**row, "file": "../x.pdf"}],
         [{**row, "file": "files/1.PDF"}], [{**row, "kind": "open"}], [{**row, "sha256": "x"}],
         [{**row, "event": "x"}], [{**row, "path": 1}], [{**row, "more": ""}],
+        [{**row, "reason": "whim"}], [{**row, "reason": 1}], [{**row, "reason": ["erased"]}],
+        [{**row, "kind": "clear"}], [{**row, "kind": ["clear"]}],
+        [{name: value for name, value in row.items() if name != "reason"}],
     ]  # fmt: skip
     for rows in forms:
         report = read(estate.rogue, shown, {ATTACHMENTS: format_file(rows)})

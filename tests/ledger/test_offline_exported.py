@@ -126,6 +126,7 @@ def test_what_is_in_clear_was_agreed_to(estate: Estate, title: Shown) -> None:
 def test_a_file_that_goes_along_was_agreed_to(estate: Estate) -> None:
     row = {
         "event": estate.collected, "file": "files/1.pdf", "kind": "sealed", "path": "content",
+        "reason": "personal_data",
         "sha256": "b94d27b9934d3e08a52e52d7da7dabfac484efe37a5380ee9088f7ace2efcde9",
     }  # fmt: skip
     shown = Shown(attachments=[row], files={"files/1.pdf": b"hello world"})

@@ -53,7 +53,7 @@ def everything(estate: Estate) -> tuple[Files, Callable[[Files], Report]]:
     other = next(one for one in rogue.all_events() if one["type"] == "record.collected")
     row = {
         "event": estate.collected, "file": "files/1.pdf", "kind": "redacted", "path": "content",
-        "sha256": sha256(CONTENT).hexdigest(),
+        "reason": "trade_secret", "sha256": sha256(CONTENT).hexdigest(),
     }  # fmt: skip
     shown = Shown(
         withheld={f"{other['stream']}/{other['version']}": "trade_secret"},

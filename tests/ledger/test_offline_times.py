@@ -290,7 +290,7 @@ def test_an_anchor_on_another_stream_is_none(estate: Estate) -> None:
     rogue = estate.rogue
     token = Stamped(rogue, accepted(rogue) + SECOND)
     event = rogue.of_ledger("ledger.timestamp_anchored", **token.fields(rogue))
-    other = rogue.ledger_id[:-4] + "0000"
+    other = rogue.ledger_id[:-12] + "0" * 12
     rogue.administered({**event, "stream": other, "version": 1})
     assert "token_not_recorded" in codes(read(rogue, token))
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from domain.backup import BackupExpired
 from ledger import acts
 from ledger.acting import Acting
 from ledger.application import Ledger
+from ledger.audit.replay import Asked, replay
 from ledger.effects import offsite
 from ledger.effects.backup import Failed, Made, Outcomes, create
 from ledger.effects.bucket import Bucket, BucketShelf
@@ -22,10 +24,12 @@ from ledger.effects.manifest import Manifest
 from ledger.effects.places import place_of
 from ledger.effects.restoring import restore
 from ledger.errors import MunimentError, RefusedError, UsageError
+from ledger.signing import Proposal, now
 from ledger.sources import SourceFault
 from ledger.verification.stored import verify_folder
 from tests.ledger.copying import gather, items, plain, plain_of
 from tests.ledger.desk import Desk
+from tests.ledger.replayed import audited, modified_client, not_permitted
 from tests.ledger.storing import SECRET, Store
 from tests.stories.test_scenario_12_identity_number_in_remark import files_with, spellings
 
@@ -176,7 +180,7 @@ def test_while_a_lock_runs_nothing_goes_and_the_refusal_says_until_when(
 ) -> None:
     (made,) = putting(until=TOMORROW).made
     before, seen = store.versions(store.locked), ledger.seen()
-    with pytest.raises(RefusedError, match=f"until {TOMORROW}T23:59:59Z"):
+    with pytest.raises(RefusedError, match=r"I-35 all_copies .copy_is_locked."):
         expire(ledger, admin, made.backup)
     assert (store.versions(store.locked), ledger.seen()) == (before, seen)
     assert all(acts.holding_state(ledger, copy).there for copy in items(ledger, made.backup))
@@ -184,6 +188,33 @@ def test_while_a_lock_runs_nothing_goes_and_the_refusal_says_until_when(
     for key, version in before:
         with pytest.raises(store.client.exceptions.ClientError, match="AccessDenied"):
             store.client.delete_object(Bucket=store.locked, Key=key, VersionId=version)
+
+
+def test_no_client_says_that_a_locked_copy_is_gone(
+    ledger: Ledger, admin: Acting, putting: Putting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (made,) = putting(until=TOMORROW).made
+    said = [Proposal(BackupExpired, made.backup, {"items": items(ledger, made.backup)})]
+    with modified_client(monkeypatch):
+        done = ledger.act(admin, said)
+    heard = not_permitted(audited(ledger.folder))
+    assert set(heard) == {("I-35", "copy_is_locked", done.first)}
+
+
+def test_a_lock_that_was_left_away_is_found_by_asking_the_store(
+    ledger: Ledger, putting: Putting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that says that it locked, and did not: the events are in order, the store is not."""
+    asked = Asked(now=now(), only=("lock_missing",), by_clock=True)
+    (made,) = putting(until=TOMORROW).made
+    assert replay(ledger.folder, None, asked, ledger=ledger).findings == ()
+    with monkeypatch.context() as patch:
+        patch.setattr(BucketShelf, "finish", lambda _: None)
+        (loose,) = putting(until=TOMORROW).made
+    found = replay(ledger.folder, None, asked, ledger=ledger).findings
+    assert {one.subject for one in found} == set(items(ledger, loose.backup))
+    assert {one.expected for one in found} == {f"{TOMORROW}T23:59:59Z"}
+    assert made.backup not in {part for one in found for part in one.evidence}
 
 
 def test_one_locked_copy_keeps_all_of_its_backup(
@@ -203,12 +234,13 @@ def test_when_the_lock_is_over_every_version_and_every_marker_goes(
 ) -> None:
     first, second = items(ledger, made.backup)
     place = offsite.parse_location(place_of(ledger, first).offsite)
-    store.lock(place.key, place.version, 3)
     store.client.put_object(Bucket=store.locked, Key=place.key, Body=b"another version")
     store.client.delete_object(Bucket=store.locked, Key=key_of(made, second))
+    over = time.monotonic() + 7
+    store.lock(place.key, place.version, 6)
     with pytest.raises(RefusedError, match="locked until"):
         expire(ledger, admin, made.backup)
-    time.sleep(4)
+    time.sleep(max(over - time.monotonic(), 0))
     done = expire(ledger, admin, made.backup)
     assert (done.gone, done.failed, len(done.keys)) == ([first, second], [], 2)
     assert store.versions(store.locked) == []
@@ -420,6 +452,7 @@ def test_at_the_desk(desk: Desk, store: Store) -> None:
     )  # fmt: skip
     (made,) = done["backups"]
     assert desk.json("backup", "show", made["backup"])["location"] == made["place"]
+    assert desk.json("backup", "show", made["backup"])["locked_until"] == TOMORROW
     said = desk.error("backup", "expire", made["backup"], code=13)
-    assert TOMORROW in said["message"]
+    assert [one["detail"] for one in said["refusals"]] == ["copy_is_locked"]
     assert desk.json("backup", "verify", made["backup"], "--read-data")["matched"] == 1

@@ -63,7 +63,10 @@ def deaf(_: int) -> tuple[int, bool]:
 
 
 def test_ctrl_c_is_for_the_program_and_not_for_its_processes(two: Executor) -> None:
-    found = [*in_order(two, deaf, range(4))]
+    found: list[tuple[int, bool]] = []
+    until = time.monotonic() + 60  # the second may still be starting while the first does it all
+    while len({process for process, _ in found}) < 2 and time.monotonic() < until:
+        found += in_order(two, deaf, range(4))
     assert len({process for process, _ in found}) == 2
     assert {heard for _, heard in found} == {True}
 
@@ -160,6 +163,7 @@ def test_when_the_program_ends_its_processes_end(tmp_path: Path, how: signal.Sig
     program = subprocess.Popen(
         [sys.executable, str(file)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         cwd=root, env={**os.environ, "PYTHONPATH": str(root)},
+        preexec_fn=_heeds_ctrl_c,  # noqa: PLW1509  it only asks for a signal's default
     )  # fmt: skip
     assert program.stdout is not None
     worker = int(program.stdout.readline())
@@ -171,6 +175,11 @@ def test_when_the_program_ends_its_processes_end(tmp_path: Path, how: signal.Sig
             return
         time.sleep(0.1)
     pytest.fail("the process works on for nobody")
+
+
+def _heeds_ctrl_c() -> None:
+    """In the program: whoever runs these tests in the background may have it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _is_alive(pid: int) -> bool:

@@ -9,8 +9,9 @@ import pytest
 
 from ledger import acts, custody
 from ledger.application import Ledger
-from ledger.effects import destroying, readback
+from ledger.effects import readback
 from ledger.effects.destroying import shredded_in
+from ledger.effects.erasing import sealed_by_key
 from ledger.effects.pending import open_journal
 from ledger.errors import MunimentError, RefusedError
 from tests.ledger.crews import (
@@ -79,7 +80,7 @@ def test_the_texts_of_many_copies_are_looked_for_in_one_walk(
         patch.setattr("ledger.effects.destroying.sealed_under", lambda *_: [])
         site.execute(case)
     walks: list[int] = []
-    real = destroying.sealed_by_key
+    real = sealed_by_key
 
     def counted(ledger: Ledger, keys: Iterable[str]) -> dict[str, list[int]]:
         walks.append(len(set(keys)))

@@ -53,6 +53,8 @@ def test_a_stolen_folder_shows_no_name_title_content_or_key(site: Site, tmp_path
     for path, data in found.items():
         for text in TEXTS:
             for spelled in (text.encode(), text.encode("gb18030"), text.encode("utf-16-le")):
+                if len(spelled) < 6:  # so few bytes stand by chance in ciphertext
+                    continue
                 assert spelled not in data, (path.name, text)
                 assert spelled not in os.fsencode(path.relative_to(folder))
         for secret in secrets:

@@ -251,9 +251,9 @@ def test_authorities_that_sign_each_other_in_a_circle_end_soon(tmp_path: Path) -
     ring = [tsa.issue(one, first) for one in names[1:]] + [first]
     leaf = tsa.issue(tsa.SIGNER, first)
     tsr = tsa.cms(tmp_path, tsa.tst_info(IMPRINT), leaf, ring)
-    before = time.perf_counter()
+    before = time.process_time()
     assert not known(tsr, [tsa.issue(replace(tsa.ROOT, name="Circle", which=60))])
-    assert time.perf_counter() - before < 10
+    assert time.process_time() - before < 10
 
 
 def test_more_certificates_than_anybody_needs_are_refused(tmp_path: Path, root: tsa.Issued) -> None:

@@ -78,7 +78,7 @@ def test_an_authority_that_answers_drop_by_drop_is_cut_off(stamping: tsa.Authori
         before = time.monotonic()
         with pytest.raises(IncompleteError):
             ask(server.url, Request(b"note", 2**62).query(), 1.0)
-        assert time.monotonic() - before < 5
+        assert time.monotonic() - before < 20
 
 
 def test_an_authority_that_is_not_there_is_named() -> None:

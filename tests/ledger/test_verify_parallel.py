@@ -6,6 +6,7 @@ import random
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from ledger.errors import MunimentError
 from ledger.folder import Folder
 from ledger.inspection import inspect
 from ledger.parallel import Executor, Pending, processes
+from ledger.tlog.commit import Entry, SignedCommit, sign
 from ledger.verification import ranges
 from ledger.verification.database import StoredSource, connect, reopened
 from ledger.verification.findings import Report
@@ -170,6 +172,25 @@ def test_a_key_that_nobody_enrolled_is_no_hint_that_is_believed(busy: Firm) -> N
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(ranges, "hinted_keys", lambda _: false)
             assert verify(source, key).verdict == "valid"
+
+
+def test_a_signer_who_counts_more_events_than_there_are(busy: Firm, database: Path) -> None:
+    """Six events under a signed root, and a seventh that the same signature only counts."""
+    with busy.open() as ledger:
+        key = ledger.acting(busy.founded.actor).key
+    with hand_in(database) as connection:
+        sql = "SELECT data, entry FROM commits WHERE first = ?"
+        data, entry = connection.execute(sql, (COLLECTED - 1,)).fetchone()
+        told = Entry.parse(data)
+        note = replace(told.commit.note, count=7)
+        forged = Entry(told.accepted, SignedCommit.assemble(note, [sign(note, key)])).format()
+        sql = 'UPDATE commits SET data = ?, "count" = 7 WHERE entry = ?'
+        connection.execute(sql, (forged, entry))
+    with closing(connect(database)) as connection:
+        source, ours = StoredSource(connection), Folder(busy.path).pinned_key()
+        passed = examine(source, Span(0, 1 << 40, ours.name, hinted_keys(source)))
+    assert entry not in {one.entry for one in passed}
+    assert verify_folder(Folder(busy.path)).verdict == "invalid"
 
 
 class Remembering:

@@ -68,6 +68,7 @@ from tests.domain.words import (
     reject,
     release,
     release_hold,
+    replace_handler,
     restore_backup,
     restrict,
     review_access,
@@ -347,6 +348,8 @@ class CaseWalk(AuditWalk):
         handover = self.draw.choice(under_way)
         if self.draw.random() < 0.05:
             self._selling(cancel(handover.stream))
+        elif self.draw.random() < 0.06:
+            self._replace(handover)
         elif handover.step == "planned" or (
             handover.step == "list_frozen" and self.draw.random() < 0.3
         ):
@@ -354,15 +357,24 @@ class CaseWalk(AuditWalk):
         elif handover.step == "list_frozen":
             self._selling(release(handover.stream, list(handover.items)))
         elif handover.step == "released":
-            self._buying(receive(handover.stream, list(handover.items)))
+            self._buying(handover, receive(handover.stream, list(handover.items)))
         else:
             self._settle(handover)
 
     def _selling(self, said: Said) -> bool:
         return self.tries(self.qian, "seller_handler", said, engagement=self.deal)
 
-    def _buying(self, said: Said) -> bool:
-        return self.tries(self.he, "buyer_handler", said, engagement=self.deal)
+    def _buying(self, handover: HandoverState, said: Said) -> bool:
+        who = self.he if handover.handlers["buyer_handler"] == self.he.actor else self.fang
+        return self.tries(who, "buyer_handler", said, engagement=self.deal)
+
+    def _replace(self, handover: HandoverState) -> None:
+        """He and Fang take turns; nobody of the seller could put one in."""
+        people = [self.he, self.fang]
+        old, new = people if handover.handlers["buyer_handler"] == self.he.actor else people[::-1]
+        said = replace_handler(handover.stream, "buyer_handler", old, new)
+        who = self.ma if self.draw.random() < 0.9 else self.wu
+        self.tries(who, "supervisor", said, engagement=self.deal)
 
     def _freeze(self, handover: HandoverState) -> None:
         copies = [c for c in self.some_copies(most=12) if self._is_ready(c, handover)][:4]
@@ -386,13 +398,14 @@ class CaseWalk(AuditWalk):
         open_ = handover.open_discrepancies
         if unseen and not handover.deemed:
             digest = self.draw.choice(["match", "match", "match", "mismatch"])
-            self._buying(inspect(stream, *unseen[: self.draw.randrange(1, 4)], digest=digest))
+            looked = inspect(stream, *unseen[: self.draw.randrange(1, 4)], digest=digest)
+            self._buying(handover, looked)
         elif open_:
             resolution = self.draw.choice(["item_rejected", "accepted_as_is", "reserved"])
             self._selling(settle(stream, open_[0], resolution))
         elif faulty:
             number = len(handover.discrepancies) + 1
-            self._buying(raise_discrepancy(stream, number, faulty[0]))
+            self._buying(handover, raise_discrepancy(stream, number, faulty[0]))
         elif whole := handover.to_confirm:
             some = whole[: self.draw.randrange(1, len(whole) + 1)]
             self._confirm(handover, some)

@@ -51,7 +51,8 @@ class DealWalk(RecordWalk):
     def __init__(self, draw: random.Random) -> None:
         super().__init__(draw)
         self.history.begin()
-        for number, who in enumerate((self.qian, self.he, self.wu, self.ma, self.zhao), start=900):
+        people = (self.qian, self.he, self.wu, self.ma, self.zhao, self.fang)
+        for number, who in enumerate(people, start=900):
             self._key(who, number)
         self.deal = self._opened("merger")
         for kind in KINDS[:3]:
@@ -82,7 +83,7 @@ class DealWalk(RecordWalk):
         """Whose keys the agreements name, with the roles in which they sign."""
         return [
             (self.qian, "seller_handler"), (self.he, "buyer_handler"), (self.wu, "supervisor"),
-            (self.ma, "supervisor"), (self.zhao, "approver"),
+            (self.ma, "supervisor"), (self.zhao, "approver"), (self.fang, "buyer_handler"),
         ]  # fmt: skip
 
     def _key(self, who: Person, number: int) -> None:

@@ -18,6 +18,7 @@ from domain import TOPICS
 from domain.anchor import LedgerIndexPublished, LedgerTimestampAnchored
 from domain.digitization import RecordDigitized
 from domain.replica import LedgerBundleImported, LedgerReplicaCompared
+from domain.search import PeopleIndexed
 from domain.values import Event
 from projections import METADATA, VIEWS
 from projections import project as projected
@@ -94,7 +95,7 @@ def test_a_view_that_is_passed_over_would_have_changed_nothing(seed: int) -> Non
 def test_every_event_is_looked_at_by_some_view_or_is_known_to_change_none() -> None:
     looked_at = frozenset[type[Event]]().union(*(view.kinds for view in VIEWS))
     silent = {RecordDigitized, LedgerBundleImported, LedgerReplicaCompared,
-              LedgerIndexPublished, LedgerTimestampAnchored}  # fmt: skip
+              LedgerIndexPublished, LedgerTimestampAnchored, PeopleIndexed}  # fmt: skip
     assert set(TOPICS.values()) - looked_at == silent, "their copies and states say so"
 
 
@@ -108,7 +109,8 @@ def test_the_histories_hold_events_of_every_topic_in_their_stored_form() -> None
     kinds = {kind.__name__ for kind in TOPICS.values()}
     months_later = {"TrackingChecked", "HandoverDeemedAccepted"}
     elsewhere = {"LedgerKeyRotated", "LedgerBundleImported", "LedgerReplicaCompared",
-                 "LedgerIndexPublished", "LedgerTimestampAnchored", "HoldingReturned"}  # fmt: skip
+                 "LedgerIndexPublished", "LedgerTimestampAnchored", "HoldingReturned",
+                 "PeopleIndexed"}  # fmt: skip
     assert kinds - seen - months_later == elsewhere, "in stories of their own"
 
 

@@ -32,11 +32,12 @@ def busy() -> Estate:
         estate.lin, "custodian", made, beside=[(estate.wang, "custodian")], engagement=estate.deal
     )
     grant = estate.new("grant")
-    form = {"modes": ["view", "download"], "purposes": ["due_diligence"]}
-    said = grant_access(grant, estate.ma, records[3], **form)
+    form = {"modes": ["view", "download"], "purposes": ["due_diligence"],
+            "basis": "people_cleared"}  # fmt: skip
+    said = grant_access(grant, estate.ma, *records[3:5], **form)
     estate.does(estate.wang, "custodian", said, engagement=estate.deal)
-    for mode in ("download", "view"):
-        look = access(records[3], copies[3], grant=grant, mode=mode, purpose="due_diligence")
+    for n, mode in ((3, "download"), (4, "download"), (3, "view")):
+        look = access(records[n], copies[n], grant=grant, mode=mode, purpose="due_diligence")
         estate.does(estate.ma, "supervisor", look, engagement=estate.deal)
     estate.handed_over(copies[4])
     own = create_holding(estate.new("holding"), buyer, record=records[4], made_from=copies[4])
@@ -89,19 +90,25 @@ def test_what_lies_with_each_party_is_what_its_events_say(sizes: tuple[int, ...]
     with project(empty_tables(), recorded, *sizes) as connection:
         for side in (estate.he.party, estate.party, estate.new("party")):
             entry = outside.last_delivery(connection, estate.deal, side)
+
+            def elsewhere(record: str, side: str = side) -> bool:
+                passed = delivered.passed(connection, record, LENT)
+                return (passed or ("", "", ""))[2] != side
+
             holdings = {
                 holding
                 for holding, record in outside.came_to(connection, estate.deal, side, LENT)
-                if record is None
-                or (delivered.passed(connection, record, LENT) or ("", "", ""))[2] != side
+                if record is None or elsewhere(record)
             }
+            taken = outside.taken(connection, estate.deal, side)
             found = CopiesOut(
                 outside.last_access(connection, estate.deal, side),
                 "" if entry is None else book.accepted[entry],
                 frozenset(holdings),
+                next((at for record, at in taken if elsewhere(record)), ""),
             )
             assert found == book.copies_out(estate.deal, side)
             assert (found != CopiesOut()) == (side == estate.he.party)
     out = book.copies_out(estate.deal, estate.he.party)
     assert len(out.holdings) == 6
-    assert out.accessed < out.delivered
+    assert out.unpassed < out.accessed < out.delivered

@@ -108,6 +108,7 @@ _ABOUT: dict[str, tuple[Any, ...]] = {
         lambda c, it, entry: arrivals.items(c, it, 2, limit=99, entry=entry),
         lambda c, it, entry: arrivals.tally(c, it, 1, entry=entry),
         lambda c, it, entry: handovers.left_out(c, it, 1, entry=entry),
+        handovers.replacements,
         arrivals.discrepancies,
         partial(arrivals.declared, limit=99),
     ),

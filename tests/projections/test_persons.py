@@ -28,7 +28,16 @@ from tests.domain.people_words import (
     suppress,
     withdraw,
 )
-from tests.domain.worlds import SEALED, Said, classify, collect, correct, create_holding, reclassify
+from tests.domain.worlds import (
+    SEALED,
+    START,
+    Said,
+    classify,
+    collect,
+    correct,
+    create_holding,
+    reclassify,
+)
 from tests.projections.histories import empty_tables, project, rebuilt
 
 SEEDS = st.integers(0, 2**32)
@@ -42,7 +51,8 @@ class Bustle:
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.crowd = Crowd.open(broker=True)
-        self.records = [self.crowd.contract(**self._axes()) for _ in range(4)]
+        bases = ("pipl_13_1_consent", "pipl_13_2_contract", "gdpr_6_a", "pipl_13_2_contract")
+        self.records = [self.crowd.contract(basis, **self._axes()) for basis in bases]
         self.copy = self.crowd.new("holding")
         firm = self.crowd.firm
         inside = [self.crowd.new("record") for _ in range(3)]
@@ -71,6 +81,7 @@ class Bustle:
     def _step(self) -> None:
         crowd, pick = self.crowd, self.random.choice
         who, now = pick(self.people), crowd.now
+        dated = max(START, later(now, seconds=-60 * pick([0, 0, 2, 9, 30])))  # told and recorded
         to = pick([crowd.buyer, crowd.buyer, crowd.broker])
         scope = self.random.sample(CATEGORIES, pick([0, 0, 1, 2]))
         kinds = ["separate_provision", "separate_sensitive", "written", "guardian", "general"]
@@ -78,8 +89,8 @@ class Bustle:
         said: list[Said] = [
             find(who, *self.random.sample(self.records, pick([1, 2, 5])),
                  minor=self.random.random() < 0.1),
-            consent(who, to, now, kind=pick(kinds), categories=scope, **until),
-            consent(who, to, now, kind="separate_provision"),
+            consent(who, to, dated, kind=pick(kinds), categories=scope, **until),
+            consent(who, to, dated, kind="separate_provision"),
             withdraw(who, to, now),
             suppress(who, reason=pick(["opted_out", "deceased"])),
             issue(crowd.new("notice"), to, kind=pick(["art_22", "art_23"])),
@@ -90,7 +101,7 @@ class Bustle:
                  ("delivered", "letter"), ("public_announcement", "announcement")]
             )  # fmt: skip
             some = self.random.sample(self.people, pick([1, 3]))
-            told = deliver(pick(self.notices), now, *some, status=status, channel=channel)
+            told = deliver(pick(self.notices), dated, *some, status=status, channel=channel)
             said += [told.but(sealed=SEALED)] * 3
         one = pick(said)
         if not crowd.says(one):
@@ -224,12 +235,14 @@ def test_however_events_are_batched_the_tables_are_equal(seed: int, size: int) -
     assert rebuilt(recorded, *[1] * len(recorded)) == rebuilt(recorded, *[size] * len(recorded))
 
 
-def asked_now(crowd: Crowd, record: str) -> set[str]:
+def asked_now(crowd: Crowd, record: str, *, consent: bool = True) -> set[str]:
     """Why a record may not go, from the tables made of everything said so far."""
     with empty_tables() as connection:
         events = crowd.firm.book.events
         project(connection, [Recorded(n, *told) for n, told in enumerate(events, 1)])
-        needs = Needs(crowd.engagement, crowd.buyer, crowd.now[:10], notice="art_23", consent=True)
+        needs = Needs(
+            crowd.engagement, crowd.buyer, crowd.now[:10], notice="art_23", consent=consent
+        )
         found = clearance.lacking(connection, [record], needs)
     assert found == crowd.firm.book.lacking([record], needs)
     return set(found.get(record, ()))
@@ -239,10 +252,32 @@ def test_the_tables_know_the_last_word_on_a_channel() -> None:
     crowd = Crowd.open()
     record, person, notice = crowd.contract(), crowd.new("subject"), crowd.issued()
     crowd.found(person, record)
-    crowd.consented(person)
     for status, lacking in (("delivered", set()), ("bounced", {"not_notified"})):
         crowd.does(crowd.chen, "dpo", deliver(notice, crowd.now, person, status=status))
+        crowd.consented(person)
         assert asked_now(crowd, record) == lacking
+
+
+def test_the_tables_know_which_came_first_the_notice_or_the_consent() -> None:
+    crowd = Crowd.open()
+    record, person = crowd.contract(), crowd.new("subject")
+    crowd.found(person, record)
+    for scope, lacking in (([], {"consent_before_notice"}), (["contract"], set()), ([], set())):
+        crowd.consented(person, categories=scope)
+        if lacking:
+            crowd.told(person)
+        assert asked_now(crowd, record) == lacking
+
+
+def test_the_tables_know_who_objects_to_what_was_collected_on_consent() -> None:
+    crowd = Crowd.open("merger")
+    records = [crowd.contract("pipl_13_1_consent"), crowd.contract()]
+    person = crowd.new("subject")
+    crowd.found(person, *records)
+    crowd.told(person)
+    for lacking in (set(), {"consent_withdrawn"}, set()):
+        assert [asked_now(crowd, one, consent=False) for one in records] == [lacking, set()]
+        (crowd.consented if lacking else crowd.withdrew)(person)
 
 
 def test_the_tables_know_when_a_plain_consent_is_over() -> None:

@@ -188,6 +188,14 @@ def test_the_handovers_stand_where_the_rules_see_them(seed: int) -> None:
             }
             kept = arrivals.declared(connection, name, limit=ALL)
             assert {one.holding for one in kept} == state.declared
+            sides = {"seller_handler": handover.seller_handler,
+                     "buyer_handler": handover.buyer_handler}  # fmt: skip
+            assert (sides, handover.package or "") == (state.handlers, state.package)
+            replaced_ = handovers.replacements(connection, name)
+            assert {one.replaced for one in replaced_} == state.former
+            assert [one.handler for one in replaced_][-1:] == [
+                state.handlers[one.post] for one in replaced_
+            ][-1:]
             for earlier in range(1, version):
                 replaced = arrivals.items(connection, name, earlier, limit=ALL)
                 assert replaced, "a list is kept when another one takes its place"

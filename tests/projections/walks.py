@@ -74,6 +74,7 @@ class Walker:
         self.wu = self._person("management")
         self.he = self._person("sales", self.buyer)
         self.ma = self._person("management", self.buyer)
+        self.fang = self._person("sales", self.buyer)
 
     def _person(self, function: str, party: str | None = None) -> Person:
         actor = self.history.register_actor(self.history.new("actor"), function, party)

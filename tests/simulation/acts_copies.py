@@ -88,7 +88,8 @@ def moving(world: World) -> Act | None:
         broken |= set() if others else {"I-01"}
         broken |= joined(world, who, others) | guards.ready([copy])
         sells = known.custodian == world.parties["seller"] and under == world.deal
-        broken |= set() if sells or guards.came_from(copy, taker) else {"I-13"}
+        if not guards.came_from(copy, taker):
+            broken |= guards.introduced([copy]) if sells else {"I-13"}
 
     def do() -> Any:
         at = later(now(), days=1) if ahead else now()

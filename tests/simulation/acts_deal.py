@@ -46,8 +46,8 @@ def planning(world: World) -> Act | None:
     def do() -> Any:
         said = handovers.plan_handover(world.ledger, world.deal, {
             "from_party": world.parties["seller"], "seller_handler": world.people["qian"],
-            "buyer_handler": world.people["he"], "first_day": "2026-11-01",
-            "last_day": "2026-12-31", "inspection_days": 15,
+            "buyer_handler": world.people["he"], "first_day": "2020-01-01",
+            "last_day": "2099-12-31", "inspection_days": 15,
         })  # fmt: skip
         return world.say(who, [said], engagement=world.deal, role="seller_handler")
 
@@ -111,14 +111,8 @@ def _listable(world: World, handover: str, items: list[str]) -> set[str]:
             broken |= {"I-21"}
         broken |= {"I-09"} if any(book.records[r].passed for r in inside) else set()
         broken |= set() if inside else {"I-11"}
-        personal = [r for r in inside if _about_people(world, r)]
-        broken |= set() if all(book.told(record, item) for record in personal) else {"I-14"}
+        broken |= guards.introduced([item])
     return broken
-
-
-def _about_people(world: World, record: str) -> bool:
-    known = world.book.records[record]
-    return known.sensitivity not in ("non_personal", "business_secret")
 
 
 def _freeze(world: World, who: str, handover: str, items: list[str]) -> Any:
@@ -274,6 +268,8 @@ def declaring(world: World) -> Act | None:
         broken |= {"I-24"}
     broken |= {"I-06"} if len(set(said)) != len(said) else set()
     broken |= {"I-24"} if said and until < now()[:10] else set()
+    if handover.step == "residual_declared" and all(handover.kept.get(c) == until for c in said):
+        broken |= {"I-24"}  # nothing new is said
 
     def do() -> Any:
         state: Any = world.ledger.state(handover.stream)

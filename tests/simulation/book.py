@@ -110,6 +110,7 @@ class Listed:
     keys: set[str] = field(default_factory=set)
     matched: bool = True
     declared: set[str] = field(default_factory=set)
+    kept: dict[str, str] = field(default_factory=dict)
 
     @property
     def running(self) -> bool:
@@ -372,7 +373,7 @@ class Book:
 
     def _destruction_case_destruction_executed(self, stream: str, event: Event, _: str) -> None:
         case = self.cases[stream]
-        case.operators.add(event["by"])
+        case.operators.update((event["by"], *event.get("begun_by", ())))
         case.keys.update(event.get("keys", []))
         for result in event["results"]:
             case.items[result["holding"]] = result["outcome"]
@@ -432,6 +433,8 @@ class Book:
     def _handover_residual_declared(self, stream: str, event: Event, _: str) -> None:
         self.handovers[stream].step = "residual_declared"
         self.handovers[stream].declared.update(event.get("items", []))
+        kept = dict.fromkeys(event.get("items", []), event["retain_until"])
+        self.handovers[stream].kept.update(kept)
 
     def _handover_cancelled(self, stream: str, _: Event, __: str) -> None:
         self.handovers[stream].step = "cancelled"

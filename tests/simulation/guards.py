@@ -133,6 +133,16 @@ class Guards:
             broken |= {"I-33"} if known.limited or known.ended else set()
         return broken
 
+    def introduced(self, copies: Sequence[str]) -> set[str]:
+        """Whoever stands in what goes to the other side was told of the deal."""
+        about_people = (
+            (record, copy)
+            for copy in copies
+            for record in self.book.inside(copy)
+            if self.book.records[record].sensitivity not in ("non_personal", "business_secret")
+        )
+        return set() if all(self.book.told(*one) for one in about_people) else {"I-14"}
+
     def _inside(self, copies: Sequence[str]) -> list[str]:
         return [record for copy in copies for record in self.book.inside(copy)]
 

@@ -98,7 +98,7 @@ class Dealing(Sale):
         """A handover to somebody else than the buyer."""
         return str(self.json(
             "handover", "plan", "--to", party, "--buyer-handler", handler, "--first-day",
-            "2026-11-01", "--last-day", "2026-12-31", "--engagement", self.engagement, "--as",
+            "2020-01-01", "--last-day", "2099-12-31", "--engagement", self.engagement, "--as",
             self.qian,
         )["handover"])  # fmt: skip
 

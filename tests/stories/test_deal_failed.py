@@ -26,6 +26,8 @@ def talks(dealing: Dealing) -> Dealing:
     people = dealing.customer_list(3)
     with_papers(dealing, "asset_or_store_transfer", "--broker", dealing.broker)
     dealing.keep_secret_from(dealing.broker, dealing.gao, "broker")
+    dealing.attached("processing_agreement", "--party", dealing.seller, "--party", dealing.broker,
+                     by=dealing.gao)  # fmt: skip
     dealing.tell(people)
     dealing.consent(people)
     return dealing
@@ -34,8 +36,9 @@ def talks(dealing: Dealing) -> Dealing:
 def lets_look(talks: Dealing, who: str, record: str, *modes: str) -> None:
     """The seller lets somebody of the other side look at a record."""
     how = [part for mode in modes for part in ("--mode", mode)]
-    talks.did("access", "grant", "--actor", who, "--record", record, *how, "--purpose",
-              "due_diligence", *LONG, "--engagement", talks.engagement)  # fmt: skip
+    basis = "on_behalf" if who == talks.gao else "people_cleared"
+    talks.did("access", "grant", "--actor", who, "--record", record, *how, "--basis", basis,
+              "--purpose", "due_diligence", *LONG, "--engagement", talks.engagement)  # fmt: skip
 
 
 def looking(talks: Dealing, who: str, record: str, out: str, *more: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,10 +23,24 @@ class Reader(Protocol):
     def roots(self) -> tuple[bytes, ...]: ...
 
 
+def oldest_python() -> str | None:
+    """The oldest Python that the program is for, 3.8, if this machine has one that runs."""
+    kept = sorted(Path("~/.pyenv/versions").expanduser().glob("3.8.*/bin/python3.8"))
+    for found in (shutil.which("python3.8"), *map(str, kept)):
+        if found is None:
+            continue
+        asked = [found, "-I", "-S", "-c", "import sys; print(sys.version_info[:2])"]
+        done = subprocess.run(asked, capture_output=True, text=True, check=False, timeout=60)
+        if done.stdout == "(3, 8)\n":
+            return found
+    return None
+
+
 class BareProgram:
     """The program, in an existing folder where nothing else is."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, python: str = sys.executable) -> None:
+        self._python = python
         self._path = folder / "verify.pyz"
         self._path.write_bytes(pyz())
 
@@ -33,7 +48,7 @@ class BareProgram:
         self, bundle: Path, reader: Reader, folder: Path
     ) -> subprocess.CompletedProcess[str]:
         """What it prints of a bundle with `--json`; `folder`: for the reader's keys."""
-        command = [sys.executable, "-I", "-S", str(self._path), str(bundle), "--json"]
+        command = [self._python, "-I", "-S", str(self._path), str(bundle), "--json"]
         command += options(reader, folder)
         before = sorted(folder.iterdir())
         done = subprocess.run(

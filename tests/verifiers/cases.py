@@ -146,7 +146,7 @@ def everything(firm: Firm, folder: Path) -> dict[str, Case]:
             openings=((lost, "circumstances"), (content, "content")),
             attachments=(
                 Attachment(content, "content", "clear", CONTENT, "txt"),
-                Attachment(content, "content", "redacted", "第█号".encode(), "txt"),
+                Attachment(content, "content", "redacted", "第█号".encode(), "txt", "trade_secret"),
             ),
             redactions=((review, "trade_secret"),),
         )

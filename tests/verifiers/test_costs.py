@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ledger.offline.events import MAX_NESTED
+from ledger.tlog.note import Note, SignatureLine
 from tests.ledger.offline_forger import EVENTS, OPENINGS, PLACES
 from tests.ledger.signers import signer
 from tests.verifiers.browserscript import BrowserScript
@@ -42,6 +43,23 @@ def test_a_stranger_makes_nobody_verify_signatures(script: BrowserScript, small:
     report = case._replace(ledger=stranger).python()
     assert [found.code for found in report.findings] == ["checkpoint_key_unknown"]
     assert same(report, case._replace(ledger=stranger).script(script, crypto=False))
+
+
+def test_a_line_in_the_trusted_keys_name_ends_it_in_both(
+    script: BrowserScript, small: Small
+) -> None:
+    case = small.case
+    (name,) = (name for name in case.files if "/checkpoints/" in name)
+    note = Note.parse(case.files[name])
+    (line,) = note.signatures
+    bogus = SignatureLine(line.name, line.key_id, bytes(64))
+    for lines in ([bogus] * 100, [bogus, line]):
+        files = {**case.files, name: Note(note.text, tuple(lines)).format()}
+        report = case.python(files)
+        assert ("checkpoint_signature", name) in {(one.code, one.file) for one in report.findings}
+        assert all(one.step in (2, 4) for one in report.findings), "nothing else is looked into"
+        assert same(report, case.script(script, files))
+        assert same(report, case.script(script, files, crypto=False))
 
 
 @pytest.mark.parametrize("name", [OPENINGS, PLACES, EVENTS])

@@ -1,12 +1,12 @@
 """Every byte of a small bundle, and every file of it: the right finding, in all three verifiers.
 
 Python and the script of the page, always; the program alone, which takes a process each, for a
-sample. First as the files lie there, where the manifests tell; then signed again by the exporter.
+sample. As the files lie there, where the manifests tell; what of it is signed for again by the
+exporter, is `test_every_byte_signed_again`.
 """
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import pytest
 
-from ledger.offline.bag import EXPORTER_NOTE, MANIFEST, TAG_FILES, TAG_MANIFEST, write_zip
-from ledger.offline.findings import Finding, Flaw, finding
+from ledger.offline.bag import EXPORTER_NOTE, MANIFEST, TAG_MANIFEST, write_zip
+from ledger.offline.findings import Finding, finding
 from ledger.offline.report import Report
 from tests.verifiers.bareprogram import BareProgram
 from tests.verifiers.browserscript import BrowserScript
@@ -188,34 +188,3 @@ def test_the_program_alone_says_the_same(
         report = small.case.python(made)
         assert (done.returncode, done.stderr) == (3, ""), damage.what
         assert done.stdout == report.as_json(), damage.what
-
-
-# -- signed again by the exporter -----------------------------------------------------------------
-
-
-def test_a_changed_byte_that_the_exporter_signs_for_is_judged_alike(
-    script: BrowserScript, small: Small
-) -> None:
-    draw, files = seeded(), small.case.files
-    inside = [one for one in every_byte(files) if one[0].startswith(("data/10", "data/20"))]
-    resealed = list(signed_again(small, inside, 200, draw))
-    for damage, report in zip(resealed, judged(script, small.case, resealed), strict=True):
-        assert report.verdict != "valid", damage.what
-        assert report.findings, damage.what
-        json.loads(report.as_json())
-
-
-def signed_again(
-    small: Small, places: Sequence[tuple[str, int]], count: int, draw: random.Random
-) -> Iterator[Damage]:
-    """Changed bytes, with manifests and a note of the exporter over what is now there."""
-    files = small.case.files
-    for name, at in draw.sample(places, count):
-        damage = byte_changed(files, name, at, draw)
-        try:
-            again = small.resealed(damage.made(files))
-        except Flaw:
-            continue
-        yield Damage(
-            damage.what, {**damage.change, **{n: again[n] for n in TAG_FILES}}, frozenset()
-        )

@@ -441,11 +441,13 @@ def test_base64_has_one_form(script: BrowserScript) -> None:
 def test_the_digest_of_what_is_shown_does_not_depend_on_the_order_of_files(
     script: BrowserScript,
 ) -> None:
-    rows = [["record-2/1", "b", "clear"], ["record-1/2", "\U0001f600", "sealed"],
-            ["record-1/2", "\uffff", "clear"], ["record-1/10", "a", "redacted"]]  # fmt: skip
+    rows = [["record-2/1", "b", "clear", ""], ["record-1/2", "\U0001f600", "sealed", "b"],
+            ["record-1/2", "\U0001f600", "sealed", "a"], ["record-1/2", "\uffff", "clear", ""],
+            ["record-1/10", "a", "redacted", "a"]]  # fmt: skip
     call = """(rows) => {
       const shown = new disclosed.Disclosed({ shipped: [] }, null, "");
-      shown._contents.attached = rows.map(([event, path, kind]) => ({ event, path, kind }));
+      shown._contents.attached = rows.map(([event, path, kind, reason]) =>
+        ({ event, path, kind, ...reason && { reason } }));
       shown.openings = rows.map(([event, path]) => ({ event, path }));
       return shown.selection();
     }"""

@@ -29,9 +29,9 @@ _OWN: Final[Mapping[str, Both]] = {
         "a rule does not allow it by what is known; what is not known may have allowed it",
         "据已知内容，规则不允许此行为；不明的内容可能曾允许它"),
     "not_vouched": Both(
-        "no event vouches for the rows by which people are found again: somebody whose row was "
-        "taken out may not be found",
-        "用以重新找到个人的各行没有任何事件可以印证：行被删去的人可能无法再找到"),
+        "no event vouches for the rows by which what was collected is recognised: it may be "
+        "recorded twice",
+        "用以识别已收集资料的各行没有任何事件可以印证：同一资料可能被重复登记"),
     "unreadable_from": Both("from here on, the database cannot be read",
                             "自此处起，数据库无法读取"),
     "read_not_proved": Both(
@@ -56,6 +56,8 @@ _OWN: Final[Mapping[str, Both]] = {
                               "未读取内容：仅比对了是否存在和大小"),
     "needs_key": Both("where these copies lie is sealed, and the keystore was not opened",
                       "副本位置已密封，而密钥库未打开"),
+    "not_examined": Both("anonymous contents could not be read, or their plan is not known",
+                         "匿名化内容无法读取，或不知其处理方案"),
     "key_not_here": Both("the keystore lacks the keys that say where these copies lie",
                          "密钥库中没有说明副本位置的密钥"),
     "out_of_reach": Both("these copies lie where no program here reaches",
@@ -76,8 +78,8 @@ GAPS: Final[Mapping[str, Both]] = MappingProxyType(
 """Every code of a gap that a replay of a ledger or of a bundle can give."""
 NOT_ASKED: Final = frozenset({
     "contents_not_read", "endpoint_not_named", "needs_key", "no_cosigner_trusted", "no_events",
-    "no_folder", "no_tsa_trusted", "not_certified", "not_read", "not_vouched", "nothing_disclosed",
-    "out_of_reach", "stored_is_newer", "tables_not_asked",
+    "no_folder", "no_tsa_trusted", "not_certified", "not_examined", "not_read", "not_vouched",
+    "nothing_disclosed", "out_of_reach", "stored_is_newer", "tables_not_asked",
 })  # fmt: skip
 """The gaps that take what was not given or asked for: they are listed, and lead to no exit code."""
 WHY: Final[Mapping[str, Both]] = MappingProxyType({

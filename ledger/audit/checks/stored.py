@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ledger.audit.catalogue import raised
+from ledger.audit.checks.anonymous import anonymous
 from ledger.audit.checks.parts import Part, looked
 from ledger.audit.checks.stored_elsewhere import backups_in, files_of, unreached
 from ledger.audit.finding import Finding, Gap
@@ -36,6 +37,7 @@ from ledger.audit.scope import Scope
 from ledger.effects import expiring, pending
 from ledger.effects.places import digest_of
 from ledger.effects.vaulting import Object, encrypted_copies
+from ledger.effects.vouching import Differing, Missing, Unvouched, compared
 from ledger.errors import KeyAccessError
 from ledger.evidence import data_key, decode_event
 from ledger.folder import Folder
@@ -55,8 +57,8 @@ Draw = Callable[[str], bool]
 """Whether the content with this digest is read."""
 
 _PRIVATE: Final = stat.S_IRWXG | stat.S_IRWXO
-_NOT_VOUCHED: Final = ("tokens", "subject_tokens", "subject_places")
-"""Tables whose rows are erased with those whom they find: no event names them."""
+_NOT_VOUCHED: Final = "tokens"
+"""The table by which what was collected is recognised: no event names its rows."""
 _ROWS: Final = 5_000
 _SPAN: Final = 1 << 64
 
@@ -82,7 +84,7 @@ def check(
     open, with a keystore that can be opened, to look for files and backups where they were put.
     """
     yield from looked("consistent", {"database": _database, "checkpoints": _signed}, scope)
-    yield Gap("consistent", "not_vouched", subject=" ".join(_NOT_VOUCHED))
+    yield Gap("consistent", "not_vouched", subject=_NOT_VOUCHED)
     folder = scope.folder
     if folder is None:
         yield Gap("consistent", "no_folder")
@@ -102,11 +104,13 @@ def check(
     if not folder.replica:
         parts["vault"] = lambda scope: _vault(scope, Vault(folder.path), draw, progress)
         parts["keystore"] = lambda scope: _keystore(scope, folder)
+        parts["people"] = _people
     reached: set[str] = set()
     for number, place in enumerate(places, 1):
         parts[f"backups:{number}"] = partial(backups_in, place=place, draw=draw, reached=reached)
     if ledger is not None:
         parts["files"] = partial(files_of, ledger=ledger, draw=draw, reached=reached)
+        parts["anonymous"] = partial(anonymous, ledger=ledger, draw=draw)
     else:
         parts["files"] = partial(unreached, reached=reached)
     yield from looked("consistent", parts, scope)
@@ -147,6 +151,19 @@ def _exposed(folder: Folder) -> Iterator[Finding]:
 def _unfinished(folder: Folder) -> Iterator[Finding]:
     for stream in (*pending.left_open(folder), *expiring.left_open(folder)):
         yield raised("execution_unfinished", subject=stream)
+
+
+_PEOPLE: Final[dict[type, str]] = {Unvouched: "people_not_vouched", Missing: "people_not_indexed"}
+
+
+def _people(scope: Scope) -> Iterator[Finding]:
+    """Rows by which people are found again that are not those that events vouch for."""
+    for one in compared(scope.log, scope.scratch):
+        if isinstance(one, Differing):
+            yield raised("people_rows_differ", subject=one.record, evidence=(one.event,),
+                         expected=one.expected, actual=one.actual)  # fmt: skip
+        else:
+            yield raised(_PEOPLE[type(one)], evidence=one.records, actual=str(one.count))
 
 
 # -- the vault --------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import os
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,7 @@ from ledger.audit.finding import Finding, Gap
 from ledger.audit.scope import Scope
 from ledger.effects.backup import NO_FILES
 from ledger.effects.manifest import MAX_BYTES, NAME
+from ledger.effects.offsite import locked_until
 from ledger.effects.places import Place, digest_of, place_of, read_matches
 from ledger.effects.shelf import FOLDER
 from ledger.errors import KeyAccessError, MunimentError
@@ -151,6 +153,7 @@ def files_of(
         size = object_size(copy.size) if place.object else copy.size
         if place.offsite:
             yield from _offsite(place, draw, gaps)
+            yield from _unlocked(scope, place, gaps)
         else:
             kind = "file" if not place.object else "object"
             yield from _file(place, size, draw, kind, (f"{copy.holding}/1",))
@@ -169,6 +172,25 @@ def _offsite(place: Place, draw: Draw, gaps: Counter[tuple[str, str]]) -> Iterat
         return
     if not same:
         yield raised("copy_changed", subject=place.holding, detail="offsite", expected=place.digest)
+
+
+def _unlocked(scope: Scope, place: Place, gaps: Counter[tuple[str, str]]) -> Iterator[Finding]:
+    """Whether the store keeps a lock that the backup says it has; asks for no content."""
+    backup = backups.backup_of(scope.scratch, place.holding)
+    event, _ = _first_event(scope, backup) if backup is not None else (None, "")
+    if not isinstance(event, BackupCreated) or event.locked_until is UNSET:
+        return
+    said = f"{event.locked_until}T23:59:59Z"
+    if said <= datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"):
+        return  # of a lock that is over the store says nothing
+    try:
+        kept = locked_until(place.offsite, place.endpoint or None) or ""
+    except (MunimentError, SourceFault):
+        gaps["offsite", "not_fetched"] += 1
+        return
+    if kept < said:
+        yield raised("lock_missing", subject=place.holding, evidence=(f"{backup}/1",),
+                     expected=said, actual=kept)  # fmt: skip
 
 
 def _outside(scope: Scope, reached: set[str]) -> Iterator[Copy]:

@@ -18,8 +18,8 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from domain.actor import ActorKeyCompromised
-from domain.handover import HandoverState
-from domain.values import later
+from domain.handover import HandoverReceived, HandoverReleased, HandoverState
+from domain.values import later, topic_of
 from ledger.audit.catalogue import raised
 from ledger.audit.checks.located import located
 from ledger.audit.checks.parts import Part, looked
@@ -293,13 +293,38 @@ def _inspections(scope: Scope) -> Iterator[Finding]:
 
 
 def _unsaid(scope: Scope, handover: str) -> list[str]:
-    """The items of a list of which the buyer has said nothing, unless any was faulted."""
+    """The items of a list that silence has accepted: the buyer never spoke about them."""
     state = scope.facts.load([handover]).get(handover)
-    if not isinstance(state, HandoverState) or state.discrepancies:
+    if not isinstance(state, HandoverState) or not state.may_be_deemed:
         return []
-    if "faulty" in state.items.values():
-        return []
-    return [item for item, outcome in state.items.items() if not outcome]
+    return state.unsaid
+
+
+def _plans(scope: Scope) -> Iterator[Finding]:
+    """Releases and receipts on another day than planned, without a word on why."""
+    after = None
+    while found := handovers.listed(scope.scratch, limit=_AT_ONCE, after=after):
+        after = found[-1].handover
+        for one in found:
+            for step in ("released", "received"):
+                if (entry := one.steps.get(step)) is not None and entry >= scope.since:
+                    yield from _off_plan(scope, one, entry)
+
+
+def _off_plan(scope: Scope, one: handovers.Handover, entry: int) -> Iterator[Finding]:
+    query = "SELECT position, state FROM events WHERE stream = ? AND entry = ? ORDER BY version"
+    for position, state in scope.scratch.exec_driver_sql(query, (key_of(one.handover), entry)):
+        event = decode_event(bytes(state))
+        if not isinstance(event, HandoverReleased | HandoverReceived):
+            continue
+        done = event.released_at if isinstance(event, HandoverReleased) else event.received_at
+        day = scope.policy.calendar.day_of(done)
+        if not one.first_day <= day <= one.last_day and event.off_plan is UNSET:
+            yield raised(
+                "handover_off_plan", position=position, entry=entry, subject=one.handover,
+                detail=topic_of(type(event)), evidence=(event.id,), since=one.first_day,
+                due=one.last_day, actual=done,
+            )  # fmt: skip
 
 
 def _approvals(scope: Scope) -> Iterator[Finding]:
@@ -327,5 +352,6 @@ _PARTS: Final[Mapping[str, Part]] = {
     "emergencies": _emergencies,
     "requests": _requests,
     "inspections": _inspections,
+    "plans": _plans,
     "approvals": _approvals,
 }

@@ -33,10 +33,17 @@ def handed(
             evidence = events_at(asked.connection, case, one.released_entry)
             if one.received_entry is not None:
                 evidence += events_at(asked.connection, case, one.received_entry)
+            gave = _as_of(asked, one, one.released_entry)
+            took = _as_of(asked, one, one.received_entry or one.released_entry)
             yield asked.row(
-                "received", record, begins, None, party=one.to_party, actor=one.buyer_handler,
-                via=case, by=one.seller_handler, why=one.step, evidence=evidence,
+                "received", record, begins, None, party=one.to_party, actor=took.buyer_handler,
+                via=case, by=gave.seller_handler, why=one.step, evidence=evidence,
             )  # fmt: skip
+
+
+def _as_of(asked: Asked, one: handovers.Handover, entry: int) -> handovers.Handover:
+    """A handover when a step was taken: a handler may have been replaced since."""
+    return handovers.one(asked.connection, one.handover, entry=entry) or one
 
 
 def _listed(asked: Asked, one: handovers.Handover, items: Sequence[str]) -> bool:

@@ -8,7 +8,10 @@ permitted, and `audit replay` names it.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
+from datetime import timedelta
+from operator import itemgetter
 from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct, to_builtins
@@ -16,10 +19,11 @@ from msgspec.json import Decoder
 
 from domain.ledger import PolicyAdopted
 from domain.policy import Policy, parse_policy
-from domain.values import Event, later, moment
-from ledger.audit.questions.span import Row, Times
+from domain.values import Event, moment, timestamp
+from ledger.audit.questions.span import Row
 from ledger.evidence import decode_event
 from ledger.tlog.commit import Entry
+from projections.view import fetch
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -28,6 +32,8 @@ if TYPE_CHECKING:
 
 RULE: Final = "I-04"
 _AT_ONCE: Final = 2_000
+_INSTANT: Final = timedelta(milliseconds=1)
+_AGES: Final = 10_000 * 366 * 86_400  # seconds: longer than there are years
 
 
 def late(connection: sa.Connection, span: Span, *, least_seconds: int | None = None) -> list[Row]:
@@ -40,29 +46,22 @@ def late(connection: sa.Connection, span: Span, *, least_seconds: int | None = N
     if span.begin > last:
         return []
     policies = _Policies(connection)
-    times = Times(connection)
+    bound = _Bound(connection, policies, least_seconds)
     found = []
-    for position, entry, event in _events(connection, times, span.begin, last):
-        accepted = times.at(entry)
-        by = _seconds(event.at, accepted)
-        if least_seconds is None:
-            policy = policies.at(entry)
-            if not _is_late(connection, policy, event, entry, accepted):
-                continue
-        elif by < least_seconds:
-            continue
-        found.append(_row(policies, position, entry, accepted, event, by))
+    for position, entry, accepted, state in _claimed_by(connection, bound, span.begin, last):
+        event = decode_event(state)
+        if event.at <= bound.exact(entry, accepted):
+            found.append(_row(policies, position, entry, accepted, event))
     return found
 
 
-def _row(
-    policies: _Policies, position: int, entry: int, accepted: str, event: Event, by: int
-) -> Row:
+def _row(policies: _Policies, position: int, entry: int, accepted: str, event: Event) -> Row:
     basis = policies.at(entry).rules.get(RULE)
     return {
         "event": event.id, "position": position, "type": str(event.__struct_config__.tag),
-        "claimed": event.at, "accepted": accepted, "late_seconds": by, "actor": event.by,
-        "role": event.role, "engagement": event.engagement, "reason": event.late_reason or None,
+        "claimed": event.at, "accepted": accepted, "late_seconds": _seconds(event.at, accepted),
+        "actor": event.by, "role": event.role, "engagement": event.engagement,
+        "reason": event.late_reason or None,
         "rule": RULE, "law": to_builtins(basis.basis) if basis else [],
     }  # fmt: skip
 
@@ -71,18 +70,50 @@ def _seconds(claimed: str, accepted: str) -> int:
     return int((moment(accepted) - moment(claimed)).total_seconds())
 
 
-def _is_late(
-    connection: sa.Connection, policy: Policy, event: Event, entry: int, accepted: str
-) -> bool:
-    """As `domain.commit` asks: after so many hours, of a joint act after the days it may take."""
-    alone, together = policy.limits.late_after_hours, policy.limits.joint_days * 24
-    if later(event.at, hours=min(alone, together)) >= accepted:
-        return False
-    data = connection.exec_driver_sql(
-        "SELECT data FROM commits WHERE entry = ?", (entry,)
-    ).scalar_one()
-    joint = Entry.parse(bytes(data)).commit.note.until is not None
-    return later(event.at, hours=together if joint else alone) < accepted
+class _Bound:
+    """What an event of an entry must be said to have happened at, or before, to be late."""
+
+    def __init__(
+        self, connection: sa.Connection, policies: _Policies, least_seconds: int | None
+    ) -> None:
+        self._connection = connection
+        self._policies = policies
+        self._least = (
+            None if least_seconds is None else timedelta(seconds=min(least_seconds, _AGES))
+        )
+
+    def first(self, entry: int, accepted: str) -> str:
+        """The latest that it may be, whoever signed the entry."""
+        if self._least is not None:
+            return _before(accepted, max(self._least, _INSTANT))
+        limits = self._policies.at(entry).limits
+        return _before(accepted, _over(min(limits.late_after_hours, limits.joint_days * 24)))
+
+    def exact(self, entry: int, accepted: str) -> str:
+        """The one that holds, as `domain.commit` asks.
+
+        After so many hours; of an act that several signed, after the days it may take.
+        """
+        if self._least is not None:
+            return self.first(entry, accepted)
+        limits = self._policies.at(entry).limits
+        ((data,),) = fetch(self._connection, "SELECT data FROM commits WHERE entry = ?", (entry,))
+        joint = Entry.parse(bytes(data)).commit.note.until is not None
+        return _before(
+            accepted, _over(limits.joint_days * 24 if joint else limits.late_after_hours)
+        )
+
+
+def _over(hours: int) -> timedelta:
+    return timedelta(hours=hours) + _INSTANT
+
+
+def _before(time: str, span: timedelta) -> str:
+    """So long before a time; what is before everything, where there is nothing so long ago."""
+    try:
+        return timestamp(moment(time) - span)
+    except OverflowError:
+        return ""
 
 
 class _Claimed(Struct):
@@ -94,22 +125,38 @@ class _Claimed(Struct):
 _CLAIMED: Final = Decoder(_Claimed)
 
 
-def _events(
-    connection: sa.Connection, times: Times, begin: int, last: int
-) -> Iterator[tuple[int, int, Event]]:
-    """The events of a range of entries that claim an earlier time, in flat memory."""
-    first, end = connection.exec_driver_sql(
-        "SELECT (SELECT first FROM commits WHERE entry = ?), "
+def _claimed_by(
+    connection: sa.Connection, bound: _Bound, begin: int, last: int
+) -> Iterator[tuple[int, int, str, bytes]]:
+    """Position, entry, accepted time and bytes of events of a range of entries that may be late.
+
+    Nothing else of an event is read but the time that it claims, in flat memory.
+    """
+    ((first, end),) = fetch(
+        connection, "SELECT (SELECT first FROM commits WHERE entry = ?), "
         "(SELECT first + count FROM commits WHERE entry = ?)", (begin, last),
-    ).one()  # fmt: skip
+    )  # fmt: skip
     for start in range(first, end, _AT_ONCE):
-        rows = connection.exec_driver_sql(
-            "SELECT position, entry, state FROM events WHERE position BETWEEN ? AND ? "
+        rows = fetch(
+            connection, "SELECT position, entry, state FROM events WHERE position BETWEEN ? AND ? "
             "ORDER BY position", (start, min(start + _AT_ONCE, end) - 1),
         )  # fmt: skip
-        for position, entry, state in rows.all():
-            if _CLAIMED.decode(state).at < times.at(entry):  # almost all were said at once
-                yield position, entry, decode_event(bytes(state))
+        if not rows:
+            continue
+        accepted = _accepted(connection, rows[0][1], rows[-1][1])
+        bounds = {entry: bound.first(entry, time) for entry, time in accepted.items()}
+        for position, entry, state in rows:
+            if _CLAIMED.decode(state).at <= bounds[entry]:
+                yield position, entry, accepted[entry], bytes(state)
+
+
+def _accepted(connection: sa.Connection, begin: int, last: int) -> dict[int, str]:
+    """When the entries of a range were accepted; see `LedgerFacts.accepted_at`."""
+    rows = fetch(
+        connection, "SELECT entry, substr(data, 10, 24) FROM commits WHERE entry BETWEEN ? AND ?",
+        (begin, last),
+    )  # fmt: skip
+    return {entry: bytes(data).decode("ascii", "replace") for entry, data in rows}
 
 
 class _Policies:
@@ -130,8 +177,8 @@ class _Policies:
 
     def at(self, entry: int) -> Policy:
         """What judged an entry: the pack adopted before it; of the first one, its own."""
-        before = [digest for adopted, digest in self._adopted if adopted < entry]
-        digest = before[-1] if before else self._adopted[0][1]
+        before = bisect_left(self._adopted, entry, key=itemgetter(0))
+        digest = self._adopted[max(before, 1) - 1][1]
         if digest not in self._parsed:
             data = self._connection.exec_driver_sql(
                 "SELECT data FROM packs WHERE digest = ?", (bytes.fromhex(digest),)

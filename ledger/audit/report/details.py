@@ -76,8 +76,36 @@ PARTS: Final[Mapping[str, Words]] = {
     "vault": ("保管库", "Vault"),
     "keystore": ("密钥库", "Keystore"),
     "object": ("存储服务", "Store of objects"),
+    "package_intact": ("证据包完整", "Bundle intact"),
+    "checkpoint_trusted": ("检查点可信", "Checkpoint trusted"),
+    "events_genuine": ("事件真实", "Events genuine"),
+    "keys_current": ("密钥有效", "Keys in force"),
+    "streams_unbroken": ("事件流连续", "Streams unbroken"),
+    "disclosed": ("披露内容", "What is disclosed"),
+    "witnessed": ("见证", "Witnessed"),
+    "time": ("时间", "Time"),
+    "approvals": ("审批", "Approvals"),
+    "claims": ("所称时间", "Times claimed"),
+    "clock": ("时钟", "Clock"),
+    "compromised_keys": ("失密密钥", "Compromised keys"),
+    "deals": ("转让项目", "Deals"),
+    "destructions": ("销毁", "Destructions"),
+    "disposals": ("到期处置", "Disposals"),
+    "emergencies": ("紧急访问", "Emergency access"),
+    "inspections": ("移交检验", "Inspections"),
+    "keys": ("密钥", "Keys"),
+    "media": ("介质", "Media"),
+    "people": ("人员", "People"),
+    "records": ("资料", "Records"),
+    "registers": ("登记册", "Registers"),
+    "requests": ("个人请求", "Requests of persons"),
+    "reviews": ("访问审查", "Access reviews"),
+    "anonymous": ("匿名化内容", "Anonymous contents"),
+    "tokens": ("检索标记", "tokens"),
+    "subject_tokens": ("个人的检索标记", "tokens of persons"),
+    "subject_places": ("个人所在的资料", "places of persons"),
 }
-"""The parts of a replay that something could not be looked at in."""
+"""The parts of a replay that something could not be looked at in, those of bundles included."""
 ARTICLES: Final[Mapping[str, Words]] = {
     "rotation": ("审计机构轮换", "rotation"),
     "deadlines": ("报告时限", "deadlines"),
@@ -139,6 +167,15 @@ def _one(code: str, part: str, sentences: Sentences) -> Words:
             if key in sentences:
                 return sentences[key]
     return _OWN.get(part, (f"代码 {part}", f"code {part}"))
+
+
+def part_of(code: str) -> Words:
+    """The name of a part of a replay; of one that has none its code, called one.
+
+    >>> part_of("files"), part_of("new_part")
+    (('登记所在位置的文件', 'Files where they are registered'), ('代码 new_part', 'code new_part'))
+    """
+    return PARTS.get(code, (f"代码 {code}", f"code {code}"))
 
 
 def article(code: str) -> Words:

@@ -12,7 +12,7 @@ from ledger.audit.finding import SEVERITIES
 from ledger.audit.report import words
 from ledger.audit.report.charts import Due, bars, due_dates, matrix, standing
 from ledger.audit.report.data import Compliance, Found, Missing
-from ledger.audit.report.details import PARTS, Sentences, detail
+from ledger.audit.report.details import Sentences, detail, part_of
 from ledger.audit.report.reviewpage import both, called, granted, plain_table
 from ledger.documents.cells import Cell, Line, china, stacked
 from ledger.documents.layout import column
@@ -139,11 +139,11 @@ def gaps_table(gaps: Sequence[Missing]) -> Section:
     """What the replay could not look at."""
     columns = [column("部分", "Part", "40mm"), column("原因", "Why"),
                column("数量", "Count", "24mm", right=True)]  # fmt: skip
-    rows: list[list[Cell]] = []
-    for gap in gaps:
-        part = PARTS.get(gap.part) or (f"代码 {gap.part}", f"code {gap.part}")
-        rows.append([stacked([("both", *part)]), stacked([("both", *_why(gap.code))]),
-                     [("mono", f"{gap.count:,}")]])  # fmt: skip
+    rows: list[list[Cell]] = [
+        [stacked([("both", *part_of(gap.part))]), stacked([("both", *_why(gap.code))]),
+         [("mono", f"{gap.count:,}")]]
+        for gap in gaps
+    ]  # fmt: skip
     return plain_table(("未能核查的部分", "What could not be looked at"), columns, rows)
 
 

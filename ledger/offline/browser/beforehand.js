@@ -8,14 +8,16 @@ const beforehand = (() => {
 
   /** Every signature of entries with every key that could have made it: [key, signature, text].
    *
-   * Nothing is judged by it: it is what `ed25519.Memory` is given to verify beforehand.
+   * Nothing is judged by it: it is what `ed25519.Memory` is given to verify beforehand. Of what is
+   * not in the ledger nothing is: anybody may have signed very much of that.
    */
-  function signaturesOf(read) {
+  function signaturesOf(read, walked) {
     const publics = new Map(), jobs = [];
     for (const one of read.shipped) {
       for (const [name, publicKey] of _enrolled(one.read)) publics.set(name, publicKey);
     }
     for (const index of read.entries()) {
+      if (!walked.includes(index)) continue;
       const commit = _commitOf(read.files.get(contents.entryFile(index)));
       commit?.signers.forEach((signer, at) => {
         const publicKey = publics.get(history.pair(signer.name, signer.keyId));

@@ -36,7 +36,6 @@ const check = (() => {
   const { KEYS, PERIOD, POLICY, ROLES, SCOPE } = contents;
   const { CLAIMS, FAILS, HOLDS, UNDECIDED } = report;
 
-  const ROTATED = "ledger.key_rotated";
   const _SOFTWARE = ENVIRONMENT + "software.json";
   const _BUNDLE = whole("bundle-" + events.UUID7);
   const _TURN = 40; // milliseconds, after which the page may paint
@@ -124,7 +123,7 @@ const check = (() => {
         this.findings.add("checkpoint_foreign", { file: state.file });
         return;
       }
-      if (!this._isSignedFor(state)) {
+      if (!lineage.standsBehind(read, state, key, this.findings, this._verify)) {
         this._reached.add("checkpoint_trusted");
         return;
       }
@@ -149,7 +148,7 @@ const check = (() => {
 
     /** Steps 5 to 8, with the signatures verified side by side beforehand, and time to paint. */
     async _walkAll(walked, progress) {
-      const jobs = beforehand.signaturesOf(this._contents);
+      const jobs = beforehand.signaturesOf(this._contents, walked);
       const total = jobs.length + this._contents.entries().size;
       await this._memory.learn(jobs, (done) => progress(done, total));
       let done = jobs.length, turn = Date.now();
@@ -163,21 +162,6 @@ const check = (() => {
     }
 
     // -- step 4
-
-    /** Whether the trusted key can have to do with this state; if not, that is a finding.
-     *
-     * Before any signature is looked into: a stranger may have made very many.
-     */
-    _isSignedFor({ file, note }) {
-      const key = this._trust.ledger;
-      if (this._contents.shipped.some((one) => one.read?.type === ROTATED)
-          || note.lines.some((one) => one.name === key.name && one.keyId === key.keyId)) {
-        return true;
-      }
-      const about = { file, expected: key.keyId, actual: note.lines[0].keyId };
-      this.findings.add("checkpoint_key_unknown", about);
-      return false;
-    }
 
     _signed(walked, state) {
       const key = this._trust.ledger, known = walked.history.ledgerKeys();
@@ -437,6 +421,8 @@ const check = (() => {
         findings: this.findings.sorted(),
         omitted: this.findings.omitted,
         events: shipped.map((one) => this._row(one, trusted !== null)),
+        attached: this._contents.attached.map(({ file, event, kind, reason }) =>
+          ({ file, event, kind, ...reason && { redacted: reason } })),
       });
     }
 

@@ -20,6 +20,7 @@ const contents = (() => {
   /** The kinds of streams that prove keys, roles, the policy and the export, and may lie in a
    * bundle that is not about them. */
   const PROVING = ["ledger", "policy", "party", "actor", "engagement", "bundle"];
+  const BESIDE = [...PROVING, "document"];
   const REASONS = ["not_needed", "personal_data", "trade_secret", "legal_privilege", "erased"];
   const MAX_CHECKPOINTS = 100;
 
@@ -287,7 +288,7 @@ const contents = (() => {
       if (scope === null || scope.kind === PERIOD) return false;
       const named = new Set(scope.streams);
       return this.shipped.some(({ stream }) =>
-        !PROVING.includes(kindOf(stream)) && !named.has(stream));
+        !BESIDE.includes(kindOf(stream)) && !named.has(stream));
     }
 
     /** The entries before and after a period, where there are such. */
@@ -390,13 +391,14 @@ const contents = (() => {
   const _ATTACHED_FILE = whole("files/[1-9][0-9]{0,4}\\.[a-z0-9]{1,8}");
 
   function _isAttached(row) {
-    return isObject(row)
-      && hasKeys(row, ["event", "file", "kind", "path", "sha256"])
+    if (!isObject(row) || !["clear", "redacted", "sealed"].includes(row.kind)) return false;
+    const why = row.kind === "clear" ? [] : ["reason"];
+    return hasKeys(row, ["event", "file", "kind", "path", "sha256", ...why])
       && Object.values(row).every(_isText)
       && EVENT_ID.test(row.event)
       && _ATTACHED_FILE.test(row.file)
       && HASH.test(row.sha256)
-      && ["clear", "redacted", "sealed"].includes(row.kind);
+      && (!why.length || REASONS.includes(row.reason));
   }
 
   return { FORMAT, SCOPE, EVENTS, PLACES, CONSISTENCY, INDEX, TOKENS, POLICY, KEYS, ROLES, OPENINGS,

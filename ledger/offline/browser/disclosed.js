@@ -201,7 +201,8 @@ const disclosed = (() => {
     selection() {
       const withheld = this._contents.shipped.filter((one) => one.raw === null);
       const shown = {
-        attachments: this._contents.attached.map((row) => [row.event, row.path, row.kind]),
+        attachments: this._contents.attached.map(
+          (row) => [row.event, row.path, row.kind, row.reason ?? ""]),
         openings: this.openings.map((one) => [one.event, one.path]),
         redactions: withheld.map((one) => [one.claimed, one.reason]),
       };

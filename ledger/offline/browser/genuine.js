@@ -6,6 +6,7 @@ const genuine = (() => {
   const { ValueError, order } = text;
   const { Flaw } = findings;
   const { enrolledKeys, pair } = history;
+  const { checkInCommit, included } = lineage;
   const { entryFile, entryProof } = contents;
   const { FAILS, HOLDS, UNDECIDED } = TABLES.answer;
 
@@ -20,6 +21,7 @@ const genuine = (() => {
       this.states = new states.States(read, head, found);
       this.history = new history.History(origin);
       this.entries = new Map();
+      this._included = new Map();
       /** By entry, the size that its signers had seen, if that is proved a prefix. */
       this.seen = new Map();
       /** Whether everything that speaks of states could be read. */
@@ -79,8 +81,7 @@ const genuine = (() => {
         this._findings.add("entry_proof_differs", { file: proofFile });
         return null;
       }
-      const { size, root } = this._head;
-      if (!_included(index, size, merkle.leafHash(data), proof.hashes, root)) {
+      if (!this.includes(index)) {
         this._findings.add("entry_not_in_ledger", { file });
         return null;
       }
@@ -89,6 +90,24 @@ const genuine = (() => {
         return null;
       }
       return entry;
+    }
+
+    /** Whether the bytes of an entry are in the ledger by its proof; reckoned once. */
+    includes(index) {
+      if (!this._included.has(index)) this._included.set(index, this._isIncluded(index));
+      return this._included.get(index);
+    }
+
+    _isIncluded(index) {
+      const { files } = this._contents, { size, root } = this._head;
+      const data = files.get(entryFile(index)), proof = files.get(entryProof(index));
+      if (data === undefined || proof === undefined) return false;
+      try {
+        return included(index, size, merkle.leafHash(data), notes.parseProof(proof).hashes, root);
+      } catch (error) {
+        if (!(error instanceof ValueError)) throw error;
+        return false;
+      }
     }
 
     _parsed(parse, data, code, file) {
@@ -124,7 +143,7 @@ const genuine = (() => {
         if (one.read !== null && one.read.id !== one.claimed) {
           this._findings.add("derived_differs", { event: one.claimed });
         }
-        this._inCommit(one, entry);
+        checkInCommit(this._contents, one, entry);
         if (one.read !== null) this._author(one.read, entry.commit);
       } catch (error) {
         if (!(error instanceof Flaw)) throw error;
@@ -133,22 +152,6 @@ const genuine = (() => {
       }
       one.event = one.read;
       one.sound = one.read === null || one.read.id === one.claimed;
-    }
-
-    _inCommit(one, entry) {
-      const data = this._contents.files.get(one.proof), { commit } = entry;
-      if (data === undefined) throw new Flaw("event_proof_missing");
-      let proof;
-      try {
-        proof = notes.parseProof(data);
-      } catch (error) {
-        if (!(error instanceof ValueError)) throw error;
-        throw new Flaw("event_proof_malformed");
-      }
-      if (proof.leaf !== one.index || !text.equal(proof.note, entry.note)
-          || !_included(one.index, commit.events, one.leaf, proof.hashes, commit.root)) {
-        throw new Flaw("event_not_in_commit");
-      }
     }
 
     _author(event, commit) {
@@ -223,16 +226,6 @@ const genuine = (() => {
           this._findings.add("key_compromised", about);
         }
       }
-    }
-  }
-
-  function _included(index, size, leaf, hashes, root) {
-    try {
-      merkle.verifyInclusion(index, size, leaf, hashes, root);
-      return true;
-    } catch (error) {
-      if (!(error instanceof ValueError)) throw error;
-      return false;
     }
   }
 

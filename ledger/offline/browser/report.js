@@ -19,7 +19,7 @@ const report = (() => {
    *
    * `fields`: bundle, origin, kind, scope, size, root, cosigners, completeTo, keysCurrentTo,
    * verdict, claims [{claim, answer, reasons}], findings, omitted, events [{event, entry, says,
-   * answer}].
+   * answer}], attached [{file, event, kind, redacted}].
    */
   class Report {
     constructor(fields) {
@@ -46,6 +46,7 @@ const report = (() => {
       shown.findings_omitted = this.omitted;
       shown.events = this.events.map(({ event, entry, answer, says }) =>
         ({ event, entry, answer, ...says }));
+      if (this.attached.length) shown.attachments = this.attached;
       return shown;
     }
 
@@ -74,15 +75,20 @@ const report = (() => {
       }
       lines.push("", _format(_WORDS.events[at], this.events.length));
       for (const row of this.events) lines.push(_row(row, at));
+      if (this.attached.length) {
+        lines.push("", _format(_WORDS.attached[at], this.attached.length));
+        for (const row of this.attached) lines.push(_file(row, at));
+      }
       return lines.join("\n") + "\n";
     }
 
     _claim({ claim, answer, reasons }, at) {
-      let said = `${claim.padEnd(18)}  ${CLAIMS.get(claim)[at]}: ${_WORDS.answers[answer][at]}`;
+      let said = `${claim.padEnd(18)}  ${CLAIMS.get(claim)[at]}`
+        + _WORDS.colon[at] + _WORDS.answers[answer][at];
       const upto = { complete: this.completeTo, keys_current: this.keysCurrentTo }[claim] ?? -1;
       if (upto >= 0) said += _format(_WORDS.upTo[at], upto);
       const given = reasons.map((code) => REASONS.has(code) ? REASONS.get(code)[at] : code);
-      return said + (given.length ? ` (${given.join(", ")})` : "");
+      return said + (given.length ? _format(_WORDS.why[at], given.join(_WORDS.comma[at])) : "");
     }
   }
 
@@ -133,7 +139,7 @@ const report = (() => {
   function _described({ code, step, file, event, expected, actual }, at) {
     const where = event || file || "";
     const said = [`  ${step}. ${code}`, where].filter((part) => part).join("  ")
-      + `: ${CAUSES.get(code)[1 + at]}`;
+      + _WORDS.colon[at] + CAUSES.get(code)[1 + at];
     if (expected !== null) return said + _format(_WORDS.detail[0][at], expected, actual || "-");
     if (actual !== null) return said + _format(_WORDS.detail[1][at], actual);
     return said;
@@ -141,13 +147,19 @@ const report = (() => {
 
   function _row({ event, entry, says, answer }, at) {
     const parts = [String(entry), says.accepted ?? "", says.type ?? "", event];
-    if ("by" in says) parts.push(`${says.by} (${says.role})`);
+    if ("by" in says) parts.push(says.by + _format(_WORDS.why[at], says.role));
     if ("redacted" in says) parts.push(_format(_WORDS.redacted[at], says.redacted));
     if ("not_before" in says || "not_after" in says) {
       const bounds = [says.not_before ?? "…", says.not_after ?? "…"];
       parts.push(_format(_WORDS.between[at], ...bounds));
     }
-    return `  ${parts.filter((part) => part).join("  ")}: ${_WORDS.answers[answer][at]}`;
+    const said = parts.filter((part) => part).join("  ");
+    return `  ${said}${_WORDS.colon[at]}${_WORDS.answers[answer][at]}`;
+  }
+
+  function _file({ file, kind, event, redacted }, at) {
+    const why = redacted ? _format(_WORDS.redacted[at], redacted) : "";
+    return "  " + [file, kind, event, why].filter((part) => part).join("  ");
   }
 
   /** A text with its `{}` filled in, one after the other. */

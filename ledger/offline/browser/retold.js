@@ -180,6 +180,14 @@ const retold = (() => {
     return el("div", {}, el("h3", {}, say("attachments")), lead("open_with_care"), made, more);
   }
 
+  /** In which form a file goes along; of one that does not go in clear, why. */
+  function attachedAs({ kind, reason }) {
+    const form = say(`attachment_${kind}`);
+    if (typeof reason !== "string") return form;
+    const why = say("attachment_reason", { reason: codeName("RedactionReason", reason) });
+    return [el("div", {}, form), el("div", {}, why)];
+  }
+
   function attachment(result, one) {
     const file = one && typeof one.file === "string" ? one.file : "";
     const data = /^files\/[1-9][0-9]{0,5}\.[a-z0-9]{1,8}$/.test(file)
@@ -191,7 +199,7 @@ const retold = (() => {
     const name = `${result.report.bundle || "bundle"}-${file.replace("/", "-")}`;
     return [
       el("code", {}, file),
-      own(named, one.kind) ? say(`attachment_${one.kind}`) : "",
+      own(named, one.kind) ? attachedAs(one) : "",
       typeof one.path === "string" ? fieldName(one.path) : "",
       data === undefined ? "" : size(data.length),
       typeof one.sha256 === "string" ? id(one.sha256) : "",

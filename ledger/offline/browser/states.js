@@ -112,6 +112,16 @@ const states = (() => {
     }
   }
 
+  /** The first line of each key, by `pair`, in the order of the note (states.py says why). */
+  function firstLines(note) {
+    const found = new Map();
+    for (const line of note.lines) {
+      const known = pair(line.name, line.keyId);
+      if (!found.has(known)) found.set(known, line);
+    }
+    return found;
+  }
+
   const _named = (size, root) => `${size} ${text.hex(root)}`;
 
   /** Step 4: who signed the checkpoints. */
@@ -130,20 +140,20 @@ const states = (() => {
      */
     check(state, prefix) {
       this._checkLedger(state);
+      const lines = firstLines(state.note);
       for (const key of this._trust.cosigners) {
-        for (const line of state.note.lines) {
-          if (key.name !== line.name || key.keyId !== line.keyId) continue;
-          if (!this._cosigned(state, line, key)) break;
-          const held = this._held.get(key) ?? 0;
-          if (prefix) this._held.set(key, held < state.head.size ? state.head.size : held);
-        }
+        const line = lines.get(pair(key.name, key.keyId));
+        if (line === undefined || !this._cosigned(state, line, key) || !prefix) continue;
+        const held = this._held.get(key) ?? 0;
+        this._held.set(key, held < state.head.size ? state.head.size : held);
       }
     }
 
     _checkLedger(state) {
       const { size } = state.head, trust = this._trust.ledger, { file } = state;
       const reached = this._history.reachedFrom(trust);
-      const lines = state.note.lines.filter((line) => reached.has(pair(line.name, line.keyId)));
+      const named = [...firstLines(state.note)].filter(([known]) => reached.has(known));
+      const lines = named.map(([, line]) => line);
       if (!lines.length) {
         const about = { file, expected: trust.keyId, actual: state.note.lines[0].keyId };
         this._findings.add("checkpoint_key_unknown", about);
@@ -202,5 +212,5 @@ const states = (() => {
     }
   }
 
-  return { checkSignature, parseConsistency, States, Signatures };
+  return { checkSignature, firstLines, parseConsistency, States, Signatures };
 })();

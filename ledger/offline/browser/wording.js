@@ -20,7 +20,7 @@ const wording = (() => {
       "Give keys that you got from elsewhere than the bundle: an agreement, the party's written notice, a notarial deed, a public site. Nothing in a bundle proves itself.",
     ],
     ledger_key: ["账本的验证公钥（必填）", "The ledger's verifier key (required)"],
-    ledger_hint: ["一行文字，形如 名称+八位编号+公钥", "One line of the form name+eight digits+key"],
+    ledger_hint: ["一行文字，形如“名称+八位编号+公钥”", "One line of the form name+eight digits+key"],
     from_file: ["从文件读取", "Read from a file"],
     more_trust: ["见证方和时间戳机构（选填）", "Cosigners and time-stamp authorities (optional)"],
     cosigner_keys: ["见证方的验证公钥", "Cosigners' verifier keys"],
@@ -130,7 +130,7 @@ const wording = (() => {
       "Accepted times are the ledger's word; without time stamps that you trust nothing proves them independently.",
     ],
     limit_keys: [
-      "导出人可能没有出示某个密钥已被撤销或报失密：没有您信任的人核算过账本索引来说明没有这种情形。",
+      "导出人可能没有出示某个密钥已被吊销或报告失密：没有您信任的人核算过账本索引来说明没有这种情形。",
       "The exporter may have left out that a key was revoked or reported as compromised: nobody whom you trust recomputed the ledger's index to say otherwise.",
     ],
     limit_complete: [
@@ -250,6 +250,7 @@ const wording = (() => {
     kind: ["种类", "Kind"],
     attachment_clear: ["原件", "in clear"],
     attachment_redacted: ["已遮盖（未与原件比对）", "redacted (not compared with the original)"],
+    attachment_reason: ["理由：{reason}", "Reason: {reason}"],
     attachment_sealed: ["密封（未与原件比对）", "sealed (not compared with the original)"],
     size: ["大小", "Size"],
     save: ["保存", "Save"],

