@@ -146,7 +146,10 @@ class ActorState(State):
         return last is not None and last.passed and last.on <= day <= last.valid_to
 
     def holds(self, role: str, engagement: str, accepted: str) -> bool:
-        """Whether the actor holds a role for an engagement on the day of `accepted`."""
+        """Whether the actor holds a role for an engagement on the day, in UTC, of `accepted`.
+
+        Days of roles are those of UTC for whoever checks them: nobody needs a pack for it.
+        """
         day = accepted[:10]
         return any(
             grant.role == role
@@ -156,7 +159,7 @@ class ActorState(State):
         )
 
     def holds_everywhere(self, role: str, accepted: str) -> bool:
-        """Whether the actor holds a role on the day of `accepted` that no engagement limits."""
+        """Whether the actor holds a role that no engagement limits, on the day as for `holds`."""
         day = accepted[:10]
         return any(
             grant.role == role and grant.scope is None and grant.valid_from <= day <= grant.valid_to

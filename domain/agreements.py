@@ -311,7 +311,8 @@ def nda_ended_by_its_party(case: Case, event: NdaTerminated) -> Iterator[Refusal
         yield refuse("I-13", "not_a_party_to_the_nda", actor.party)
     if nda.terminated_on is not None and event.terminated_on >= nda.terminated_on:
         yield refuse("I-06", "nda_ended_before", event.document)
-    if event.terminated_on > later(case.statement.accepted, days=NOTICE_DAYS)[:10]:
+    latest = later(case.statement.accepted, days=NOTICE_DAYS)
+    if event.terminated_on > case.policy.calendar.day_of(latest):
         yield refuse("I-13", "nda_ends_too_late", event.document)
     yield from _days(event, nda.begins_on, event.terminated_on)
 
@@ -342,7 +343,7 @@ def assessed_by_the_seller(case: Case, event: PipiaCompleted) -> Iterator[Refusa
         yield refuse("I-17", "seller_assesses", actor.party)
     if not is_day(event.retain_until):
         yield refuse("I-04", "no_such_day", event.stream)
-    elif event.retain_until < _years_on(case.statement.accepted[:10], PIPIA_YEARS):
+    elif event.retain_until < _years_on(case.day, PIPIA_YEARS):
         yield refuse("I-17", "report_not_kept_long_enough", event.document)
     if len(set(event.categories)) != len(event.categories):
         yield refuse("I-06", "code_named_twice", event.stream)

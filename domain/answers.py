@@ -62,7 +62,7 @@ class CopiesOut(Struct, frozen=True):
     accepted; `delivered`: when the last release to it, or receipt by it, was accepted of a handover
     that was not confirmed whole; each empty if there is none. `holdings`: present copies that it
     came to keep under the deal and that no confirmation gave it. `unpassed`: as `accessed`, of
-    records that have not passed to it for good.
+    records that have not passed to it for good; looked up, and not empty, only if asked for.
     """
 
     accessed: str = ""

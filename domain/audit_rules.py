@@ -216,7 +216,7 @@ def raised_against_the_audited(case: Case, event: AuditFindingRaised) -> Iterato
         yield refuse("I-07", "owner_is_the_auditor", event.owner)
     if not is_day(event.due):
         yield refuse("I-04", "no_such_day", event.stream)
-    elif event.due < case.statement.accepted[:10]:
+    elif event.due < case.day:
         yield refuse("I-04", "due_day_is_past", event.stream)
 
 

@@ -10,7 +10,7 @@ through here. `domain.backup_rules` has the rules.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Final
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -35,13 +35,18 @@ from domain.values import (
 
 BACKUP_KEEPERS: frozenset[str] = frozenset({"custodian", "archivist", "collector"})
 
+LOCK_YEARS: Final = 10
+"""So many years a lock runs at most. One person says until when, nobody can shorten it, and while
+it runs nothing in it is destroyed, not even what must be (PIPL 47). No rule of the packs asks for
+a backup that nobody can remove; ten years is the longest that papers of trade are commonly kept."""
+
 
 class BackupCreated(Listing, frozen=True, kw_only=True, tag="backup.created"):
     """备份: these copies were made and read back. Sealed: `location`, `tool`, `endpoint`.
 
     `base`: the backup that this one continues; `manifest`: SHA-256 of its list of copies, which
     lies beside them; `locked_until`: the last day (UTC) on which their store refuses to remove any
-    of them, whoever asks.
+    of them, whoever asks; from the day of `ended_at` on, at most `LOCK_YEARS`.
     """
 
     ROLES: ClassVar[frozenset[str]] = BACKUP_KEEPERS
@@ -211,6 +216,11 @@ def _restored(state: State, _: BackupRestored) -> None:
 def _gone(state: State, _: BackupExpired) -> None:
     if isinstance(state, HoldingState):
         state.condition = "destroyed"
+
+
+def latest_lock(time: str) -> str:
+    """The last day (UTC) until which a backup that was complete at `time` may be locked."""
+    return f"{min(int(time[:4]) + LOCK_YEARS, 9999):04d}{time[4:10]}"
 
 
 def locked(case: Case, copy: HoldingState) -> bool:

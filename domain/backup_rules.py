@@ -16,6 +16,7 @@ from domain.backup import (
     BackupVerified,
     RestoreDrillPerformed,
     chain,
+    latest_lock,
     locked,
     not_restored,
     to_be_destroyed,
@@ -51,8 +52,19 @@ def made_of_originals(case: Case, event: BackupCreated) -> Iterator[Refusal]:
         yield refuse("I-02", "location_must_be_sealed", event.stream)
     if event.manifest is UNSET:
         yield refuse("I-35", "manifest_missing", event.stream)
-    if event.locked_until is not UNSET and event.medium != "cloud_object":
+    yield from _lock_has_bounds(event)
+
+
+def _lock_has_bounds(event: BackupCreated) -> Iterator[Refusal]:
+    """A lock is of a store, has not ended when the backup is made, and does not run for ever."""
+    if event.locked_until is UNSET:
+        return
+    if event.medium != "cloud_object":
         yield refuse("I-35", "lock_is_of_a_store", event.stream)
+    if event.locked_until < event.ended_at[:10]:  # stores count in UTC
+        yield refuse("I-04", "lock_ended_before_the_backup", event.stream)
+    if event.locked_until > latest_lock(event.ended_at):
+        yield refuse("I-35", "lock_runs_too_long", event.stream)
 
 
 @rule(BackupCreated)

@@ -191,7 +191,7 @@ def _abroad(
     document = case.world.state(approval, AttachedState) if approval else None
     if document is None or document.kind != "foreign_approval":
         yield refuse("I-25", "foreign_recipient_needs_approval", event.stream)
-    elif not document.stands(case.statement.accepted[:10]):
+    elif not document.stands(case.day):
         yield refuse("I-25", "foreign_approval_not_in_force", approval)
     elif document.engagement != event.engagement:
         yield refuse("I-25", "foreign_approval_of_another_matter", approval)

@@ -22,9 +22,10 @@ recipient, as both are dated, whenever they were recorded. It is put on record a
 be what somebody agreed to, and counts for nothing here.
 
 Whoever objects where the mode asks for no consent (PIPL 22), or where counsel freed of it, stops
-what was collected on consent alone (`ON_CONSENT`): that consent is over (PIPL 15, 47). What another
-basis of article 13 carries goes to the successor, who answers the objection as the person's request
-(PIPL 44).
+what was collected on consent alone (`ON_CONSENT`): that consent is over (PIPL 15, 47), until the
+person, or a child's guardian, agrees, informed, to the provision of what is in the record. What
+another basis of article 13 carries goes to the successor, who answers the objection as the person's
+request (PIPL 44).
 
 Nothing here looks at each record: the projection answers for a part of the list at once
 (`domain.judging.Source.lacking`), as it was before the commit being judged.
@@ -111,7 +112,7 @@ def needs_of(
     return Needs(
         engagement=engagement,
         recipient=recipient or deal.buyer,
-        day=case.statement.accepted[:10],
+        day=case.day,
         notice=path.notice,
         consent=path.consent,
         sensitive=SENSITIVE if path.sensitive else (),

@@ -9,7 +9,6 @@ is called at its end. A closed engagement takes no further act.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
 from typing import Annotated, ClassVar
 
 from msgspec import UNSET, Meta, UnsetType
@@ -23,7 +22,7 @@ from domain.gates import path_of
 from domain.handover import HandoverState
 from domain.handover_rules import SHOWN
 from domain.judging import Case, Refusal, evolves, refuse, rule
-from domain.values import ActorId, Count, Date, Digest, EngagementId, Event, PartyId, Time
+from domain.values import ActorId, Count, Date, Digest, EngagementId, Event, PartyId, Time, later
 
 
 class EngagementClosed(Event, frozen=True, kw_only=True, tag="engagement.closed"):
@@ -143,7 +142,7 @@ def disposed_of_by_its_party(case: Case, event: CopiesDisposed) -> Iterator[Refu
 def tracking_days(case: Case, deal: EngagementState) -> list[str]:
     """The days on which checks fall due: the pack's intervals after each confirmation, in order."""
     days = {
-        (date.fromisoformat(one.confirmed[:10]) + timedelta(days=interval)).isoformat()
+        case.policy.calendar.day_of(later(one.confirmed, days=interval))
         for one in case.world.source.handovers_of(deal.stream)
         if one.confirmed
         for interval in case.policy.cadence.tracking_days
@@ -161,7 +160,7 @@ def tracked_when_due(case: Case, event: TrackingChecked) -> Iterator[Refusal]:
         yield refuse("I-16", "no_check_is_due", event.due)
     if event.due in deal.tracked:
         yield refuse("I-06", "tracked_before", event.due)
-    if event.done_at[:10] < event.due:
+    if case.policy.calendar.day_of(event.done_at) < event.due:
         yield refuse("I-16", "checked_before_due", event.due)
     if event.done_at > case.statement.accepted:
         yield refuse("I-04", "not_yet_happened", event.stream)
@@ -258,9 +257,10 @@ def copies_are_gone(case: Case, event: EngagementClosed) -> Iterator[Refusal]:
     if deal is None:
         return
     for party in sorted(deal.receiving):
-        got = _got(case, deal, party)
+        completed = event.outcome == "completed"
+        got = _got(case, deal, party, unpassed=completed)
         yield from _still_there(got)
-        kept = event.outcome == "completed" and not got.returns
+        kept = completed and not got.returns
         last = max(got.delivered, got.unpassed) if kept else got.last
         said = deal.disposals.get(party)
         if last and (said is None or said.disposed_at < last):
@@ -279,19 +279,21 @@ def _still_there(got: _Got) -> Iterator[Refusal]:
         yield refuse("I-22", "copy_is_still_there", *sorted(got.holdings)[:SHOWN])
 
 
-def _got(case: Case, deal: EngagementState, party: str) -> _Got:
+def _got(case: Case, deal: EngagementState, party: str, *, unpassed: bool = False) -> _Got:
     """What a party got under a deal and may not keep at its end, looked up once a commit.
 
     Where the path returns copies (PIPL 21), what was delivered and confirmed goes back, too.
+    `unpassed`: whether it matters what else of that it looked at did not pass.
     """
-    return case.world.once(("got", deal.stream, party), lambda: _look_up(case, deal, party))
+    asked = ("got", deal.stream, party, unpassed)
+    return case.world.once(asked, lambda: _look_up(case, deal, party, unpassed=unpassed))
 
 
-def _look_up(case: Case, deal: EngagementState, party: str) -> _Got:
+def _look_up(case: Case, deal: EngagementState, party: str, *, unpassed: bool) -> _Got:
     source, path = case.world.source, path_of(case, deal)
-    out = source.copies_out(deal.stream, party)
-    delivered, holdings = out.delivered, set(out.holdings)
     returns = path is None or path.returns
+    out = source.copies_out(deal.stream, party, unpassed=unpassed and not returns)
+    delivered, holdings = out.delivered, set(out.holdings)
     if returns:
         for one in source.handovers_of(deal.stream):
             state = case.world.state(one.handover, HandoverState)

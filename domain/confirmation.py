@@ -41,8 +41,8 @@ def cancelled_by_both_once_received(case: Case, event: HandoverCancelled) -> Ite
     """What the buyer has received is not undone by one side alone, while it speaks (I-23).
 
     Who leaves the inspection unfinished and falls silent does not hold the other side to the deal,
-    whatever it said before: the seller may then cancel alone. What was received still has to go
-    back (I-22).
+    whatever it said before: the seller may then cancel alone, or have the silence deemed acceptance
+    and be held to that. What was received still has to go back (I-22).
     """
     state = case.world.state(event.stream, HandoverState)
     if state is None or state.step != "received":

@@ -83,7 +83,7 @@ def against_crossing(
         yield refuse("I-14", "grant_names_no_basis", sides[1])
     elif basis == "nobody_identified":
         for one in records:
-            if _identifies(case, deal, sides[1], one.stream, [one]):
+            if _identifies(case, deal, one.stream, [one]):
                 yield refuse("I-14", "people_identified", one.stream)
     elif basis == "on_behalf" and not _on_behalf(case, deal, sides[1]):
         yield refuse("I-14", "not_on_behalf", sides[1])
@@ -123,14 +123,17 @@ def _asked(case: Case, deal: EngagementState) -> Transfer | None:
 
 
 def _identifies(
-    case: Case, deal: EngagementState, taker: str, item: str, examples: Sequence[RecordState]
+    case: Case, deal: EngagementState, item: str, examples: Sequence[RecordState]
 ) -> bool:
     """Whether a record or copy tells who somebody is: by its label, or because one was found.
 
+    Told and agreed or not: whoever was has said yes to a recipient, and is in it all the same.
+
     `examples`: the record, or one of each kind in the copy.
     """
-    strict = Needs(deal.stream, taker, case.statement.accepted[:10], notice="art_23", consent=True)
-    found = {reason for _, reasons in reasons_of(case, [item], strict) for reason in reasons}
+    # No notice tells of the seller itself, so everybody who was found lacks this one.
+    unmet = Needs(deal.stream, deal.seller, case.day, notice="art_23")
+    found = {reason for _, reasons in reasons_of(case, [item], unmet) for reason in reasons}
     return bool(found - {"subjects_unknown"}) or any(e.sensitivity not in NOBODY for e in examples)
 
 
@@ -161,7 +164,7 @@ def against_giving(case: Case, event: Event, copy: HoldingState, taker: str) -> 
     named = {category for one in records for category in _categories(one)}
     sides = (copy.custodian, taker)
     yield from against_disclosure(case, deal, *sides, sorted(named))
-    if _identifies(case, deal, taker, copy.stream, records):
+    if _identifies(case, deal, copy.stream, records):
         basis = "on_behalf" if _on_behalf(case, deal, taker) else "people_cleared"
         yield from _on_basis(case, deal, sides, basis, [copy.stream], _personal(records))
 

@@ -76,7 +76,7 @@ def against_disclosure(
     case: Case, state: EngagementState, from_party: str, to_party: str, categories: Iterable[str]
 ) -> Iterator[Refusal]:
     """Why one party may not give another records of these categories: no agreement (I-13)."""
-    standing = state.ndas_between(from_party, to_party, case.statement.accepted[:10])
+    standing = state.ndas_between(from_party, to_party, case.day)
     if not standing:
         yield refuse("I-13", "no_nda_in_force", from_party, to_party)
         return
@@ -103,7 +103,7 @@ def against_no_agreement(
     An attached document of kind `processing_agreement`, signed by both, on a day on which it
     stands.
     """
-    sides, day = {from_party, to_party}, case.statement.accepted[:10]
+    sides, day = {from_party, to_party}, case.day
     if not any(agreement.binds(sides, day) for agreement in state.processing):
         yield refuse("I-13", "no_processing_agreement", from_party, to_party)
 
@@ -124,22 +124,22 @@ def against_untrained_signers(case: Case, topic: str, *capacities: str) -> Itera
             for signer in case.statement.actors
             if not capacities or signer.capacity in capacities
         )
-        yield from against_untrained(case, signers, topic, case.statement.accepted[:10])
+        yield from against_untrained(case, signers, topic, case.day)
 
 
 def against_no_backup(case: Case, party: str) -> Iterator[Refusal]:
     """What of a party's backups is not within the pack's intervals (I-19)."""
     done, cadence = case.world.source.protection(party), case.policy.cadence
-    accepted = case.statement.accepted
-    if _overdue(done.backup, cadence.backup_days, accepted):
+    if _overdue(case, done.backup, cadence.backup_days):
         yield refuse("I-19", "backup_overdue", party)
-    if _overdue(done.offsite, cadence.offsite_days, accepted):
+    if _overdue(case, done.offsite, cadence.offsite_days):
         yield refuse("I-19", "offsite_overdue", party)
-    if _overdue(done.verified, cadence.backup_verification_days, accepted):
+    if _overdue(case, done.verified, cadence.backup_verification_days):
         yield refuse("I-19", "backup_check_overdue", party)
-    if _overdue(done.drill, cadence.restore_drill_days, accepted):
+    if _overdue(case, done.drill, cadence.restore_drill_days):
         yield refuse("I-19", "drill_overdue", party)
 
 
-def _overdue(last: str, days: int, now: str) -> bool:
-    return not last or later(last, days=days) < now
+def _overdue(case: Case, last: str, days: int) -> bool:
+    """Whether the last day on which something was in time is over; as `muniment backup due`."""
+    return not last or case.policy.calendar.day_of(later(last, days=days)) < case.day

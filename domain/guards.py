@@ -113,7 +113,7 @@ def _still_kept(case: Case, copy: HoldingState) -> Iterator[Refusal]:
 
 def _minimum_runs(case: Case, contents: Contents) -> bool:
     """Whether any minimum still runs today, its last day included."""
-    today = case.statement.accepted[:10]
+    today = case.day
     ends = [contents.min_until, *(r.min_until for r in examples_of(case, contents))]
     permanent = contents.permanent or any(r.permanent for r in examples_of(case, contents))
     return permanent or any(end is not None and today <= end for end in ends)

@@ -129,7 +129,8 @@ class HandoverListFrozen(
 class HandoverReleased(HandoverStep, frozen=True, kw_only=True, tag="handover.released"):
     """交付: the giving party has given away what the list with this root names.
 
-    Once more only for a new handler of the taking party, to whom the package is encrypted anew.
+    Once more only for a new handler of the taking party, or one with a new key: to whom the package
+    is encrypted anew.
     `package`: SHA-256 of the package's tag manifest, where the list has records; `off_plan`: why
     on another day than planned. Sealed: `channel`, `seal_no`.
     """
@@ -220,10 +221,10 @@ class HandoverState(ListState):
     settled by bringing it anew, and it is to be inspected again); `rejected`, `confirmed`: how
     many; `since`, `frozen_at`: the entry that froze the list, and its time; `matched`: whether what
     was read on arrival had its digests; `deemed`: whether the time for inspection ran out;
-    `heard_at`: when the taking party last said anything after its receipt; `kept`: the copies that
-    the giving party says it keeps, with the basis and the day; `renewed`: the entry that last said
-    something new of them; `readdressed`: whether what was released has a new handler to go to;
-    `former`: who was a handler and was replaced; `watching`: who acted as a supervisor.
+    `heard_at`: when the taking party last said anything, its receipt included; `kept`: the copies
+    that the giving party says it keeps, with the basis and the day; `renewed`: the entry that last
+    said something new of them; `readdressed`: whether what was released has a new handler to go to;
+    `former`: who was a handler and was replaced; `watching`: who spoke as a supervisor.
     """
 
     engagement: str = ""
@@ -302,14 +303,17 @@ class HandoverState(ListState):
     def silent(self, now: str) -> bool:
         """Whether the taking party left its inspection unfinished and fell silent.
 
-        There are items that it never spoke about, and since its last word (its receipt, if there
-        was none after it) it was silent for the whole time agreed for inspection. Who has spoken
-        about every item is never silent.
+        Something is left to be inspected, or inspected again, or to be settled, and since its last
+        word was recorded (its receipt, if there was none after it) it was silent for the whole time
+        agreed for inspection. Who has accepted or rejected every item is never silent; nor whose
+        silence was recorded as acceptance (`deemed`), which binds the giving party, too.
         """
-        if self.step != "received" or not self.inspection_days or not self.unsaid:
+        if self.step != "received" or not self.inspection_days or self.deemed:
             return False
-        last = max(self.received_at, self.heard_at)
-        return now > later(last, days=self.inspection_days)
+        left = {"", "again", "faulty"}.intersection(self.items.values())
+        if not left and not self.open_discrepancies:
+            return False
+        return now > later(self.heard_at, days=self.inspection_days)
 
     @property
     def open_discrepancies(self) -> list[int]:
@@ -361,8 +365,10 @@ def _released(state: HandoverState, event: HandoverReleased, _: int, __: str) ->
 
 
 @evolves(HandoverReceived)
-def _received(state: HandoverState, event: HandoverReceived, _: int, __: str) -> HandoverState:
-    state.step, state.received_at = "received", event.received_at
+def _received(
+    state: HandoverState, event: HandoverReceived, _: int, accepted: str
+) -> HandoverState:
+    state.step, state.received_at, state.heard_at = "received", event.received_at, accepted
     state.matched = event.matched == event.read
     return state
 

@@ -225,7 +225,7 @@ class Source(Protocol):
     def keyholders(self, party: str) -> frozenset[str]:
         """The people of a party who are administrators or custodians, whatever the engagement."""
 
-    def copies_out(self, engagement: str, party: str) -> CopiesOut:
+    def copies_out(self, engagement: str, party: str, *, unpassed: bool = False) -> CopiesOut:
         """What may lie with a party under a deal that is not its own, before this commit."""
 
     def lacking(self, records: Sequence[str], needs: Needs) -> Mapping[str, frozenset[str]]:
@@ -377,6 +377,11 @@ class Case(Struct, frozen=True):
     world: World
     policy: Policy
     statement: Statement
+
+    @property
+    def day(self) -> str:
+        """The day, `YYYY-MM-DD`, of the commit being judged, by the pack's calendar."""
+        return self.policy.calendar.day_of(self.statement.accepted)
 
 
 Rule = Callable[[Case, Any], Iterator[Refusal]]

@@ -175,7 +175,7 @@ def registered_by_its_owner(case: Case, event: KeyCopyRegistered) -> Iterator[Re
     if event.expires_on is not UNSET:
         if not is_day(event.expires_on):
             yield refuse("I-04", "no_such_day", event.stream)
-        elif event.expires_on < event.made_at[:10]:
+        elif event.expires_on < case.policy.calendar.day_of(event.made_at):
             yield refuse("I-04", "expires_before_it_was_made", event.stream)
 
 

@@ -182,7 +182,7 @@ def exempted_with_an_opinion(case: Case, event: ConsentExempted) -> Iterator[Ref
     if event.statute not in case.policy.statutes:
         yield refuse("I-14", "no_such_statute", event.stream)
     opinion = case.world.state(event.opinion, AttachedState)
-    day = case.statement.accepted[:10]
+    day = case.day
     if (
         opinion is None
         or opinion.kind != "legal_opinion"

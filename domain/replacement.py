@@ -10,6 +10,8 @@ Nobody is replaced once the handover is confirmed: what the new handler would si
 draft that was prepared before is stale and is refused (I-04), and the one replaced signs nothing
 more (I-09). Where a package was given away for a buyer's handler who is no longer it, and there is
 no receipt yet, it may be packed and released once more: it was encrypted to the one who is gone.
+For such a package the buyer's handler may be put in the own place (`key_lost`), so that it is
+encrypted to the key that they have now; a supervisor of that side signs, too.
 
 Source: 会计档案管理办法 art. 24 (handlers and supervisors of both sides sign), I-07, I-23.
 """
@@ -65,7 +67,8 @@ rule(HandoverHandlerReplaced)(in_its_order_by_its_side)
 def replaced_within_one_party(case: Case, event: HandoverHandlerReplaced) -> Iterator[Refusal]:
     """Each side names its own handler, somebody of its own, in the place of the one it has (I-09).
 
-    A supervisor who has acted in the handover does not turn into a handler of it (I-07).
+    Who has spoken in the handover as a supervisor does not turn into a handler of it (I-07). Who
+    only signed beside somebody else's word as a supervisor is not remembered, and may.
     """
     state = case.world.state(event.stream, HandoverState)
     if state is None:
@@ -77,7 +80,7 @@ def replaced_within_one_party(case: Case, event: HandoverHandlerReplaced) -> Ite
     if state.handlers.get(event.post) != event.replaced:
         yield refuse("I-09", "not_the_handler", event.replaced)
     if event.handler == event.replaced:
-        yield refuse("I-06", "handler_is_the_same", event.handler)
+        yield from _with_another_key(case, state, event)
     if new is None:
         yield refuse("I-09", "unknown_actor", event.handler)
     elif new.party != party:
@@ -87,3 +90,22 @@ def replaced_within_one_party(case: Case, event: HandoverHandlerReplaced) -> Ite
     signed = {(signer.holder, signer.capacity) for signer in case.statement.actors}
     if (event.handler, event.post) not in signed:
         yield refuse("I-23", "handler_must_sign", event.handler)
+
+
+def _with_another_key(
+    case: Case, state: HandoverState, event: HandoverHandlerReplaced
+) -> Iterator[Refusal]:
+    """Why somebody may not take their own place: only for a package that they cannot open (I-23).
+
+    In every other step the key that is agreed on now signs, and nobody has to be replaced.
+    """
+    waits = event.post == "buyer_handler" and state.step == "released" and state.records
+    if event.reason != "key_lost" or not waits:
+        yield refuse("I-06", "handler_is_the_same", event.handler)
+    elif not any(
+        signer.capacity == "supervisor"
+        and (other := case.world.before(signer.holder, ActorState)) is not None
+        and other.party == state.to_party
+        for signer in case.statement.actors
+    ):
+        yield refuse("I-23", "supervisor_must_sign", state.to_party)

@@ -66,7 +66,7 @@ def declared_by_whoever_keeps(case: Case, event: HandoverResidualDeclared) -> It
         yield refuse("I-09", "not_the_actors_party", state.from_party)
     if not is_day(event.retain_until):
         yield refuse("I-04", "no_such_day", event.stream)
-    elif event.items and event.retain_until < case.statement.accepted[:10]:
+    elif event.items and event.retain_until < case.day:
         yield refuse("I-24", "kept_until_a_day_gone_by", event.stream)
     if len(set(event.items)) != len(event.items):
         yield refuse("I-06", "item_named_twice", event.stream)

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta, Struct
 
 from domain.actor import ActorState
-from domain.copies import RecordLike
+from domain.copies import RecordLike, kept_by
 from domain.judging import Case, Refusal, State, evolves, refuse, rule
 from domain.values import Digest, Event, RecordId, SearchId
 
@@ -57,13 +57,24 @@ def _indexed(state: SearchState | None, event: PeopleIndexed, _: int, __: str) -
 
 
 @rule(PeopleIndexed)
-def indexed_what_there_is(case: Case, event: PeopleIndexed) -> Iterator[Refusal]:
-    """The records exist, each once: no digest stands for something that nobody collected."""
+def indexed_ones_own_records(case: Case, event: PeopleIndexed) -> Iterator[Refusal]:
+    """The records exist, each once, and the author's party keeps or kept each (I-09).
+
+    No digest stands for something that nobody collected, and none that others invented for the
+    records of whoever looks after them.
+    """
     records = [one.record for one in event.records]
     if len(set(records)) != len(records):
         yield refuse("I-06", "item_named_twice", event.stream)
     actor = case.world.before(event.by, ActorState)
-    party = actor.party if actor is not None else ""
-    for stream in sorted(case.world.source.elsewhere(records, party)):  # of one's own all exist
-        if case.world.state(stream, RecordLike) is None:
+    if actor is None:
+        return
+    others = sorted(case.world.source.elsewhere(records, actor.party))
+    case.world.preload(others)
+    found = {stream: case.world.state(stream, RecordLike) for stream in others}
+    case.world.preload([copy for one in found.values() if one for copy in one.holdings])
+    for stream, record in found.items():
+        if record is None:
             yield refuse("I-00", "unknown_record", stream)
+        elif not kept_by(case, record, actor.party):
+            yield refuse("I-09", "not_the_actors_party", stream)

@@ -275,7 +275,7 @@ def consent_has_a_scope(case: Case, event: ConsentGranted) -> Iterator[Refusal]:
     if event.until is not UNSET:
         if not is_day(event.until):
             yield refuse("I-04", "no_such_day", event.stream)
-        elif event.until < event.given_at[:10]:
+        elif event.until < case.policy.calendar.day_of(event.given_at):
             yield refuse("I-39", "consent_ends_before_it_begins", event.stream)
 
 

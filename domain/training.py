@@ -62,7 +62,7 @@ def examined_by_another(case: Case, event: TrainingCompleted) -> Iterator[Refusa
     if not (is_day(event.on) and is_day(event.valid_to)):
         yield refuse("I-04", "no_such_day", event.stream)
         return
-    if event.on > case.statement.accepted[:10]:
+    if event.on > case.day:
         yield refuse("I-04", "not_yet_happened", event.stream)
     if event.valid_to < event.on:
         yield refuse("I-04", "ended_before_started", event.stream)

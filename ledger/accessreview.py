@@ -325,7 +325,7 @@ class _Work:
         seed = self._terms.seed or sha256(f"{root} {self._span.first}".encode()).hexdigest()
         self._go_through(random.Random(seed))  # noqa: S311  anybody draws the same sample again
         grants = self._grants(self._span)
-        training = grantreview.training(self._connection, self._staff, self._span)
+        training = grantreview.training(self._connection, self._policy, self._staff, self._span)
         self._say_who_reviewed()
         found = reviewfindings.Found(grants, self._whose, self._emergencies, training)
         findings = reviewfindings.findings(found, self._policy, self._span.last)

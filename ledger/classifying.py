@@ -125,7 +125,7 @@ class _Reading:
     def __init__(self, ledger: Ledger, limits: Limits) -> None:
         self._ledger = ledger
         self._limits = limits
-        self._today = now()[:10]
+        self._today = ledger.policy().calendar.day_of(now())
         self._known: dict[str, Counts | SourceFault] = {}
 
     def counts(self, state: RecordState) -> Counts:

@@ -159,9 +159,10 @@ def _kept(deal: Deal) -> Row:
 
 def _after(deal: Deal) -> Row:
     tracked = deals.tracking_of(deal.connection, deal.id)
+    day_of = deal.case.policy.calendar.day_of
     return {
-        "tracking": [  # days as the rule counts them when a check falls due
-            {**to_builtins(one), "late": one.done_at[:10] > one.due} for one in tracked
+        "tracking": [
+            {**to_builtins(one), "late": day_of(one.done_at) > one.due} for one in tracked
         ],
         "disposals": to_builtins(deals.disposals_of(deal.connection, deal.id)),
     }

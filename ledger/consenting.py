@@ -3,6 +3,9 @@
 A list of consents is recorded whole or, where it has a fault, not at all. One that was recorded in
 part, because it was interrupted, is given again: a consent of the same person, kind, recipient and
 time is there already and is left out.
+
+A whole day on which a notice about the recipient first reached the person stands for that moment:
+who was told and agreed on one day agreed to what it says (PIPL 14). A withdrawal after it counts.
 """
 
 from __future__ import annotations
@@ -13,13 +16,23 @@ from typing import Any, Final, NamedTuple, get_args
 from domain.codes import ConsentKind, RequestChannel
 from domain.notice import ConsentExempted
 from domain.subject import ConsentGranted, ConsentWithdrawn, SubjectSuppressed
-from domain.values import MAX_LISTED
+from domain.values import MAX_LISTED, later
 from ledger.acts import given, texts
 from ledger.application import Ledger
 from ledger.signing import Proposal, now
-from ledger.subjectlists import Line, at, day, one_of, parse, refuse_strangers, twice
+from ledger.subjectlists import (
+    Line,
+    at,
+    day,
+    is_whole_day,
+    one_of,
+    parse,
+    refuse_strangers,
+    twice,
+)
 from projections.clearance import undeclared
 from projections.consents import known
+from projections.notices import first_told
 
 NEEDED: Final = ("subject", "kind", "given_at")
 OPTIONAL: Final = ("channel", "until")
@@ -102,11 +115,7 @@ def consents(
     key of the deal. Raises `UsageError` for a fault in the list, or people not declared.
     """
     lines = parse(data, NEEDED, OPTIONAL)
-    offset = ledger.policy().calendar.utc_offset_minutes
-    said = [
-        (line.values["subject"], one_of(line, "kind", KINDS), at(line, "given_at", offset))
-        for line in lines
-    ]
+    said = _said(ledger, recipient, lines)
     twice(lines, said)
     there = _known(ledger, recipient, party, lines)
     proposals = [
@@ -119,6 +128,25 @@ def consents(
         if (subject, kind, time) not in there
     ]  # fmt: skip
     return Consents(proposals, len(lines) - len(proposals))
+
+
+def _said(ledger: Ledger, recipient: str, lines: Sequence[Line]) -> list[tuple[str, str, str]]:
+    """Who agreed to what and when; on the day of the notice, not before it."""
+    offset = ledger.policy().calendar.utc_offset_minutes
+    whole = [line.values["subject"] for line in lines if is_whole_day(line, "given_at")]
+    told: dict[str, list[str]] = {}
+    with ledger.engine.connect() as connection:
+        for part in _parts(list(dict.fromkeys(whole))):
+            told.update(first_told(connection, recipient, part))
+    found = []
+    for line in lines:
+        subject, kind = line.values["subject"], one_of(line, "kind", KINDS)
+        time = at(line, "given_at", offset)
+        if is_whole_day(line, "given_at"):
+            end = later(time, days=1)
+            time = min((one for one in told.get(subject, ()) if time < one < end), default=time)
+        found.append((subject, kind, time))
+    return found
 
 
 def _known(

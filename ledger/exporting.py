@@ -106,8 +106,11 @@ class Shown(NamedTuple):
 
     @classmethod
     def parse(cls, text: str) -> Shown:
-        """Inverse of `format`, for text that this ledger sealed."""
+        """Inverse of `format`; raises `UsageError` for text of before files had reasons."""
         value = json.loads(text)
+        if any(len(row) != len((*File._fields, CONTENT)) for row in value["attachments"]):
+            raise UsageError("the files of this request have no reasons; nothing was recorded",
+                             "muniment evidence request")  # fmt: skip
         return cls(
             tuple((event, path) for event, path in value["openings"]),
             tuple(File(at, kind, digest, why) for at, _, kind, why, digest in value["attachments"]),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
+from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from domain.judging import STUMBLES, State, Statement, World, affect, evolved
 from domain.ledger import LedgerInitialized, LedgerState, PolicyAdopted
 from domain.party import PartyState
 from domain.policy import Policy, parse_policy
-from domain.values import Key
+from domain.values import MAX_LISTED, Key
 from ledger.errors import RefusedError, VerificationError
 from ledger.evidence import data_key, decode_event
 from projections import (
@@ -210,36 +211,33 @@ class LedgerFacts:
         """What the register of accesses says; see `domain.judging.Source`."""
         return access.between(self._connection, engagement, first, last)
 
-    def copies_out(self, engagement: str, party: str) -> CopiesOut:
+    def copies_out(self, engagement: str, party: str, *, unpassed: bool = False) -> CopiesOut:
         """What may lie with a party of a deal; see `domain.judging.Source`."""
-        delivered_at = outside.last_delivery(self._connection, engagement, party)
+        connection = self._connection
+        delivered_at = outside.last_delivery(connection, engagement, party)
         going_back = frozenset(
             mode for mode, asked in self.policy().transfer.items() if asked.returns
         )
+        came = outside.came_to(connection, engagement, party, going_back)
+        named = [record for _, record in came if record is not None]
+        its = delivered.passed_to(connection, named, party, going_back)
         return CopiesOut(
-            outside.last_access(self._connection, engagement, party),
+            outside.last_access(connection, engagement, party),
             "" if delivered_at is None else self.accepted_at(delivered_at),
-            frozenset(
-                holding
-                for holding, record in outside.came_to(
-                    self._connection, engagement, party, going_back
-                )
-                if record is None or not self._is_of(record, party, going_back)
-            ),
-            next(
-                (
-                    accepted
-                    for record, accepted in outside.taken(self._connection, engagement, party)
-                    if not self._is_of(record, party, going_back)
-                ),
-                "",
-            ),
+            frozenset(holding for holding, record in came if record not in its),
+            self._last_unpassed(engagement, party, going_back) if unpassed else "",
         )
 
-    def _is_of(self, record: str, party: str, besides: frozenset[str]) -> bool:
-        """Whether a record has passed to a party, not only to come back."""
-        passed = self.passed(record, besides)
-        return passed is not None and passed.to_party == party
+    def _last_unpassed(self, engagement: str, party: str, besides: frozenset[str]) -> str:
+        """When content was last given to a party of what has not passed to it; empty if never."""
+        taken = iter(outside.taken(self._connection, engagement, party))
+        while part := list(islice(taken, MAX_LISTED)):
+            records = [record for record, _ in part]
+            its = delivered.passed_to(self._connection, records, party, besides)
+            for record, accepted in part:
+                if record not in its:
+                    return accepted
+        return ""
 
     def lacking(self, records: Sequence[str], needs: Needs) -> dict[str, frozenset[str]]:
         """Which records may not go, and why; see `domain.judging.Source`."""

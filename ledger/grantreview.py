@@ -20,6 +20,8 @@ from projections.reviewing import Span, Staff, Use
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from domain.policy import Policy
+
 Row = dict[str, Any]
 
 TRAINED: Final = ("confidentiality", "security")
@@ -131,12 +133,14 @@ def matrix(grants: Sequence[Row], staff: Mapping[str, Staff]) -> list[Row]:
     ]
 
 
-def training(connection: sa.Connection, staff: Mapping[str, Staff], span: Span) -> list[Row]:
+def training(
+    connection: sa.Connection, policy: Policy, staff: Mapping[str, Staff], span: Span
+) -> list[Row]:
     """Of everybody who accessed or tried in the span: what they are trained in, what is missing.
 
     `until`: by topic, the last day on which the latest training that was passed counts.
     """
-    day = span.last[:10]
+    day = policy.calendar.day_of(span.last)
     until: dict[str, dict[str, str]] = {}
     for one in agreements.trainings_of(connection, entry=span.entry):
         topics = until.setdefault(one.actor, {})

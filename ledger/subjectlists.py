@@ -3,7 +3,8 @@ r"""Lists of people by subject id, as CSV: what was delivered to whom, who agree
 UTF-8 (a byte order mark may stand before it), comma, one header line that names each column once,
 one line a person and statement, no empty lines. Values are codes, ids, days and times: nothing is
 quoted and nothing spans lines. A day stands for its beginning, a time without an offset for local
-time, both as the policy's calendar counts (`calendar.utc_offset_minutes`).
+time, both as the policy's calendar counts (`calendar.utc_offset_minutes`); what is delivered on the
+day of its issue, or agreed to on that of its delivery, comes after it.
 
     notice deliver    subject, status, delivered_at [, channel]
     consent record    subject, kind, given_at [, channel] [, until]

@@ -253,8 +253,9 @@ def _missing(
             found |= known.against(subject, needs.sensitive, categories, "no_sensitive_consent")
     if subject in known.withdrawn and found - {_EARLY}:
         found = found & {_EARLY} | {"consent_withdrawn"}
-    if row.on_consent and known.objects(subject):
-        found.add("consent_withdrawn")
+    if row.on_consent and subject in known.withdrawn:
+        kinds = GUARDIAN if _child(row) else PROVISION
+        found |= known.against(subject, kinds, categories, "consent_withdrawn")
     if not row.notified:
         found.add("not_notified")
     return found | known.suppressed(subject)
@@ -303,10 +304,6 @@ class _People:
         if not times:
             return {absent}
         return set() if max(times) >= self._told.get(subject, "") else {_EARLY}
-
-    def objects(self, subject: bytes) -> bool:
-        """Whether a person withdrew or objected, and has agreed to nothing since."""
-        return subject in self.withdrawn and subject not in self._consents
 
     def suppressed(self, subject: bytes) -> set[str]:
         """Why a person is on no list for marketing; nothing if this is none."""
@@ -409,7 +406,7 @@ def _query(shape: tuple[bool, int, int, int, bool, bool], marks: int, content: s
     notices = _listed(count)
     informed = _INFORMED.replace("#", notices) if count else ""
     asked = (
-        _MINOR if guardian or sensitive else "0",
+        _MINOR,
         _BY_CONSENT,
         f"({_TOLD.replace('#', notices)}) IS NOT NULL" if count else "0" if noticed else "1",
         *(

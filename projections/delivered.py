@@ -367,6 +367,22 @@ def passed(
     return id_of("handover", one.handover), *sides, one.mode, one.entry
 
 
+def passed_to(
+    connection: sa.Connection,
+    records: Iterable[str],
+    party: str,
+    besides: frozenset[str] = frozenset(),
+) -> frozenset[str]:
+    """Which of any number of records the latest confirmation gave to a party; see `passed`."""
+    register, taker = _Register(connection, b"", besides, claims=False), key_of(party)
+    return frozenset(
+        id_of("record", key)
+        for part in _portions(map(key_of, records))
+        for key, lies in register.look(part).items()
+        if lies.passing is not None and lies.passing.to_party == taker
+    )
+
+
 def _residual() -> sa.Select[Any]:
     """Copies of what was confirmed: of each record, and of each record in a copy that passed."""
     o = handover_outcomes.c

@@ -111,6 +111,30 @@ def last_words(
     return {(one.subject, one.channel): (one.status, one.delivered_at) for one in found}
 
 
+def first_told(
+    connection: sa.Connection, recipient: str, subjects: list[str]
+) -> dict[str, list[str]]:
+    """When each of some people (at most 200) was first told of a recipient: once a deal.
+
+    By the last word on each channel; whom no notice reached is left out.
+    """
+    d, n = deliveries.c, notices.c
+    query = (
+        _LAST[False]
+        .join(notices, n.notice == d.notice)
+        .where(
+            n.recipient == key_of(recipient), d.status != "bounced",
+            d.subject.in_([key_of(subject) for subject in subjects]),
+        )
+        .with_only_columns(d.subject, sa.func.min(d.delivered_at))
+        .group_by(d.subject, n.engagement)
+    )  # fmt: skip
+    found: dict[str, list[str]] = {}
+    for subject, at in connection.execute(query):
+        found.setdefault(id_of("subject", subject), []).append(at)
+    return found
+
+
 def to_tell(
     connection: sa.Connection,
     *,

@@ -62,12 +62,12 @@ def test_a_readme_is_short(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("language", "found"),
-    [("en", "invalid"), pytest.param("zh", "event_changed", marks=pytest.mark.slow)],
+    [("en", "invalid: "), pytest.param("zh", "无效：", marks=pytest.mark.slow)],
 )
 def test_the_story_of_the_demo_ends_with_the_forgery_found(
     language: str, found: str, tmp_path: Path
 ) -> None:
-    done = run(f"MUNIMENT_LANG={language} muniment demo", tmp_path)
+    done = run(f"muniment --lang {language} demo", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert found in done.stdout
-    assert "event_changed: " in done.stdout
+    assert "event_changed" in done.stdout

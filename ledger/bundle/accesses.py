@@ -119,8 +119,11 @@ def _people(found: Sequence[Place], names: Names) -> list[Section]:
         column("目的", "Purposes", "1fr"),
     ]
     rows: list[list[Cell]] = []
-    for person in dict.fromkeys(place.event.by for place in found if place.event is not None):
-        mine = [place for place in found if place.event is not None and place.event.by == person]
+    by_person: dict[str, list[Place]] = {}
+    for place in found:
+        if place.event is not None:
+            by_person.setdefault(place.event.by, []).append(place)
+    for person, mine in by_person.items():
         counts = Counter(map(_outcome, mine))
         purposes = sorted({place.event.purpose or "" for place in mine if place.event is not None})
         rows.append([
@@ -150,6 +153,11 @@ def _grants(told: Told, names: Names) -> list[Section]:
     return [table(("授权", "Grants"), columns, rows)] if rows else []
 
 
+def _basis(event: AccessGranted) -> list[Line]:
+    """On what people of another party may see who stands there."""
+    return [] if event.basis is UNSET else [("both", *both("LookBasis", event.basis))]
+
+
 def _grant(place: Place, event: AccessGranted, ended: Place | None, names: Names) -> list[Cell]:
     span: list[Line] = [("mono", china(event.begins)), ("mono", china(event.ends))]
     if ended is not None:
@@ -157,6 +165,6 @@ def _grant(place: Place, event: AccessGranted, ended: Place | None, names: Names
     return [
         pair(names.of(place.stream)), [*pair(names.of(event.actor)), *pair(names.of(event.by))],
         [("both", *both("AccessMode", mode)) for mode in event.modes],
-        [line for purpose in event.purposes for line in _purpose(purpose)], span,
+        [line for purpose in event.purposes for line in _purpose(purpose)] + _basis(event), span,
         where(place, names),
     ]  # fmt: skip

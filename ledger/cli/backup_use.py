@@ -249,5 +249,6 @@ def due(call: Call, *, on: str | None, style: str | None) -> None:
     from ledger.signing import now
 
     with call.reading() as ledger, ledger.engine.connect() as connection:
-        found = overdue(connection, ledger.policy(), on or now()[:10])
+        policy = ledger.policy()
+        found = overdue(connection, policy, on or policy.calendar.day_of(now()))
         print_rows(call, map(asdict, found), _COLUMNS, style, KEYS)

@@ -69,9 +69,10 @@ def _digests(text: Path | None, proof: Path | None, remark: str | None) -> dict[
     help=N_(
         "Record the consents in a list.\n\n"
         "A CSV file with the columns subject, kind (muniment codes ConsentKind), given_at (a day "
-        "or a time) and, if known, channel and until (the last day). A list with a fault is "
-        "refused whole. One that was recorded in part is given again: what is recorded already "
-        "is left out."
+        "or a time) and, if known, channel and until (the last day). A day stands for its "
+        "beginning; the day on which a notice about the recipient first reached the person stands "
+        "for that moment, so record deliveries first. A list with a fault is refused whole. One "
+        "that was recorded in part is given again: what is recorded already is left out."
     ),
 )
 @option("--from", "file", type=PATH, metavar="FILE", required=True, help=N_("The list."))
@@ -258,8 +259,8 @@ def suppress(
     checked_text(remark, "--remark")
     with call.writing() as ledger:
         proposal = consenting.suppress(
-            subject_of(ledger, subject), reason=reason, since=since or now()[:10],
-            channel=channel, remark=remark,
+            subject_of(ledger, subject), reason=reason,
+            since=since or ledger.policy().calendar.day_of(now()), channel=channel, remark=remark,
         )  # fmt: skip
         receipt = how.record(ledger, call.acting(ledger), [proposal])
     how.tell(call, receipt)

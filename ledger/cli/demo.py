@@ -75,12 +75,11 @@ class _Story:
         self._actors: dict[str, str] = {}
         self._deal: tuple[str, ...] = ()
         self._environment = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith("MUNIMENT_") or name == "MUNIMENT_LANG"
+            name: value for name, value in os.environ.items() if not name.startswith("MUNIMENT_")
         }
-        # The demo's pins stay with the demo.
+        # The demo's pins stay with the demo; the commands speak as the one who tells of them.
         self._environment |= {
+            "MUNIMENT_LANG": language(),
             "XDG_STATE_HOME": str(folder / "state"),
             "MUNIMENT_PASSPHRASE_FILE": "owner.txt",
             "MUNIMENT_LEDGER_PASSPHRASE_FILE": "owner.txt",

@@ -90,11 +90,11 @@ def due(
     if sum(given is not None for given in (until, before, month)) > 1:
         raise click.UsageError(_("give one of --until, --before and --month"))
     with call.reading() as ledger:
-        rows = due_rows(ledger, call.actor(ledger), _last_day(until, before, month))
+        rows = due_rows(ledger, call.actor(ledger), _last_day(ledger, until, before, month))
         print_rows(call, rows, _COLUMNS, style, KEYS)
 
 
-def _last_day(until: str | None, before: str | None, month: str | None) -> str:
+def _last_day(ledger: Ledger, until: str | None, before: str | None, month: str | None) -> str:
     from datetime import date
 
     from ledger.retaining import last_day_of
@@ -104,7 +104,7 @@ def _last_day(until: str | None, before: str | None, month: str | None) -> str:
         return last_day_of(month)
     if before is not None:
         return date.fromordinal(max(date.fromisoformat(before).toordinal() - 1, 1)).isoformat()
-    return until or now()[:10]
+    return until or ledger.policy().calendar.day_of(now())
 
 
 def due_rows(ledger: Ledger, actor: str, until: str) -> Iterator[Row]:

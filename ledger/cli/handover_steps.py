@@ -145,7 +145,8 @@ def plan(
         "signatures names. A supervisor of that side, or the one who leaves, starts the draft; "
         "ACTOR signs it too: --draft FILE. What the handler before has done stands; a draft that "
         "is still open is made again. A package that was not received yet may be packed and "
-        "released once more, for a new handler of the buyer."
+        "released once more, for a new handler of the buyer, or for the same one who lost the key: "
+        "ACTOR is then who it was, --reason key_lost, and a supervisor of the buyer signs."
     ),
 )
 @HANDOVER
@@ -168,7 +169,8 @@ def replace(
         state, how = under(call, ledger, handover, how, "handler_replaced")
         new = resolve(ledger, "actor", actor)
         proposal = replace_handler(ledger, state, new, reason, remark)
-        if not any(other.startswith(f"{new}:") for other in how.cosigners):
+        named = any(other.startswith(f"{new}:") for other in how.cosigners)
+        if new != call.actor(ledger) and not named:
             signs = f"{new}:{proposal.fields['post']}"
             how = how._replace(cosigners=(*how.cosigners, signs))
         receipt = how.record(ledger, call.acting(ledger), [proposal])
@@ -366,8 +368,9 @@ def residual(
 @command(
     "cancel",
     N_("Cancel a handover: nothing passes. Once it was received, both handlers sign (--with, "
-       "--draft), unless the buyer left items unsaid and was silent for as long as was agreed for "
-       "inspection, counted from its last word."),
+       "--draft), unless the buyer left something to inspect or to settle, was silent for as long "
+       "as was agreed for inspection, counted from its last word, and nothing was deemed "
+       "accepted."),
 )  # fmt: skip
 @HANDOVER
 @option("--reason", metavar="TEXT", help=N_("Why; sealed."))

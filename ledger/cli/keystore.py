@@ -259,8 +259,8 @@ def list_copies(call: Call, *, as_of: str | None, style: str | None) -> None:
     from ledger.effects.keycopies import copies
     from ledger.signing import now
 
-    today = now()[:10]
     with call.reading() as ledger:
+        today = ledger.policy().calendar.day_of(now())
         rows = [
             {
                 **asdict(copy), "covers": _covers(copy.kind, copy.through, copy.listed),

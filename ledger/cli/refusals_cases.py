@@ -182,7 +182,7 @@ CASES: Final[Mapping[str, tuple[str, str]]] = {
     "list_not_confirmed_whole": (N_("One commit confirms all that was accepted."), _VERIFY),
     "another_recipient": (N_("Custody passes to the party that the plan names."), _VERIFY),
     "handler_must_sign": (N_("Both handlers sign this."), _TOGETHER),
-    "supervisor_must_sign": (N_("A supervisor of each side signs the confirmation."), _TOGETHER),
+    "supervisor_must_sign": (N_("A supervisor of that side signs with the handler."), _TOGETHER),
     "copy_holds_no_record": (N_("No record was collected in this copy."), N_("muniment collect")),
     "notice_missing": (
         N_("The persons concerned were not told; the record cannot be handed over."),

@@ -26,6 +26,14 @@ KEEPING: Final[Mapping[str, tuple[str, str]]] = {
     "copy_not_encrypted": (N_("A copy in a backup is an encrypted object."), _VERIFY),
     "manifest_missing": (N_("A backup names the digest of its list of copies."), _VERIFY),
     "lock_is_of_a_store": (N_("Only a store in a cloud keeps a lock."), _VERIFY),
+    "lock_ended_before_the_backup": (
+        N_("The lock would end before the backup was complete."),
+        N_("muniment backup create s3://… --lock-until a later day"),
+    ),
+    "lock_runs_too_long": (
+        N_("A lock runs ten years at most: while it does, nothing in it can be destroyed."),
+        N_("muniment backup create s3://… --lock-until an earlier day"),
+    ),
     "copy_is_locked": (
         N_("The store keeps this copy locked until the day that its backup names."),
         N_("run it again when the lock is over: muniment backup show BACKUP"),

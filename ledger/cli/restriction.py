@@ -133,7 +133,8 @@ def end_purpose(
         ended = list(dict.fromkeys([*named(ledger, records), *_inside(ledger, copies)]))
         if not ended:
             raise click.UsageError(_("name records, or a copy with --copy"))
-        proposals = [propose(record, reason, day or now()[:10], remark) for record in ended]
+        on = day or ledger.policy().calendar.day_of(now())
+        proposals = [propose(record, reason, on, remark) for record in ended]
         if len(proposals) <= _A_COMMIT:
             how.tell(call, how.record(ledger, acting, proposals))
             return

@@ -86,6 +86,7 @@ def handover_confirmation(ledger: Ledger, source: Source) -> dict[str, Any]:
         raise UsageError("it was not confirmed", "muniment handover show HANDOVER")
     event = confirmed[-1].event
     assert isinstance(event, HandoverConfirmed)
+    policy = ledger.policy()
     items = [item for item, outcome in state.items.items() if outcome == "rejected"]
     return {
         **_between(placed, state), **_agreed(ledger, state, source),
@@ -100,8 +101,8 @@ def handover_confirmation(ledger: Ledger, source: Source) -> dict[str, Any]:
         "reservations": list(event.reservations), "rejected_items": items,
         "signed": _signed(confirmed[-1], ledger.origin, ledger), "residual": residual(placed),
         "tracking": [
-            later(confirmed[-1].accepted, days=days)[:10]
-            for days in ledger.policy().cadence.tracking_days
+            policy.calendar.day_of(later(confirmed[-1].accepted, days=days))
+            for days in policy.cadence.tracking_days
         ],
     }  # fmt: skip
 

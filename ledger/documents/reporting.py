@@ -142,7 +142,7 @@ def closing_report(ledger: Ledger, source: Source) -> Row:
         "residual": [
             {"handover": one, **row} for one in streams for row in residual(events[one]) or ()
         ],
-        "tracking": list(_tracking(own)),
+        "tracking": list(_tracking(ledger, own)),
         "disposals": [
             {"party": party, "how": one.how, "count": one.count, "disposed_at": one.disposed_at}
             for party, one in sorted(deal.disposals.items())
@@ -204,11 +204,12 @@ def _handover(ledger: Ledger, stream: str, placed: Sequence[Placed]) -> Row:
     }  # fmt: skip
 
 
-def _tracking(placed: Sequence[Placed]) -> Iterator[Row]:
+def _tracking(ledger: Ledger, placed: Sequence[Placed]) -> Iterator[Row]:
+    day_of = ledger.policy().calendar.day_of
     for one in placed:
         event = one.event
         if isinstance(event, TrackingChecked):
             yield {
                 "due": event.due, "done_at": event.done_at, "topics": list(event.topics),
-                "findings": event.findings, "late": event.done_at[:10] > event.due,
+                "findings": event.findings, "late": day_of(event.done_at) > event.due,
             }  # fmt: skip

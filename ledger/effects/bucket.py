@@ -17,6 +17,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from domain.backup import LOCK_YEARS, latest_lock
 from ledger.effects.manifest import MARKER
 from ledger.effects.offsite import (
     BUCKET,
@@ -34,6 +35,7 @@ from ledger.effects.offsite import (
 )
 from ledger.effects.shelf import FOLDER, OURS, Known
 from ledger.errors import MunimentError, UsageError, VerificationError
+from ledger.signing import now
 from ledger.sources import SourceFault
 
 if TYPE_CHECKING:
@@ -76,6 +78,12 @@ class Bucket:
         client = self.client
         if self.until is not None and self.until < datetime.now(UTC).date().isoformat():
             raise UsageError("the lock would end before today; nothing was copied")
+        if self.until is not None and self.until > latest_lock(now()):
+            raise UsageError(
+                "the lock would run longer than {years} years; nothing was copied",
+                "nothing in it can be destroyed before it ends; name an earlier day",
+                years=LOCK_YEARS,
+            )
         with on_store():
             client.head_bucket(Bucket=self.bucket)
         if self.until is None:

@@ -12,20 +12,20 @@ A finding names what is late with a stable code, and the day on which it fell du
 
 A content is one that is there (or was restored of a lost one) and is no paper. A backup counts as
 of today when it is made, when another continues it, and when it was read again and passed: where
-nothing is new, nothing has to be copied. Counted from the accepted times of the events, the day of
-the event not included: what was backed up on the 1st is overdue from the 9th on, with 7 days.
+nothing is new, nothing has to be copied. Counted in days of the pack's calendar, the day that it is
+counted from not included: what was backed up on the 1st is overdue from the 9th on, with 7 days.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, timedelta
 from typing import Final
 
 import sqlalchemy as sa
 from msgspec import Struct
 
 from domain.policy import Policy
+from domain.values import later
 from ledger.effects.backup import NO_FILES, original_of
 from ledger.facts import LedgerFacts
 from projections import backups
@@ -49,8 +49,8 @@ class Overdue(Struct, frozen=True):
 
 def overdue(connection: sa.Connection, policy: Policy, today: str) -> list[Overdue]:
     """What is overdue on a day (YYYY-MM-DD), what has been so for longest first."""
-    made = _made(connection)
-    found = [*_of_contents(connection, policy, made, today), *_of_backups(policy, made, today)]
+    made, asked = _made(connection), _Asked(policy, today)
+    found = [*_of_contents(connection, asked, made), *_of_backups(asked, made)]
     return sorted(found, key=lambda one: (one.due, one.code, one.subject))
 
 
@@ -64,20 +64,31 @@ def _made(connection: sa.Connection) -> dict[str, Backup]:
     return {backup.backup: backup for backup in sorted(found, key=lambda b: b.created_entry)}
 
 
-def _late(code: str, subject: str, since: str, days: int, today: str) -> Iterator[Overdue]:
-    """What fell due so many days after a time, if that day is over."""
-    due = (date.fromisoformat(since[:10]) + timedelta(days=days)).isoformat()
-    if today > due:
-        yield Overdue(code, subject, since[:10], due)
+class _Asked(Struct, frozen=True):
+    """By which pack, and on which of its days, it is asked what is late."""
+
+    policy: Policy
+    today: str
+
+    def late(self, code: str, subject: str, since: str, days: int) -> Iterator[Overdue]:
+        """What fell due so many days after a time, if that day is over."""
+        due = self.policy.calendar.day_of(later(since, days=days))
+        if self.today > due:
+            yield Overdue(code, subject, self.policy.calendar.day_of(since), due)
+
+    def failed(self, code: str, subject: str, at: str) -> Overdue:
+        """What fell due at once."""
+        day = self.policy.calendar.day_of(at)
+        return Overdue(code, subject, day, day)
 
 
 # -- contents -----------------------------------------------------------------------------------
 
 
 def _of_contents(
-    connection: sa.Connection, policy: Policy, made: Mapping[str, Backup], today: str
+    connection: sa.Connection, asked: _Asked, made: Mapping[str, Backup]
 ) -> Iterator[Overdue]:
-    fresh, cadence = _fresh(made), policy.cadence
+    fresh, cadence = _fresh(made), asked.policy.cadence
     facts, after = LedgerFacts(connection), None
     while portion := listed(connection, limit=_AT_ONCE, after=after):
         after = portion[-1].holding
@@ -87,14 +98,14 @@ def _of_contents(
             holding, in_them = copy.holding, copies.get(original, set()) & made.keys()
             if in_them:
                 last = max(fresh[backup] for backup in in_them)
-                yield from _late("backup_too_old", holding, last, cadence.backup_days, today)
+                yield from asked.late("backup_too_old", holding, last, cadence.backup_days)
             if any(made[backup].offsite_at for backup in in_them):
                 continue
             recorded = _recorded(connection, facts, copy)
             if not in_them:
                 code = "never_backed_up"
-                yield from _late(code, holding, recorded, cadence.backup_days, today)
-            yield from _late("no_offsite_copy", holding, recorded, cadence.offsite_days, today)
+                yield from asked.late(code, holding, recorded, cadence.backup_days)
+            yield from asked.late("no_offsite_copy", holding, recorded, cadence.offsite_days)
 
 
 def _contents(connection: sa.Connection, portion: Sequence[Copy]) -> Iterator[tuple[str, Copy]]:
@@ -128,22 +139,22 @@ def _fresh(made: Mapping[str, Backup]) -> dict[str, str]:
 # -- backups ------------------------------------------------------------------------------------
 
 
-def _of_backups(policy: Policy, made: Mapping[str, Backup], today: str) -> Iterator[Overdue]:
-    cadence = policy.cadence
+def _of_backups(asked: _Asked, made: Mapping[str, Backup]) -> Iterator[Overdue]:
+    cadence = asked.policy.cadence
     for backup in made.values():
         if backup.result == "fail" and backup.verified_at is not None:
-            yield Overdue("verification_failed", backup.backup, *[backup.verified_at[:10]] * 2)
+            yield asked.failed("verification_failed", backup.backup, backup.verified_at)
         else:
             last = backup.verified_at or backup.ended_at
             days = cadence.backup_verification_days
-            yield from _late("not_verified", backup.backup, last, days, today)
+            yield from asked.late("not_verified", backup.backup, last, days)
     continued = {backup.base for backup in made.values()}
     for head in made.values():
         if head.backup not in continued:
-            yield from _of_chain(head, made, cadence.restore_drill_days, today)
+            yield from _of_chain(asked, head, made)
 
 
-def _of_chain(head: Backup, made: Mapping[str, Backup], days: int, today: str) -> Iterator[Overdue]:
+def _of_chain(asked: _Asked, head: Backup, made: Mapping[str, Backup]) -> Iterator[Overdue]:
     """Whether somebody practised to restore a chain, from whichever of its backups."""
     links, following = [head], head.base
     while following is not None and following in made and made[following] not in links:
@@ -152,6 +163,7 @@ def _of_chain(head: Backup, made: Mapping[str, Backup], days: int, today: str) -
     drilled = [(link.drilled_at, link.drill_result) for link in links if link.drilled_at]
     at, result = max(drilled, default=(None, None))
     if at is not None and result == "fail":
-        yield Overdue("drill_failed", head.backup, at[:10], at[:10])
+        yield asked.failed("drill_failed", head.backup, at)
     else:
-        yield from _late("no_drill", head.backup, at or links[-1].ended_at, days, today)
+        days = asked.policy.cadence.restore_drill_days
+        yield from asked.late("no_drill", head.backup, at or links[-1].ended_at, days)

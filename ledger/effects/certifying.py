@@ -315,11 +315,12 @@ def _remains(
     row["kept_until"] = record.min_until if record else None
     row["permanent"] = bool(record and record.permanent)
     proposer = facts.load([said["proposed"]["by"]]).get(said["proposed"]["by"])
+    day = facts.policy().calendar.day_of(said["certified"]["accepted"])
     if copy and isinstance(proposer, ActorState) and copy.custodian != proposer.party:
         why = "kept_by_another"
     elif copy and copy.condition == "lost":
         why = "lost"
-    elif row["permanent"] or (row["kept_until"] or "") >= said["certified"]["accepted"][:10]:
+    elif row["permanent"] or (row["kept_until"] or "") >= day:
         why = "kept_by_law"
     else:
         why = "not_on_the_list"

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, NamedTuple, cast
 
 import sqlalchemy as sa
 
-from domain.copies import HoldingState, copies_of_record, offspring
+from domain.copies import HoldingState, copies_of_record, kept_by, offspring
 from domain.record import RecordState
 from ledger import content
 from ledger.acting import Acting
@@ -35,6 +35,9 @@ _ROWS: Final = 2_000
 _SPOTS: Final = 2_000
 _CHUNK: Final = 1 << 20
 _PAGE: Final = 500
+_NO_PEPPER: Final = "no_pepper"
+_OF_OTHERS: Final = "kept_by_another"
+_CHANGED: Final = "changed_since_recorded"
 _TOGETHER: Final = 100
 """So many records wait, at most, until an event vouches for what was found in them."""
 
@@ -177,9 +180,11 @@ class _Run:
         ).scalar()
         if waiting is None:
             return _Seen(Looked(record, 1, INDEXED, 0))
-        with transaction(self._writer):
-            before = clear(self._writer, record)
-        cause, found = self._tried(record, state)
+        before: set[bytes] = set()
+        opened: list[str] = []
+        cause, found = self._tried(record, state, before, opened)
+        if not opened and cause != _NO_PEPPER and self._stand([(record, waiting)]):
+            return _Seen(Looked(record, 1, cause, 0))  # what was found in this content is still so
         with transaction(self._writer):
             if cause != INDEXED:  # half of a content is nothing to rely on
                 before |= clear(self._writer, record)
@@ -190,33 +195,51 @@ class _Run:
         looked = Looked(record, 1, cause, found)
         return _Seen(looked, [(record, waiting)] if cause == INDEXED else [])
 
-    def _tried(self, record: str, state: RecordState) -> tuple[str, int]:
-        """The outcome, and how often something was found, of the first copy that can be read."""
+    def _tried(
+        self, record: str, state: RecordState, before: set[bytes], opened: list[str]
+    ) -> tuple[str, int]:
+        """The outcome, and how often something was found, of the first copy that can be read.
+
+        `before` takes the tokens that stood in the record, `opened` the copies that could be.
+        """
         cause = "no_copy_here"
-        for holding in self._copies(state):
+        copies = self._copies(state)
+        if copies is None:
+            return _OF_OTHERS, 0
+        for holding in copies:
             try:
-                return INDEXED, self._look(record, state, holding)
+                return INDEXED, self._look(record, state, holding, before, opened)
             except SourceFault as fault:
                 cause = fault.cause
             except (KeyAccessError, VerificationError):
                 _ = self._ledger.keystore.size  # the keystore as a whole, or this engagement's key?
-                return "no_pepper", 0
+                return _NO_PEPPER, 0
         return cause, 0
 
-    def _copies(self, state: RecordState) -> list[str]:
-        """The copies to try: the one that holds the present content, then those like it."""
+    def _copies(self, state: RecordState) -> list[str] | None:
+        """The copies to try: the one that holds the present content, then those like it.
+
+        None for a record of another party, for which its own people vouch (`domain.search`).
+        """
         current = state.holdings[-1]
         with as_judged_now(self._ledger) as case:
+            if not kept_by(case, state, self._acting.state.party):
+                return None
             there = [copy.stream for copy in copies_of_record(case, state) if copy.there]
         return sorted(there, key=lambda stream: (stream != current, stream))
 
-    def _look(self, record: str, state: RecordState, holding: str) -> int:
+    def _look(
+        self, record: str, state: RecordState, holding: str, before: set[bytes], opened: list[str]
+    ) -> int:
         place = places.place_of(self._ledger, holding)
         wanted = places.created_fields(self._ledger, state.holdings[-1]).get("content")
         if wanted is not None and place.content != wanted:
             raise SourceFault("other_content")
         found = 0
         with places.content(self._ledger, place) as stream:
+            opened.append(holding)
+            with transaction(self._writer):
+                before |= clear(self._writer, record)
             hashed = _Hashed(stream)
             spots = _spots(content.pieces(cast("BinaryIO", hashed), place.name))
             while batch := list(islice(spots, _SPOTS)):
@@ -228,7 +251,7 @@ class _Run:
                     put(self._writer, rows)
                 found += len(batch)
             if hashed.rest() != place.content:
-                raise SourceFault("changed_since_recorded")
+                raise SourceFault(_CHANGED)
         return found
 
     # -- the rows of a table -------------------------------------------------------------------
@@ -236,6 +259,7 @@ class _Run:
     def rows(self, table: bytes, wanted: frozenset[bytes] | None) -> Iterator[_Seen]:
         """Look through the records that are rows of a table; `wanted`: only these."""
         holding = id_of("holding", table)
+        lines: Iterator[tuple[int, list[str]]] | None = None
         try:
             lines = self._lines(holding)
             with self._ledger.engine.connect() as connection:
@@ -243,10 +267,11 @@ class _Run:
                 while batch := list(islice(records, _ROWS)):
                     yield self._batch(batch, lines)
         except SourceFault as fault:
-            yield _Seen(self._failed(table, wanted, fault.cause))
+            unopened = lines is None and fault.cause != _CHANGED
+            yield _Seen(self._failed(table, wanted, fault.cause, unopened=unopened))
         except (KeyAccessError, VerificationError):
             _ = self._ledger.keystore.size  # of the keystore as a whole, or of this engagement?
-            yield _Seen(self._failed(table, wanted, "no_pepper"))
+            yield _Seen(self._failed(table, wanted, _NO_PEPPER))
 
     def _lines(self, holding: str) -> Iterator[tuple[int, list[str]]]:
         """The data rows of the first copy of a table that is there and what was recorded."""
@@ -255,7 +280,7 @@ class _Run:
             try:
                 place = places.place_of(self._ledger, copy)
                 if not _matches(self._ledger, place):
-                    raise SourceFault("changed_since_recorded")  # noqa: TRY301  the next copy
+                    raise SourceFault(_CHANGED)  # noqa: TRY301  the next copy
                 return places.table(self._ledger, place)
             except SourceFault as fault:
                 cause = fault.cause
@@ -265,6 +290,8 @@ class _Run:
         with as_judged_now(self._ledger) as case:
             state = case.world.state(holding, HoldingState)
             found = offspring(case, state) if state is not None else []
+            if not any(copy.custodian == self._acting.state.party for copy in found):
+                raise SourceFault(_OF_OTHERS)
             return [copy.stream for copy in found if copy.there and copy.record is None]
 
     def _records(
@@ -317,13 +344,21 @@ class _Run:
                 before |= clear(self._writer, row.record)
         return before
 
-    def _failed(self, table: bytes, wanted: frozenset[bytes] | None, cause: str) -> Looked:
-        """Nothing of a table can be relied on: all that was found in it is forgotten again."""
+    def _failed(
+        self, table: bytes, wanted: frozenset[bytes] | None, cause: str, *, unopened: bool = False
+    ) -> Looked:
+        """Nothing of a table can be relied on: all that was found in it is forgotten again.
+
+        `unopened`: what was found before, when it could be opened, stands.
+        """
         count = 0
         with self._ledger.engine.connect() as connection:
             records = self._records(connection, table, wanted)
             while batch := list(islice(records, _ROWS)):
                 count += len(batch)
+                if unopened:
+                    stand = self._stand([(row.record, row.position) for row in batch])
+                    batch = [row for row in batch if row.record not in stand]
                 with transaction(self._writer):
                     before: set[bytes] = set()
                     for row in batch:
@@ -331,6 +366,13 @@ class _Run:
                     cover(self._writer, [(row.record, row.position, cause) for row in batch])
                     tidy(self._writer, before)
         return Looked(None, count, cause, 0)
+
+    def _stand(self, records: Sequence[tuple[str, int]]) -> frozenset[str]:
+        """Those that were looked through, in the content of these positions."""
+        wanted, c = {key_of(record): position for record, position in records}, SUBJECT_COVERAGE.c
+        query = sa.select(c.record, c.position).where(c.record.in_(wanted), c.outcome == INDEXED)
+        rows = self._writer.execute(query).all()
+        return frozenset(id_of("record", r) for r, position in rows if wanted[bytes(r)] == position)
 
 
 _CORRECTED = (

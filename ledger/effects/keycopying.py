@@ -49,7 +49,6 @@ from ledger.signing import Proposal, new_ids, now
 from ledger.slots import Slots
 
 HEADER: Final = "muniment-keys/v1"
-_ROWS: Final = 10_000
 _BACKUP: Final = re.compile(r"backup-[0-9a-f]{8}-[0-9a-f]{4}-")
 
 
@@ -88,7 +87,8 @@ def backup(
     copy, key = new_ids("keycopy")[0], ledger.keystore.new_keys(1)[0][0]
     folder = target / copy
     fields = _fields(acting, "backup", medium, expires_on) | {"through": key}
-    receipt = ledger.act(acting, [_registering(copy, fields, folder, "", None, key)], **options)
+    said = [_registering(copy, fields, folder, "", None, key)]
+    receipt = _registered(ledger, acting, said, key, options)
     try:
         count = _write_backup(ledger, folder, key)
     except BaseException as error:
@@ -220,7 +220,7 @@ def escrow(
         _registering(copy, {**fields, **covered}, path, digest, recipients, own, at=at)
         for at, covered in enumerate(told)
     ]
-    receipt = ledger.act(acting, proposals, **options)
+    receipt = _registered(ledger, acting, proposals, own, options)
     try:
         write_atomically(path, data)
         _check(path, digest)
@@ -232,6 +232,21 @@ def escrow(
             ) from None
         raise
     return Made(copy, path, len(named), receipt)
+
+
+def _registered(
+    ledger: Ledger,
+    acting: Acting,
+    proposals: Sequence[Proposal],
+    key: str,
+    options: Mapping[str, Any],
+) -> Receipt:
+    """Record the copy; if that is refused, the new `key` of its texts goes again."""
+    try:
+        return ledger.act(acting, proposals, **options)
+    except RefusedError:
+        ledger.keystore.shred(key)
+        raise
 
 
 def _new_file(ledger: Ledger, path: Path) -> Path:

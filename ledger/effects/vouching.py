@@ -14,7 +14,8 @@ even who has the pepper, whether somebody had stood in the record.
 
 Rows of another digest, and rows that count as looked through without an event, are named by
 `compared`; so are records of which an event speaks and that do not count as looked through here,
-unless nothing is left of them: in a ledger that was restored from a copy these are all.
+unless nothing is left of them: in a ledger that was restored from a copy these are all. Where it is
+known why they do not count (`subject_coverage`), that is named instead.
 
 >>> digest_of(bytes(16), 7, [])[:16]
 '9b8b02eef18ac147'
@@ -85,12 +86,23 @@ def vouch(ledger: Ledger, acting: Acting, records: Sequence[tuple[str, int]]) ->
         Indexed(record=record, rows=_stored(connection, key_of(record), position))
         for record, position in records
     ]
-    role = acting.role_for(PeopleIndexed, None, ledger.routine(), now())
+    engagement = _under(acting, ledger.routine())
+    role = acting.role_for(PeopleIndexed, None, engagement, now())
     said = [
         Proposal(PeopleIndexed, stream, {"records": told[at : at + AN_EVENT]})
         for at in range(0, len(told), AN_EVENT)
     ]
-    ledger.act(acting, said, role=role)
+    ledger.act(acting, said, role=role, engagement=engagement)
+
+
+def _under(acting: Acting, routine: str) -> str:
+    """The engagement to act under: another than `routine` for whoever has a role there only."""
+    at, held = now(), acting.state.holds
+    if any(held(role, routine, at) for role in PeopleIndexed.ROLES):
+        return routine
+    fitting = [grant for grant in acting.state.roles if grant.role in PeopleIndexed.ROLES]
+    scopes = [one.scope for one in fitting if one.scope and held(one.role, one.scope, at)]
+    return scopes[-1] if scopes else routine
 
 
 class Differing(NamedTuple):
@@ -116,11 +128,22 @@ class Missing(NamedTuple):
     records: tuple[str, ...]
 
 
-def compared(log: Connection, tables: Connection) -> Iterator[Differing | Unvouched | Missing]:
+class Unreadable(NamedTuple):
+    """How many records were looked through once, and why they cannot be here; some of them."""
+
+    count: int  # type: ignore[assignment]  # where tuples have a method
+    records: tuple[str, ...]
+    cause: str
+
+
+Compared = Differing | Unvouched | Missing | Unreadable
+
+
+def compared(log: Connection, tables: Connection) -> Iterator[Compared]:
     """What events say of the rows against the rows; nothing if all is in order.
 
-    `log`: with the events and the erasable tables; `tables`: with the projections. Memory does not
-    grow with the records.
+    `log`: with the events and the erasable tables, both as of one moment, so the caller reads them
+    in one transaction; `tables`: with the projections. Memory does not grow with the records.
     """
     with closing(sqlite3.connect("")) as said:  # a private file that is gone when it is closed
         said.execute("CREATE TABLE said (record BLOB PRIMARY KEY, digest TEXT, event TEXT)")
@@ -139,7 +162,7 @@ def compared(log: Connection, tables: Connection) -> Iterator[Differing | Unvouc
                 yield Differing(id_of("record", record), known[1], known[0], actual)
         if count:
             yield Unvouched(count, tuple(strange))
-        yield from _missing(said, tables)
+        yield from _missing(said, log, tables)
 
 
 def _told(log: Connection) -> Iterator[tuple[bytes, str, str]]:
@@ -165,18 +188,29 @@ def _covered(log: Connection) -> Iterator[tuple[bytes, int]]:
         after = bytes(found[-1][0])
 
 
-def _missing(said: sqlite3.Connection, tables: Connection) -> Iterator[Missing]:
-    """Of the records that events speak of those that are there, and do not count here."""
+def _missing(
+    said: sqlite3.Connection, log: Connection, tables: Connection
+) -> Iterator[Missing | Unreadable]:
+    """Of the records that events speak of those that are there, and do not count here.
+
+    Those of which it is known why come under their causes.
+    """
     query = "SELECT record FROM said WHERE record NOT IN (SELECT record FROM seen) ORDER BY record"
-    names: list[str] = []
-    count = 0
+    names: dict[str, list[str]] = {}
+    counts: dict[str, int] = {}
     rows = said.execute(query)
     while part := [record for (record,) in rows.fetchmany(_ASKED)]:
+        c = SUBJECT_COVERAGE.c
+        known = sa.select(c.record, c.outcome).where(c.record.in_(part))
+        causes = {bytes(record): str(outcome) for record, outcome in log.execute(known)}
         there = sa.select(inventory.c.record).where(
             inventory.c.record.in_(part), inventory.c.state.not_in(NOT_HERE)
         )
-        found = sorted(map(bytes, tables.execute(there).scalars()))
-        count += len(found)
-        names += [id_of("record", record) for record in found[: max(0, _NAMED - len(names))]]
-    if count:
-        yield Missing(count, tuple(names))
+        for record in sorted(map(bytes, tables.execute(there).scalars())):
+            cause = causes.get(record, "")
+            counts[cause] = counts.get(cause, 0) + 1
+            if counts[cause] <= _NAMED:
+                names.setdefault(cause, []).append(id_of("record", record))
+    for cause, count in sorted(counts.items()):
+        some = tuple(names[cause])
+        yield Unreadable(count, some, cause) if cause else Missing(count, some)

@@ -247,7 +247,7 @@ def tracking(deal: Deal) -> Found | None:
     if not days:
         return confirmed(deal) if deal.hands_over else None
     missing = [day for day in days if day not in deal.state.tracked]
-    over = [day for day in missing if day <= deal.today]
+    over = [day for day in missing if day < deal.today]
     if not missing:
         return Found([], deal.last(TrackingChecked))
     detail = "tracking_overdue" if over else "tracking_to_come"

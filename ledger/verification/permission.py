@@ -204,9 +204,9 @@ class Judge:
         """Nor who holds what."""
         raise NotImplementedError(party)
 
-    def copies_out(self, engagement: str, party: str) -> CopiesOut:
+    def copies_out(self, engagement: str, party: str, *, unpassed: bool = False) -> CopiesOut:
         """Nor what lies elsewhere."""
-        raise NotImplementedError(engagement, party)
+        raise NotImplementedError(engagement, party, unpassed)
 
     def listed(
         self, items: Sequence[str], party: str, since: int, besides: frozenset[str] = frozenset()

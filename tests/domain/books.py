@@ -177,8 +177,8 @@ class Ledger:
     def residual(self, handover: str, party: str) -> frozenset[str]:
         return handing_book.residual(self, handover, party)
 
-    def copies_out(self, engagement: str, party: str) -> CopiesOut:
-        return outside_book.copies_out(self, engagement, party)
+    def copies_out(self, engagement: str, party: str, *, unpassed: bool = False) -> CopiesOut:
+        return outside_book.copies_out(self, engagement, party, unpassed=unpassed)
 
     def lacking(self, records: Sequence[str], needs: Needs) -> dict[str, frozenset[str]]:
         return people_book.lacking(self.events, records, needs)

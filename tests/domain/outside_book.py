@@ -32,13 +32,13 @@ def policy() -> Policy:
     return worlds.policy()
 
 
-def copies_out(book: Ledger, engagement: str, party: str) -> CopiesOut:
+def copies_out(book: Ledger, engagement: str, party: str, *, unpassed: bool = False) -> CopiesOut:
     """As `domain.judging.Source.copies_out` says."""
     return CopiesOut(
         _accessed(book, engagement, party),
         _delivered(book, engagement, party),
         frozenset(_came(book, engagement, party)),
-        _accessed(book, engagement, party, passed=False),
+        _accessed(book, engagement, party, passed=False) if unpassed else "",
     )
 
 

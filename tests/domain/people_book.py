@@ -135,19 +135,15 @@ def _of_person(
     minor = any(isinstance(event, SubjectFound) and event.minor for event in own)
     exempt = needs.exempt is not None and _covered(categories, needs.exempt)
     delicate = minor or sensitivity in ("sensitive_pi", "minor_pi")
+    child = minor or sensitivity == "minor_pi"
     missing = set()
-    for kinds, absent in _asked(needs, minor or sensitivity == "minor_pi", delicate, exempt):
-        times = [
-            event.given_at
-            for event in standing
-            if event.kind in kinds and _covered(categories, event.categories)
-        ]
-        if not times or (told and max(times) < min(told)):
-            missing.add("consent_before_notice" if times else absent)
+    for kinds, absent in _asked(needs, child, delicate, exempt):
+        missing |= _against(standing, kinds, categories, told, absent)
     if gone and missing - {"consent_before_notice"}:
         missing = missing & {"consent_before_notice"} | {"consent_withdrawn"}
-    if gone and basis in ("pipl_13_1_consent", "gdpr_6_a") and not standing:
-        missing.add("consent_withdrawn")
+    if gone and basis in ("pipl_13_1_consent", "gdpr_6_a"):
+        kinds = ("guardian",) if child else ("separate_provision",)
+        missing |= _against(standing, kinds, categories, told, "consent_withdrawn")
     yield from missing
     if needs.notice != "none" and not told:
         yield "not_notified"
@@ -157,6 +153,24 @@ def _of_person(
                 yield "suppressed"
             if isinstance(event, SubjectSuppressed):
                 yield "opted_out" if event.reason == "opted_out" else "suppressed"
+
+
+def _against(
+    standing: Sequence[ConsentGranted],
+    kinds: Sequence[str],
+    categories: Sequence[str],
+    told: Sequence[str],
+    absent: str,
+) -> set[str]:
+    """Why none of the consents that stand is one of these kinds, wide enough and informed."""
+    times = [
+        event.given_at
+        for event in standing
+        if event.kind in kinds and _covered(categories, event.categories)
+    ]
+    if not times:
+        return {absent}
+    return {"consent_before_notice"} if told and max(times) < min(told) else set()
 
 
 def _asked(

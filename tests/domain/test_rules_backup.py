@@ -413,6 +413,20 @@ def test_what_a_store_keeps_locked_has_not_gone(estate: Estate) -> None:
     assert estate.judge(*operator, executed) == []
 
 
+def test_a_lock_has_bounds(estate: Estate) -> None:
+    """What nobody can shorten keeps from destruction what must be destroyed (PIPL 47)."""
+    copy = a_copy(estate, "cloud_object")
+
+    def until(day: str) -> list[str]:
+        return backing_up(estate, copy, medium="cloud_object", locked_until=day)
+
+    made = estate.now[:10]
+    assert made == "2026-11-21"
+    assert until("2026-11-20") == ["lock_ended_before_the_backup"]
+    assert until("2026-11-21") == until("2036-11-21") == []
+    assert until("2036-11-22") == until("9999-12-31") == ["lock_runs_too_long"]
+
+
 def test_only_a_store_locks_and_all_parts_of_a_backup_say_the_same(estate: Estate) -> None:
     copy = a_copy(estate)
     assert backing_up(estate, copy, locked_until="2026-11-30") == ["lock_is_of_a_store"]

@@ -347,7 +347,54 @@ def test_what_was_taken_on_consent_does_not_pass_in_a_merger_against_an_objectio
     crowd.withdrew(person)
     assert crowd.blocked(record) == ["consent_withdrawn"]
     crowd.firm.now = later(crowd.now, seconds=1)
-    crowd.consented(person, "general")
+    crowd.consented(person)
+    assert crowd.blocked(record) == []
+
+
+@pytest.mark.parametrize(
+    "agreed",
+    [{"kind": "general"}, {"kind": "guardian"}, {"categories": ["accounting"]}],
+    ids=["in general", "for somebody under 14", "to something else"],
+)
+def test_an_objection_is_lifted_by_the_consent_that_would_do_by_itself(
+    agreed: dict[str, Any],
+) -> None:
+    """Somebody agreed to something, later; to this provision of this record he never did."""
+    crowd = Crowd.open("merger")
+    record, person = crowd.contract(basis="pipl_13_1_consent"), crowd.new("subject")
+    crowd.found(person, record)
+    crowd.told(person, kind="art_22")
+    crowd.withdrew(person)
+    crowd.firm.now = later(crowd.now, seconds=1)
+    crowd.consented(person, **agreed)
+    assert crowd.blocked(record) == ["consent_withdrawn"]
+    crowd.consented(person, categories=["contract"])
+    assert crowd.blocked(record) == []
+
+
+def test_an_objection_is_not_lifted_by_somebody_who_was_not_told_yet() -> None:
+    crowd = Crowd.open("merger")
+    record, person = crowd.contract(basis="pipl_13_1_consent"), crowd.new("subject")
+    crowd.found(person, record)
+    crowd.withdrew(person)
+    for happens in (crowd.consented, crowd.told):
+        crowd.firm.now = later(crowd.now, seconds=1)
+        happens(person)
+    assert crowd.blocked(record) == ["consent_before_notice"]
+    crowd.consented(person)
+    assert crowd.blocked(record) == []
+
+
+def test_for_a_child_a_guardian_lifts_an_objection_in_a_merger() -> None:
+    crowd = Crowd.open("merger")
+    record, child = crowd.contract(basis="pipl_13_1_consent"), crowd.new("subject")
+    crowd.found(child, record, minor=True)
+    crowd.told(child)
+    crowd.withdrew(child)
+    crowd.firm.now = later(crowd.now, seconds=1)
+    crowd.consented(child)
+    assert crowd.blocked(record) == ["consent_withdrawn"]
+    crowd.consented(child, "guardian")
     assert crowd.blocked(record) == []
 
 

@@ -50,9 +50,9 @@ def test_nothing_is_destroyed_that_must_be_kept(estate: Estate) -> None:
 
 def test_the_last_day_counts(estate: Estate) -> None:
     copy = estate.holding_of(estate.ready(day="2016-11-21"))
-    estate.now = "2026-11-21T23:59:59.000Z"
+    estate.now = "2026-11-21T15:59:59.000Z"
     assert proposing(estate, copy) == ["minimum_period_runs"]
-    estate.now = "2026-11-22T00:00:00.000Z"
+    estate.now = "2026-11-21T16:00:00.000Z"  # midnight in China
     assert proposing(estate, copy) == []
 
 

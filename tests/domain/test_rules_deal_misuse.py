@@ -106,27 +106,58 @@ def test_a_silent_buyer_does_not_hold_the_seller_to_the_deal_for_ever(estate: Es
     assert closes(estate, "failed") == []
 
 
-def test_what_is_deemed_accepted_by_silence_may_be_cancelled_too(estate: Estate) -> None:
-    handover = estate.received(estate.ready())
+def test_who_has_silence_deemed_acceptance_is_held_to_it(estate: Estate) -> None:
+    """The attack: the seller makes the buyer's silence an acceptance, and then calls it off."""
+    handover = estate.received(*(estate.ready() for _ in range(2)))
     waited(estate, handover, seconds=1)
-    state = estate.handover(handover)
-    estate.under(estate.qian, deem(handover, later(state.received_at, days=state.inspection_days)))
-    assert selling(estate, cancel(handover)) == []
+    assert selling(estate, cancel(handover)) == [], "either the one"
+    said = deem(handover, estate.handover(handover).inspection_ends)
+    assert selling(estate, said, cancel(handover)) == ["handler_must_sign"]
+    estate.under(estate.qian, said)
+    waited(estate, handover, days=300)
+    assert selling(estate, cancel(handover)) == ["handler_must_sign"], "or the other"
+    beside = [(estate.he, "buyer_handler")]
+    assert selling(estate, cancel(handover), beside=beside) == []
 
 
-@pytest.mark.parametrize("word", ["inspected", "raised", "raised and settled"])
-def test_a_buyer_who_has_spoken_is_asked(estate: Estate, word: str) -> None:
+@pytest.mark.parametrize("word", ["accepted", "rejected", "reserved"])
+def test_a_buyer_who_has_finished_the_inspection_is_asked(estate: Estate, word: str) -> None:
     record = estate.ready()
     handover = estate.received(record)
-    if word == "inspected":
+    if word == "accepted":
         estate.does(estate.he, "buyer_handler", inspect(handover, record))
     else:
         estate.does(estate.he, "buyer_handler", raise_discrepancy(handover, 1, record))
-    if word == "raised and settled":
-        settled = settle(handover, 1, "corrected")
+        settled = settle(handover, 1, "item_rejected" if word == "rejected" else word)
         estate.under(estate.qian, settled, beside=[(estate.he, "buyer_handler")])
-    waited(estate, handover, days=30)
+    waited(estate, handover, days=300)
     assert selling(estate, cancel(handover)) == ["handler_must_sign"]
+
+
+@pytest.mark.parametrize("word", ["raised", "delivered_later", "corrected", "faulted"])
+def test_a_buyer_who_said_one_word_about_everything_does_not_hold_the_deal_for_ever(
+    estate: Estate, word: str
+) -> None:
+    """The attack: every item is spoken about once, and nothing is settled or looked at again."""
+    records = [estate.ready() for _ in range(2)]
+    handover = estate.received(*records)
+    if word == "faulted":
+        estate.does(estate.he, "buyer_handler", inspect(handover, *records, readable="no"))
+    else:
+        estate.does(estate.he, "buyer_handler", raise_discrepancy(handover, 1, *records))
+    if word in ("delivered_later", "corrected"):
+        settled = settle(handover, 1, word)
+        estate.under(estate.qian, settled, beside=[(estate.he, "buyer_handler")])
+    heard, days = estate.now, estate.handover(handover).inspection_days
+    estate.now = later(heard, days=days - 1)
+    estate.hire("collector")
+    assert selling(estate, cancel(handover)) == ["handler_must_sign"], "the time runs"
+    estate.now = later(heard, days=days + 1)
+    estate.hire("collector")
+    assert estate.judge(estate.he, "buyer_handler", cancel(handover)) == ["handler_must_sign"]
+    assert selling(estate, cancel(handover)) == []
+    estate.does(estate.he, "buyer_handler", inspect(handover, records[0]))
+    assert selling(estate, cancel(handover)) == ["handler_must_sign"], "it speaks again"
 
 
 @pytest.mark.parametrize("word", ["inspected", "faulted", "raised", "about nothing listed"])
@@ -151,6 +182,24 @@ def test_a_buyer_who_said_one_word_and_fell_silent_does_not_hold_the_deal_for_ev
     assert selling(estate, cancel(handover)) == []
     estate.does(estate.he, "buyer_handler", inspect(handover, records[0]))
     assert selling(estate, cancel(handover)) == ["handler_must_sign"], "it speaks again"
+
+
+def test_a_receipt_that_is_recorded_late_is_the_buyers_word_when_it_is_recorded(
+    estate: Estate,
+) -> None:
+    """Received on the first day, recorded weeks later: whoever has just spoken is not silent."""
+    handover = estate.frozen(*(records := [estate.ready() for _ in range(2)]))
+    estate.does(estate.qian, "seller_handler", release(handover, records))
+    arrived = estate.now
+    estate.now = later(arrived, days=30)
+    said = receive(handover, records, received_at=arrived)
+    estate.does(estate.he, "buyer_handler", said, late_reason="offline")
+    assert estate.handover(handover).inspection_ends < estate.now
+    assert selling(estate, cancel(handover)) == ["handler_must_sign"], "it has just spoken"
+    days = estate.handover(handover).inspection_days
+    estate.now = later(estate.now, days=days, seconds=1)
+    estate.hire("collector")
+    assert selling(estate, cancel(handover)) == []
 
 
 # -- time ------------------------------------------------------------------------------------------
@@ -276,9 +325,9 @@ def test_what_lies_with_a_party_is_looked_up_once_a_commit(
     asked: list[str] = []
     real = estate.book.copies_out
 
-    def counted(engagement: str, party: str) -> Any:
+    def counted(engagement: str, party: str, **how: bool) -> Any:
         asked.append(party)
-        return real(engagement, party)
+        return real(engagement, party, **how)
 
     monkeypatch.setattr(estate.book, "copies_out", counted)
     said = [dispose(estate.deal, estate.he.party, estate.now) for _ in range(500)]

@@ -20,7 +20,7 @@ from tests.domain.words import (
     release,
     replace_handler,
 )
-from tests.domain.worlds import Person, Said, grant
+from tests.domain.worlds import Person, Said, enrol, grant, revoke
 
 
 @pytest.fixture
@@ -184,6 +184,79 @@ def test_a_package_for_the_one_who_left_is_packed_and_released_anew(
     assert buying(estate, fang, took.but(package="6" * 64)) == []
     third = release(handover, records, package="7" * 64)
     assert estate.judge(estate.qian, "seller_handler", third) == ["handover_is_released"]
+
+
+def enrolled_anew(estate: Estate) -> None:
+    """The buyer's handler's key is lost and revoked; there is another one, not agreed on yet."""
+    he, key = estate.he, estate.key_for(estate.he)
+    estate.does(estate.wang, "administrator", revoke(he, he.key))
+    said, beside = enrol(he, key, "broken"), [(estate.lin, "administrator")]
+    estate.does(estate.wang, "administrator", said, possession=[key], beside=beside)
+    he.keys.append(key)
+
+
+def agreed_anew(estate: Estate) -> None:
+    """Both sides name the key that the buyer's handler has now."""
+    paper = estate.new("document")
+    estate.under(estate.qian, attach(paper, "evidence_agreement"))
+    estate.agree(paper, (estate.qian, "seller_handler"), (estate.he, "buyer_handler"))
+
+
+def the_same(estate: Estate, handover: str, **fields: Any) -> Said:
+    """The buyer's handler in the own place, because of a lost key."""
+    form = {"reason": "key_lost", **fields}
+    return replace_handler(handover, "buyer_handler", estate.he, estate.he, **form)
+
+
+def test_a_handler_who_lost_the_key_gets_the_package_anew(
+    estate: Estate, records: list[str]
+) -> None:
+    """A buyer with one trained handler is not stuck with a package that nobody opens."""
+    handover = estate.released(*records)
+    anew, took = release(handover, records, package="6" * 64), receive(handover, records)
+    enrolled_anew(estate)
+    said = the_same(estate, handover)
+    assert replacing(estate, said, estate.he) == ["key_not_agreed"]
+    agreed_anew(estate)
+    assert estate.judge(estate.qian, "seller_handler", anew) == ["handover_is_released"]
+    estate.does(estate.ma, "supervisor", said, beside=[(estate.he, "buyer_handler")])
+    estate.does(estate.qian, "seller_handler", anew)
+    assert buying(estate, estate.he, took) == ["another_package_was_seen"], "the old one"
+    third = release(handover, records, package="7" * 64)
+    assert estate.judge(estate.qian, "seller_handler", third) == ["handover_is_released"]
+    estate.does(estate.he, "buyer_handler", took.but(package="6" * 64))
+    estate.does(estate.he, "buyer_handler", inspect(handover, *records))
+    whole = confirm(handover, records, estate.he)
+    assert estate.judge(estate.qian, "seller_handler", whole, beside=estate.both_sides) == []
+
+
+def test_nobody_takes_the_own_place_without_a_supervisor_of_the_own_side(
+    estate: Estate, records: list[str]
+) -> None:
+    """The attack: the handler alone has a package made anew, or with a friend of the other side."""
+    said = the_same(estate, estate.released(*records))
+    assert buying(estate, estate.he, said) == ["supervisor_must_sign"]
+    friend = [(estate.wu, "supervisor")]
+    assert buying(estate, estate.he, said, beside=friend) == ["supervisor_must_sign"]
+    assert estate.judge(estate.ma, "supervisor", said) == ["handler_must_sign"]
+    assert buying(estate, estate.he, said, beside=[(estate.ma, "supervisor")]) == []
+
+
+def test_the_own_place_is_taken_only_for_a_package_that_is_on_its_way(
+    estate: Estate, records: list[str]
+) -> None:
+    """Anywhere else the new key, once agreed on, signs as it is; and nobody gains time by it."""
+    released = estate.released(*records)
+    left = the_same(estate, released, reason="left")
+    assert replacing(estate, left, estate.he) == ["handler_is_the_same"]
+    seller = replace_handler(
+        released, "seller_handler", estate.qian, estate.qian, reason="key_lost"
+    )
+    assert replacing(estate, seller, estate.qian, estate.wu) == ["handler_is_the_same"]
+    copies = estate.released(estate.holding_of(estate.ready()))
+    assert replacing(estate, the_same(estate, copies), estate.he) == ["handler_is_the_same"]
+    received = estate.received(estate.ready())
+    assert replacing(estate, the_same(estate, received), estate.he) == ["handler_is_the_same"]
 
 
 def test_copies_that_are_on_their_way_do_not_hinder_a_second_package(

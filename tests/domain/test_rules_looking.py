@@ -92,6 +92,19 @@ def test_a_list_of_customers_is_not_de_identified_by_saying_so(crowd: Crowd) -> 
     assert lends(crowd, record) == ["not_notified", "no_consent"]
 
 
+@pytest.mark.parametrize("sensitivity", ["deidentified", "non_personal"])
+def test_who_was_told_and_agreed_is_identified_all_the_same(sensitivity: str) -> None:
+    crowd = talks("asset_or_store_transfer")
+    record = crowd.contract(sensitivity=sensitivity)
+    grant = allowed(crowd, "nobody_identified")
+    person = crowd.person(record)
+    assert allows(crowd, "nobody_identified", record) == ["people_identified"]
+    assert looks(crowd, grant, record) == ["people_identified"]
+    assert allows(crowd, "people_cleared", record) == lends(crowd, record) == []
+    crowd.withdrew(person)
+    assert lends(crowd, record) == ["consent_withdrawn"]
+
+
 def test_personal_data_are_not_shown_as_if_nobody_stood_in_them(crowd: Crowd) -> None:
     record = crowd.contract()
     assert allows(crowd, "nobody_identified", record) == ["people_identified"]

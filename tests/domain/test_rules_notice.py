@@ -137,8 +137,7 @@ def test_an_exemption_names_a_statute_of_the_pack_and_categories_once(crowd: Cro
 
 @pytest.mark.parametrize("fields", [{"kind": "nda"}, {"ends_on": "2020-12-31"}])
 def test_an_exemption_needs_an_opinion_that_stands(crowd: Crowd, fields: dict[str, str]) -> None:
-    kind = fields.pop("kind", "legal_opinion")
-    document = crowd.document(kind, **fields)
+    document = crowd.document(**{"kind": "legal_opinion", **fields})
     said = exempt(crowd.engagement, document)
     how = {"beside": [(crowd.firm.zhao, "approver")]}
     assert crowd.says(said, **how) == ["opinion_is_not_attached"]

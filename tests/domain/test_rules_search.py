@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
+from domain.judging import State
 from tests.domain.estates import Estate
 from tests.domain.words import index_people
 
@@ -29,6 +32,38 @@ def test_whoever_keeps_the_ledger_looks_through_what_others_brought_into_it(
     record = estate.ready()
     said = index_people(estate.new("search"), record)
     assert estate.judge(estate.zhou, "collector", said, engagement=estate.deal) == []
+
+
+def test_nobody_vouches_for_the_records_of_another_party(estate: Estate) -> None:
+    """A digest that the buyer's people invent would make the seller's own rows count as altered."""
+    one, other = estate.ready(), estate.ready()
+    said = index_people(estate.new("search"), one, other)
+    for engagement in (None, estate.deal):
+        fields = {} if engagement is None else {"engagement": engagement}
+        heard = estate.judge(estate.he, "buyer_handler", said, **fields)
+        assert heard.count("not_the_actors_party") == 2
+    estate.handed_over(estate.holding_of(one))
+    mine = index_people(estate.new("search"), one)
+    assert estate.judge(estate.he, "buyer_handler", mine, engagement=estate.deal) == []
+    heard = estate.judge(estate.he, "buyer_handler", said, engagement=estate.deal)
+    assert heard == ["not_the_actors_party"], "the other one was not handed over"
+
+
+def test_records_of_others_are_asked_for_in_one_go(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records, asked = [estate.ready() for _ in range(5)], []
+    load = type(estate.book).load
+
+    def counted(book: object, streams: Iterable[str]) -> dict[str, State]:
+        asked.append(wanted := list(streams))
+        return load(book, wanted)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(type(estate.book), "load", counted)
+    said = index_people(estate.new("search"), *records)
+    heard = estate.judge(estate.he, "buyer_handler", said, engagement=estate.deal)
+    assert heard == ["not_the_actors_party"] * 5
+    assert sum(bool(set(records) & set(one)) for one in asked) == 1
 
 
 def test_a_search_goes_on_in_further_events(estate: Estate) -> None:

@@ -258,6 +258,17 @@ def later(monkeypatch: pytest.MonkeyPatch, days: int) -> None:
     monkeypatch.setattr("ledger.signing.datetime", Clock)
 
 
+def stopped(monkeypatch: pytest.MonkeyPatch, time: str) -> None:
+    """This machine's clock, standing still at a time."""
+
+    class Clock:
+        @staticmethod
+        def now(zone: tzinfo) -> datetime:
+            return datetime.fromisoformat(time).astimezone(zone)
+
+    monkeypatch.setattr("ledger.signing.datetime", Clock)
+
+
 @pytest.fixture
 def sale(firm: Firm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sale:
     """A firm with a buyer, on a ledger of the test's own."""

@@ -13,12 +13,13 @@ from ledger import acts
 from ledger.acting import Acting
 from ledger.application import Ledger
 from ledger.effects.backup import Made, create
-from ledger.effects.cadence import Overdue, _fresh, overdue
+from ledger.effects.cadence import Overdue, _Asked, _fresh, overdue
 from ledger.effects.drilling import Terms, drill
 from ledger.effects.expiring import expire, verify
 from ledger.effects.restoring import restore
 from ledger.signing import Proposal, now
 from projections.backups import Backup
+from tests.domain.worlds import policy
 from tests.ledger.copying import Copying, copies_in, gather, plain
 
 Late = Callable[[int], list[tuple[str, str]]]
@@ -40,8 +41,8 @@ def late(ledger: Ledger) -> Late:
 
 
 def _today(ledger: Ledger) -> str:
-    """The day of what was recorded last."""
-    return ledger.log.refresh().accepted[:10]
+    """The day of what was recorded last, where the firm is."""
+    return ledger.policy().calendar.day_of(ledger.log.refresh().accepted)
 
 
 def _asked(ledger: Ledger, days: int) -> list[Overdue]:
@@ -64,6 +65,22 @@ def test_a_content_that_was_never_backed_up_is_late_after_seven_days(
     due = (date.fromisoformat(_today(ledger)) + timedelta(days=7)).isoformat()
     assert (one.since, one.due) == (_today(ledger), due)
     assert late(31)[2:] == [("no_offsite_copy", original) for original in originals]
+
+
+@pytest.mark.parametrize(
+    ("made", "late_on"),
+    [
+        ("2026-11-22T15:59:59.000Z", "2026-11-30"),
+        ("2026-11-22T16:00:00.000Z", "2026-12-01"),
+        ("2026-11-22T23:59:00.000Z", "2026-12-01"),
+    ],
+)
+def test_days_are_those_of_the_packs_calendar(made: str, late_on: str) -> None:
+    """Midnight is at 16:00 UTC in China; late is what was not done on its last day either."""
+    last = (date.fromisoformat(late_on) - timedelta(days=1)).isoformat()
+    asked = [_Asked(policy(), day).late("no_drill", "", made, 7) for day in (last, late_on)]
+    since = (date.fromisoformat(last) - timedelta(days=7)).isoformat()
+    assert [*map(list, asked)] == [[], [Overdue("no_drill", "", since, last)]]
 
 
 def test_paper_needs_no_backup_here(ledger: Ledger, admin: Acting, late: Late) -> None:

@@ -69,6 +69,50 @@ def test_a_list_of_consents_of_before_the_notice_clears_nothing(desk: Telling) -
     assert blocked(desk) == []
 
 
+def day_of(desk: Telling, notice: str) -> str:
+    """The local day on which a notice was issued."""
+    with desk.firm.open(writing=False) as ledger:
+        issued = desk.json("notice", "show", notice)["issued_at"]
+        return ledger.policy().calendar.day_of(issued)
+
+
+def test_who_was_told_and_agreed_on_one_day_agreed_after_being_told(desk: Telling) -> None:
+    """Both lists name the day alone; the ordinary course is told first, then asked."""
+    zhang, li, notice = desk.person(ZHANG), desk.person(LI), desk.issued()
+    day = day_of(desk, notice)
+    rows = [[who, "separate_provision", day] for who in (zhang, li)]
+    early = desk.consented(rows[0])  # before the delivery is on record, it is the day's beginning
+    desk.delivered(notice, [zhang, "delivered", day], [li, "bounced", day])
+    assert blocked(desk) == ["not_notified", "no_consent", "consent_before_notice"]
+    said = desk.consented(*rows)
+    assert (early["consents"], said["consents"], said["known"]) == (1, 2, 0)
+    (delivered,) = desk.json("notice", "show", notice, "--status", "delivered")["deliveries"]
+    _, mine, hers = desk.json("consent", "list", "--recipient", desk.buyer)
+    assert mine["given_at"] == delivered["delivered_at"]
+    assert hers["given_at"] < mine["given_at"], "what came back told nobody"
+    assert blocked(desk) == ["not_notified"]
+    desk.delivered(notice, [li, "delivered", day])
+    assert blocked(desk) == ["consent_before_notice"]
+    said = desk.consented(*rows)
+    assert (said["consents"], said["known"]) == (1, 1)
+    assert blocked(desk) == []
+    desk.did("consent", "withdraw", zhang, "--recipient", desk.buyer, "--channel", "telephone")
+    desk.consented(*rows)
+    assert blocked(desk) == ["consent_withdrawn"], "later that day"
+
+
+def test_a_notice_about_somebody_else_or_of_another_day_moves_no_consent(desk: Telling) -> None:
+    zhang, notice = desk.person(ZHANG), desk.issued()
+    day = day_of(desk, notice)
+    desk.delivered(notice, [zhang, "delivered", day])
+    desk.consented([zhang, "separate_provision", DAY])
+    assert desk.json("consent", "list")[0]["given_at"] == "2026-10-31T16:00:00.000Z"
+    other = desk.listed("subject,kind,given_at", [zhang, "separate_provision", day])
+    desk.did("consent", "record", "--from", other, "--recipient", desk.broker)
+    (one,) = desk.json("consent", "list", "--recipient", desk.broker)
+    assert one["given_at"].endswith("T16:00:00.000Z"), "the beginning of that day"
+
+
 def test_what_they_agreed_to_is_sealed_by_its_digest(desk: Telling) -> None:
     text = desk.home / "同意书.txt"
     text.write_text("本人同意", encoding="utf-8")

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from ledger.errors import UsageError
+from ledger.exporting import File, Shown
 from tests.ledger.deals import Deal, deal_at
 from tests.ledger.ledgers import Firm, add_person
 
@@ -105,6 +107,15 @@ def test_whoever_approves_sees_first_what_goes_to_whom_and_may_decline(
     assert [result.exit_code for result in seen] == [0, 130], "nobody was there to say yes"
     (row,) = deal.json("evidence", "list")
     assert row["approved_entry"] is None
+
+
+def test_a_request_of_before_files_had_reasons_is_named() -> None:
+    shown = Shown(attachments=(File("record-1/1", "redacted", "0" * 64, "not_needed"),))
+    assert Shown.parse(shown.format()) == shown
+    earlier = json.loads(shown.format())
+    earlier["attachments"][0].remove("not_needed")
+    with pytest.raises(UsageError, match="have no reasons"):
+        Shown.parse(json.dumps(earlier))
 
 
 def test_a_bundle_goes_to_standard_output(deal: Deal, record: str) -> None:

@@ -123,6 +123,29 @@ def test_a_package_for_the_one_who_left_goes_again_to_the_next(leaving: Leaving)
     assert at.gate("inspected") == "green"
 
 
+def test_a_package_for_a_lost_key_goes_again_to_the_same_handler(sale: Sale) -> None:  # noqa: F811
+    """He's seal key is another one now: his supervisor says so with him, and it is packed anew."""
+    at = sale
+    at.open()
+    at.papers()
+    handover = at.released(at.ready(), packaged=True)
+    at.did("key", "rotate", "--purpose", "seal", "--as", at.he)
+    draft, package = str(at.home / "lost.commit"), str(at.home / "again")
+    at.did("handover", "replace", handover, at.he, "--reason", "key_lost", "--with",
+           f"{at.ma}:supervisor", "--draft", draft, "--as", at.he)  # fmt: skip
+    at.did("sign", draft, "--yes", "--as", at.ma)
+    at.did("submit", draft)
+    at.did("handover", "pack", handover, "--out", package, "--as", at.qian)
+    at.did("handover", "release", handover, "--package", package, "--as", at.qian)
+    old = ("handover", "receive", handover, "--package", str(at.package), "--as", at.he)
+    assert at.run(*old).exit_code == 3
+    at.did("handover", "receive", handover, "--package", package, "--as", at.he)
+    told = at.json("handover", "show", handover)
+    assert (told["step"], told["buyer_handler"]) == ("received", at.he)
+    assert [one["reason"] for one in told["replaced"]] == ["key_lost"]
+    assert at.json("verify")["verdict"] == "valid"
+
+
 def test_what_was_received_before_is_opened_with_the_keys_that_lie_here(leaving: Leaving) -> None:
     at, fang = leaving.at, leaving.fang
     handover = at.received(at.ready(), packaged=True)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.ledger.deals import LONG_AGO, Deal, deal_at
 from tests.ledger.ledgers import Firm
+from tests.ledger.sales import stopped
 
 FAR = "2099-01-01"
 
@@ -135,6 +136,19 @@ def test_the_last_day_of_a_minimum_is_not_over_yet(deal: Deal) -> None:
     assert row_of(deal, record, "--until", "2029-02-01")["since"] == "2029-02-01"
 
 
+@pytest.mark.parametrize(
+    ("time", "due"),
+    [("2029-01-31T15:59:59Z", 0), ("2029-01-31T16:00:00Z", 1), ("2029-01-31T23:59:00Z", 1)],
+)
+def test_today_is_the_day_where_the_firm_is(
+    deal: Deal, monkeypatch: pytest.MonkeyPatch, time: str, due: int
+) -> None:
+    """The day after the last one of the minimum begins at 16:00 UTC in China."""
+    ripe(deal, "新.txt", "2026-01-31")
+    stopped(monkeypatch, time)
+    assert len(deal.json("retention", "due")) == due
+
+
 # -- the end of a purpose -----------------------------------------------------------------------
 
 
@@ -226,7 +240,7 @@ def test_rows_that_are_alike_are_one_line(deal: Deal, monkeypatch: pytest.Monkey
 def test_what_is_gone_is_no_conflict(deal: Deal) -> None:
     record = deal.collect()
     deal.did("classify", record, "--category", "accounting", "--level", "general_2",
-             "--sensitivity", "business_secret")  # fmt: skip
+             "--sensitivity", "non_personal")  # fmt: skip
     assert len(found(deal)) == 1
     deal.jointly("holding", "return", deal.original(record), "--to", deal.buyer, "--engagement",
                  deal.deal, author=deal.founder, others=[(deal.lin, "custodian")])  # fmt: skip

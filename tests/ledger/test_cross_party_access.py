@@ -38,7 +38,19 @@ def looking(deal: Deal, record: str, out: str = "seen.txt", *more: str) -> tuple
 
 def copies_out(deal: Deal) -> CopiesOut:
     with deal.firm.open(writing=False) as ledger, ledger.engine.connect() as connection:
-        return LedgerFacts(connection).copies_out(deal.deal, deal.buyer)
+        return LedgerFacts(connection).copies_out(deal.deal, deal.buyer, unpassed=True)
+
+
+def questions(deal: Deal, *, unpassed: bool) -> tuple[int, bool]:
+    """How many statements it takes to say what lies with the buyer, and if it looked at more."""
+    said: list[str] = []
+    with deal.firm.open(writing=False) as ledger, ledger.engine.connect() as connection:
+        facts, driver = LedgerFacts(connection), connection.connection.driver_connection
+        assert driver is not None
+        driver.set_trace_callback(said.append)
+        out = facts.copies_out(deal.deal, deal.buyer, unpassed=unpassed)
+        driver.set_trace_callback(None)
+    return len(said), bool(out.unpassed)
 
 
 def log(deal: Deal) -> list[dict[str, Any]]:
@@ -115,6 +127,20 @@ def test_a_view_is_not_a_copy_and_a_download_is(deal: Deal) -> None:
     deal.did(*looking(deal, record, "mine.txt", "--mode", "download"))
     when = log(deal)[-1]["accepted"]
     assert copies_out(deal) == CopiesOut(accessed=when, unpassed=when)
+
+
+def test_what_was_looked_at_is_asked_about_together_and_only_where_it_matters(deal: Deal) -> None:
+    """A buyer may look at thousands of records before they pass."""
+    records = [deal.ready(f"{number}.txt") for number in range(3)]
+    for number, record in enumerate(records):
+        grant(deal, record, "--mode", "download")
+        deal.did(*looking(deal, record, f"{number}.copy", "--mode", "download"))
+    plain, whole = (questions(deal, unpassed=wanted) for wanted in (False, True))
+    assert (plain[1], whole[1]) == (False, True)
+    assert plain[0] < whole[0]
+    deal.handed_over(*records)
+    assert questions(deal, unpassed=False) == plain
+    assert questions(deal, unpassed=True) == (whole[0], False)
 
 
 def test_what_was_released_is_out_until_it_is_confirmed(deal: Deal) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ledger.cli.gates_shown import GATES, WAITING
 from ledger.cli.refusals import EXPLANATIONS
-from tests.ledger.sales import Sale, later
+from tests.ledger.sales import Sale, later, stopped
 
 # -- 1 to 4: persons and papers ---------------------------------------------------------------
 
@@ -357,7 +357,13 @@ def test_gate_16_waits_for_each_check_after_the_handover(
     sale.handed_over(record)
     (waiting,) = sale.gates()["tracking"]["waiting"]
     assert (waiting["detail"], waiting["count"]) == ("tracking_to_come", 3)
-    for days in (30, 90, 180):
+    for time, detail in (
+        ("15:59:59", "tracking_to_come"), ("16:00:00", "tracking_overdue"),
+        ("23:59:00", "tracking_overdue"),
+    ):  # fmt: skip
+        stopped(monkeypatch, f"{waiting['due']}T{time}Z")  # its day ends at midnight in China
+        assert sale.waits("tracking") == [detail]
+    for days in (31, 91, 181):
         later(monkeypatch, days)
         (waiting,) = sale.gates()["tracking"]["waiting"]
         assert (waiting["detail"], waiting["count"]) == ("tracking_overdue", 1)

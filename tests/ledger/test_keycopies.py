@@ -293,7 +293,7 @@ def test_a_disk_that_reads_back_something_else_leaves_no_copy(
 def test_nothing_is_copied_into_the_ledgers_own_folder_or_nowhere(
     site: Site, tmp_path: Path
 ) -> None:
-    seen = site.ledger.seen()
+    seen, present = site.ledger.seen(), list(site.ledger.keystore.present())
     with pytest.raises(UsageError, match="inside the ledger"):
         keycopying.backup(site.ledger, site.wang, site.crew.firm.path, "disk_external")
     with pytest.raises(UsageError, match="not there"):
@@ -301,6 +301,7 @@ def test_nothing_is_copied_into_the_ledgers_own_folder_or_nowhere(
     with pytest.raises(RefusedError, match="role_does_not_permit"):
         keycopying.backup(site.ledger, site.person("luo"), tmp_path, "disk_external")
     assert site.ledger.seen() == seen
+    assert list(site.ledger.keystore.present()) == present
     assert not any(path.name.startswith("keycopy") for path in tmp_path.iterdir())
 
 
@@ -377,11 +378,12 @@ def test_a_key_of_a_restricted_record_is_not_given_away(site: Site, tmp_path: Pa
         used = [LedgerFacts(connection).keys(copy) for copy in copies_of(site.ledger, [record])]
     keys = sorted({key for one in used for key in one.copy | one.records})
     site.ledger.act(site.wang, [custody.restrict(record, "objection", None, None)])
-    seen = site.ledger.seen()
+    seen, present = site.ledger.seen(), list(site.ledger.keystore.present())
     for key in keys:
         with pytest.raises(RefusedError, match="record_is_restricted"):
             escrowed(site, tmp_path / "托管.age", Notary(), [key])
     assert site.ledger.seen() == seen
+    assert list(site.ledger.keystore.present()) == present, "no key of a file that is not"
     assert not (tmp_path / "托管.age").exists()
     assert escrowed(site, tmp_path / "托管.age", Notary(), None).keys >= len(keys)
 

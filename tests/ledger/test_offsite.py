@@ -297,6 +297,8 @@ def test_a_bucket_without_lock_is_not_taken_for_one(
         putting(store.loose, until=TOMORROW)
     with pytest.raises(UsageError, match="before today"):
         putting(until="2001-01-01")
+    with pytest.raises(UsageError, match="longer than 10 years"):
+        putting(until="9999-12-31")
     assert store.names(store.loose) == store.names(store.locked) == []
     assert ledger.seen() == seen
 

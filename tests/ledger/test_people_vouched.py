@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import Connection
 
 from domain.search import PeopleIndexed
 from ledger.acting import Acting
+from ledger.acts import grant_role
 from ledger.application import Ledger
 from ledger.audit.finding import Finding
+from ledger.deals import open_engagement
 from ledger.doctor import examine
+from ledger.effects import vouching as vouching_effects
 from ledger.effects.destroying import copies_of
 from ledger.effects.indexing import index
 from ledger.effects.vouching import digest_of
@@ -25,10 +29,21 @@ from tests.ledger.crews import (
     Site,
     crew_fixture,  # noqa: F401  fixtures are found by their names
     crew_template_fixture,  # noqa: F401
+    hire,
     site_fixture,  # noqa: F401
 )
+from tests.ledger.ledgers import buyer
 from tests.ledger.replayed import audited, modified_client, not_permitted
-from tests.ledger.test_subjects import LI, ZHANG, collected, founder, looked, table_of, text_file
+from tests.ledger.test_subjects import (
+    LI,
+    ZHANG,
+    collected,
+    erasable,
+    founder,
+    looked,
+    table_of,
+    text_file,
+)
 
 
 @pytest.fixture
@@ -146,6 +161,33 @@ def test_tables_that_were_emptied_or_are_not_here_are_filled_anew(
     assert told(ledger) == []
 
 
+def test_whoever_asks_while_somebody_indexes_again_hears_of_no_tampering(
+    ledger: Ledger, records: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events and rows are read as of one moment."""
+    covered, begun = vouching_effects._covered, []
+
+    def between(log: Connection) -> Iterator[tuple[bytes, int]]:
+        begun.append(looked(ledger, *records, again=True))  # after events, before rows were read
+        return covered(log)
+
+    monkeypatch.setattr(vouching_effects, "_covered", between)
+    assert [check for check in examine(ledger.folder) if check.code == "people"] == []
+    assert begun, "somebody really wrote in between"
+
+
+def test_what_can_no_longer_be_looked_through_is_named_with_its_cause(
+    ledger: Ledger, records: list[str], tmp_path: Path
+) -> None:
+    """Nobody is asked for ever to index again what is not the content recorded."""
+    (tmp_path / "甲.txt").write_text("别的内容", encoding="utf-8")
+    looked(ledger, records[0], again=True)
+    assert told(ledger) == []
+    (check,) = [check for check in examine(ledger.folder) if check.code == "people"]
+    values = {"count": 1, "cause": "changed_since_recorded"}
+    assert (check.state, check.values) == ("ok", values)
+
+
 # -- what a client says -------------------------------------------------------------------------
 
 
@@ -156,6 +198,46 @@ def test_a_digest_that_stands_for_other_rows_is_noticed(
     said = [{"record": records[0], "rows": "ab" * 32}]
     ledger.act(admin, [Proposal(PeopleIndexed, new_ids("search")[0], {"records": said})])
     assert [(one.subject, one.expected) for one in told(ledger)] == [(records[0], "ab" * 32)]
+
+
+def test_whoever_has_a_role_in_a_deal_only_looks_through_records_under_it(
+    ledger: Ledger, admin: Acting, records: list[str]
+) -> None:
+    clerk, deal = handler(ledger, admin, "seller")
+    done = list(index(ledger, clerk, records, again=True))
+    assert [one.outcome for one in done] == ["indexed", "indexed"]
+    assert {event.engagement for event in vouching(ledger)} == {ledger.routine(), deal}
+    assert told(ledger) == []
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_the_buyers_people_leave_the_sellers_rows_alone(
+    ledger: Ledger, admin: Acting, tmp_path: Path, rows: bool
+) -> None:
+    """Those that were looked through stand, the others wait for whoever keeps them."""
+    first, second = table_of(tmp_path, ("张三", ZHANG, "")), tmp_path / "乙.csv"
+    collected(ledger, admin, first, rows=rows)
+    looked(ledger)
+    second.write_text(f"姓名,电话\n李四,{LI}\n", encoding="utf-8")
+    collected(ledger, admin, second, rows=rows)
+    (clerk, _), before = handler(ledger, admin, "buyer"), erasable(ledger)["subject_places"]
+    done = list(index(ledger, clerk, again=True))
+    assert {one.outcome for one in done} == {"kept_by_another"}
+    assert erasable(ledger)["subject_places"] == before
+    assert told(ledger) == []
+    assert [one.outcome for one in looked(ledger)] == ["indexed"]
+
+
+def handler(ledger: Ledger, admin: Acting, side: str) -> tuple[Acting, str]:
+    """Somebody of the `seller` or the `buyer` with a role in one deal only; and the deal."""
+    bought = buyer()
+    ledger.act(admin, [bought])
+    opened = open_engagement("merger", admin.state.party, bought.stream, None, title="项目")
+    ledger.act(admin, [opened])
+    party = bought.stream if side == "buyer" else admin.state.party
+    clerk = hire(ledger, admin, party, "sales", [])
+    ledger.act(admin, [grant_role(clerk, f"{side}_handler", scope=opened.stream)])
+    return ledger.acting(clerk), opened.stream
 
 
 def test_nobody_vouches_for_what_was_never_collected(

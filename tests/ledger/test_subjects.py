@@ -259,13 +259,46 @@ def test_what_is_not_what_was_recorded_is_not_relied_on_and_named(
 ) -> None:  # fmt: skip
     path = table_of(tmp_path, ("张三", ZHANG, ""))
     (record,) = collected(ledger, admin, path, rows=rows)
-    looked(ledger)
+    if spoil is changed:
+        looked(ledger)
     spoil(path)
     (outcome,) = looked(ledger, record, again=True)
     assert outcome.outcome == cause
     assert records_of(ledger, ZHANG) == []
     assert records_of(ledger, "13900001111") == []
     assert told(ledger)["failed"] == {cause: 1}
+    assert erasable(ledger)["subject_tokens"] == []
+
+
+@pytest.mark.parametrize("rows", [True, False])
+def test_what_was_found_stands_while_the_content_is_away(
+    ledger: Ledger, admin: Acting, tmp_path: Path, rows: bool
+) -> None:
+    """A disk that is not mounted for a moment costs nobody the answer what is held about them."""
+    path = table_of(tmp_path, ("张三", ZHANG, ""))
+    (record,) = collected(ledger, admin, path, rows=rows)
+    looked(ledger)
+    before, away = erasable(ledger), path.rename(tmp_path / "别处.csv")
+    (outcome,) = looked(ledger, record, again=True)
+    assert outcome.outcome == "vanished"
+    assert erasable(ledger) == before
+    assert records_of(ledger, ZHANG) == [record]
+    away.rename(path)
+    (outcome,) = looked(ledger, record, again=True)
+    assert (outcome.outcome, outcome.found) == (INDEXED, 1)
+
+
+def test_what_was_found_in_an_older_content_does_not_stand_for_the_new_one(
+    ledger: Ledger, admin: Acting, tmp_path: Path
+) -> None:
+    (record,) = collected(ledger, admin, text_file(tmp_path, "甲.txt", ZHANG))
+    looked(ledger)
+    path = text_file(tmp_path, "更正.txt", LI)
+    correct(ledger, admin, record, path)
+    path.unlink()
+    (outcome,) = looked(ledger, record)
+    assert outcome.outcome != INDEXED
+    assert records_of(ledger, ZHANG) == []
     assert erasable(ledger)["subject_tokens"] == []
 
 

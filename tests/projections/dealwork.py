@@ -14,6 +14,7 @@ from domain.engagement import EngagementState
 from domain.judging import Case, Signer
 from domain.record import RecordState
 from domain.values import later
+from domain.workdays import Calendar
 from tests.domain.deal_words import (
     agree,
     assess,
@@ -217,7 +218,9 @@ class DealWalk(RecordWalk):
     def track(self) -> None:
         """Make a check that fell due; half a year passes if none has."""
         handed = self.history.book.handovers_of(self.deal)
-        due = sorted({later(h.confirmed, days=30)[:10] for h in handed if h.confirmed})
+        due = sorted(
+            {Calendar().day_of(later(h.confirmed, days=30)) for h in handed if h.confirmed}
+        )
         for day in due:
             said = track(self.deal, day, f"{day}T23:59:59.000Z")
             if self.draw.random() < 0.5:

@@ -195,6 +195,27 @@ def test_what_may_go_is_what_a_plain_reading_of_the_events_says(seed: int) -> No
             )
 
 
+@pytest.mark.parametrize(
+    ("kind", "reasons"),
+    [("general", {"consent_withdrawn"}), ("guardian", {"consent_withdrawn"}),
+     ("separate_provision", set())],
+)  # fmt: skip
+def test_an_objection_is_lifted_by_the_one_consent_only(
+    connection: sa.Connection, kind: str, reasons: set[str]
+) -> None:
+    crowd = Crowd.open("merger")
+    record, person = crowd.contract(basis="pipl_13_1_consent"), crowd.new("subject")
+    crowd.found(person, record)
+    crowd.told(person, kind="art_22")
+    crowd.withdrew(person)
+    crowd.firm.now = later(crowd.now, seconds=1)
+    crowd.consented(person, kind)
+    events = crowd.firm.book.events
+    project(connection, [Recorded(n, *told) for n, told in enumerate(events, 1)])
+    needs = Needs(crowd.engagement, crowd.buyer, crowd.now[:10], notice="art_22")
+    assert clearance.lacking(connection, [record], needs).get(record, set()) == reasons
+
+
 def answers(connection: sa.Connection, bustle: Bustle, entry: int | None) -> list[Any]:
     """Everything that can be asked about a moment."""
     found = notices.listed(connection, limit=99, entry=entry)

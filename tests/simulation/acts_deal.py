@@ -47,7 +47,7 @@ def planning(world: World) -> Act | None:
         said = handovers.plan_handover(world.ledger, world.deal, {
             "from_party": world.parties["seller"], "seller_handler": world.people["qian"],
             "buyer_handler": world.people["he"], "first_day": "2020-01-01",
-            "last_day": "2099-12-31", "inspection_days": 15,
+            "last_day": "2099-12-31", "inspection_days": 2,
         })  # fmt: skip
         return world.say(who, [said], engagement=world.deal, role="seller_handler")
 
@@ -180,6 +180,55 @@ def inspecting(world: World) -> Act | None:
     return Act("inspects", who, handover.stream, frozenset(broken), do)
 
 
+def doubting(world: World) -> Act | None:
+    """The buyer says what does not fit; then both agree that it is brought again, or one does."""
+    handover, dice = a_handover(world, "received"), draw(world)
+    if handover is None or not handover.items:
+        return None
+    if handover.unsettled:
+        return _settling(world, handover)
+    who, items = somebody(world, "he", side="buyer"), list(handover.items)
+    items = items[:1] if dice.random() < 0.4 else items
+    broken = _step(world, who, "he")
+    broken |= set() if handover.step == "received" else {"I-21"}
+
+    def do() -> Any:
+        state: Any = world.ledger.state(handover.stream)
+        said = handovers.raise_discrepancy(state, "unreadable", items, "王小明的档案打不开")
+        return world.say(who, [said], engagement=world.deal, role="buyer_handler")
+
+    return Act("doubts", who, handover.stream, frozenset(broken), do)
+
+
+def _settling(world: World, handover: Listed) -> Act:
+    others = [("he", "buyer_handler")] if draw(world).random() < 0.7 else []
+    broken = joined(world, "qian", others) if others else {"I-23"}
+    broken |= set() if handover.step == "received" else {"I-21"}
+    number = handover.unsettled[0]
+    said = handovers.resolve_discrepancy(handover.stream, number, "delivered_later", "重发")
+
+    def do() -> Any:
+        return world.together("qian", [said], others, engagement=world.deal, role="seller_handler")
+
+    return Act("settles", "qian", f"{handover.stream} {number}", frozenset(broken), do)
+
+
+def deeming(world: World) -> Act | None:
+    """The seller says that the time for inspection ran out."""
+    handover = a_handover(world, "received")
+    if handover is None or not handover.arrived:
+        return None
+    who = somebody(world, "qian", side="seller")
+    broken = _step(world, who, "qian") | world.guards.deemed(handover, now())
+
+    def do() -> Any:
+        state: Any = world.ledger.state(handover.stream)
+        said = handovers.deem_accepted(state)
+        return world.say(who, [said], engagement=world.deal, role="seller_handler")
+
+    return Act("deems accepted", who, handover.stream, frozenset(broken), do)
+
+
 def confirming(world: World) -> Act | None:
     """Both handlers and both supervisors sign; or one of them is missing."""
     handover, dice = a_handover(world, "received"), draw(world)
@@ -197,7 +246,9 @@ def confirming(world: World) -> Act | None:
     broken = {"I-23"} if missing else set()
     broken |= joined(world, "qian", others)
     broken |= set() if handover.step == "received" else {"I-21", "I-23", "I-09"}
-    seen = [item for item in items if handover.items[item] == "seen"]
+    good = {"seen", ""} if handover.deemed else {"seen"}
+    seen = [item for item in items if handover.items[item] in good]
+    broken |= {"I-23"} if handover.unsettled else set()
     if len(seen) < len(items):
         broken |= {"I-23", "I-21"}
     if any(world.book.copies[item].condition != THERE for item in seen):
@@ -227,14 +278,15 @@ def _as_if(world: World, state: Any, items: list[str]) -> Any:
 
 
 def cancelling(world: World) -> Act | None:
-    """A handover is called off; what was received, by both."""
-    handover = a_handover(world, "planned", "list_frozen", "released")
+    """A handover is called off; what was received, by both, unless the buyer fell silent."""
+    handover = a_handover(world, "planned", "list_frozen", "released", "received")
     if handover is None:
         return None
     who = somebody(world, "qian", "he")
     broken = set() if who in ("qian", "he") else {"I-09", "I-23"}
     broken |= {"I-21"} if handover.step in FINISHED else set()
-    broken |= {"I-23"} if handover.step == "received" else set()
+    if handover.step == "received" and not (who == "qian" and world.guards.silent(handover, now())):
+        broken |= {"I-23"}
     role = "seller_handler" if world.side(who) == "seller" else "buyer_handler"
     said = handovers.cancel_handover(handover.stream, "改日")
 

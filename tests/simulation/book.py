@@ -94,7 +94,11 @@ class Copy:
 
 @dataclass
 class Listed:
-    """A case with a list: a destruction or a handover."""
+    """A case with a list: a destruction or a handover.
+
+    `arrived`: when it was received; `heard`: when the buyer last said anything of that; `days`: for
+    its inspection; `raised`: about which items what did not fit was, `settled`: which numbers.
+    """
 
     stream: str
     by: str
@@ -109,6 +113,12 @@ class Listed:
     off: set[str] = field(default_factory=set)
     keys: set[str] = field(default_factory=set)
     matched: bool = True
+    heard: str = ""
+    days: int = 0
+    arrived: str = ""
+    raised: list[list[str]] = field(default_factory=list)
+    settled: set[int] = field(default_factory=set)
+    deemed: bool = False
     declared: set[str] = field(default_factory=set)
     kept: dict[str, str] = field(default_factory=dict)
 
@@ -116,6 +126,11 @@ class Listed:
     def running(self) -> bool:
         """Whether its copies are bound by it."""
         return self.step in ("proposed", "list_frozen", "released", "received")
+
+    @property
+    def unsettled(self) -> list[int]:
+        """The numbers of what was raised and not settled."""
+        return [n for n in range(1, len(self.raised) + 1) if n not in self.settled]
 
 
 @dataclass
@@ -402,7 +417,8 @@ class Book:
         self.cases[stream].step = f"certified {event['verdict']}"
 
     def _handover_planned(self, stream: str, event: Event, _: str) -> None:
-        self.handovers[stream] = Listed(stream, event["by"], {}, "", "planned")
+        days = event["inspection_days"]
+        self.handovers[stream] = Listed(stream, event["by"], {}, "", "planned", days=days)
 
     def _handover_list_frozen(self, stream: str, event: Event, _: str) -> None:
         handover = self.handovers[stream]
@@ -414,13 +430,29 @@ class Book:
     def _handover_released(self, stream: str, _: Event, __: str) -> None:
         self.handovers[stream].step = "released"
 
-    def _handover_received(self, stream: str, event: Event, _: str) -> None:
-        self.handovers[stream].step = "received"
+    def _handover_received(self, stream: str, event: Event, at: str) -> None:
+        self.handovers[stream].step, self.handovers[stream].heard = "received", at
         self.handovers[stream].matched = event["read"] == event["matched"]
+        self.handovers[stream].arrived = event["received_at"]
 
-    def _handover_inspected(self, stream: str, event: Event, _: str) -> None:
+    def _handover_inspected(self, stream: str, event: Event, at: str) -> None:
+        self.handovers[stream].heard = at
         for item in event["items"]:
             self.handovers[stream].items[item] = "seen"
+
+    def _handover_discrepancy_raised(self, stream: str, event: Event, at: str) -> None:
+        self.handovers[stream].heard = at
+        self.handovers[stream].raised.append(event["items"])
+
+    def _handover_discrepancy_resolved(self, stream: str, event: Event, at: str) -> None:
+        """By bringing it again, as everything is settled here."""
+        handover = self.handovers[stream]
+        handover.heard = at
+        handover.settled.add(event["number"])
+        handover.items.update(dict.fromkeys(handover.raised[event["number"] - 1], "again"))
+
+    def _handover_deemed_accepted(self, stream: str, _: Event, __: str) -> None:
+        self.handovers[stream].deemed = True
 
     def _handover_confirmed(self, stream: str, event: Event, at: str) -> None:
         self.handovers[stream].step = "confirmed"

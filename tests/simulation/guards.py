@@ -284,6 +284,29 @@ class Guards:
                 broken |= {"I-26"}
         return broken
 
+    # -- handovers
+
+    @staticmethod
+    def silent(handover: Listed, now: str) -> bool:
+        """Whether the buyer left something to look at or settle for a whole time of inspection.
+
+        Never once silence was accepted for good.
+        """
+        left = set(handover.items.values()) - {"seen"} or handover.unsettled
+        waited = now > days_later(handover.heard, handover.days)
+        return bool(left) and waited and not handover.deemed
+
+    @staticmethod
+    def deemed(handover: Listed, now: str) -> set[str]:
+        """Silence accepts what nobody spoke about, once, when the time is over (I-40)."""
+        if handover.step != "received":
+            return {"I-21", "I-40"}
+        raised = {item for items in handover.raised for item in items}
+        unsaid = {item for item, said in handover.items.items() if not said} - raised
+        late = now > days_later(handover.arrived, handover.days)
+        broken = {"I-06"} if handover.deemed else set()
+        return broken if late and unsaid else broken | {"I-40"}
+
     # -- audits
 
     def auditing(self, actor: str, since: str) -> set[str]:

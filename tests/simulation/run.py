@@ -58,7 +58,7 @@ FAMILIES: Final[dict[Family, int]] = {
     acts_deal.introducing: 4, acts_deal.planning: 2, acts_deal.freezing: 5,
     acts_deal.releasing: 4, acts_deal.receiving: 4, acts_deal.inspecting: 4,
     acts_deal.confirming: 4, acts_deal.cancelling: 1, acts_deal.attaching: 2,
-    acts_deal.declaring: 3, acts_deal.agreeing: 1,
+    acts_deal.declaring: 3, acts_deal.agreeing: 1, acts_deal.doubting: 1, acts_deal.deeming: 1,
     acts_answers.asking: 2, acts_answers.identifying: 3, acts_answers.deciding: 3,
     acts_answers.fulfilling: 3, acts_answers.closing: 3,
     acts_audit.opening: 2, acts_audit.sampling: 2, acts_audit.raising: 4,

@@ -28,6 +28,7 @@ from tests.simulation.acts_audit import opening
 from tests.simulation.acts_bundles import agreeing, exporting_it, requesting
 from tests.simulation.acts_copies import moving
 from tests.simulation.acts_deal import (
+    cancelling,
     confirming,
     freezing,
     inspecting,
@@ -65,6 +66,10 @@ QUIET = Rates(*[0.0] * 8)
 DEAL: dict[Family, int] = {
     collecting: 2, classifying: 2, retaining: 2, introducing: 2, planning: 1, freezing: 3,
     releasing: 3, receiving: 3, inspecting: 3, confirming: 6,
+}  # fmt: skip
+CALLED_OFF: dict[Family, int] = {
+    collecting: 2, classifying: 2, retaining: 2, introducing: 2, planning: 1, freezing: 3,
+    releasing: 3, receiving: 3, inspecting: 3, cancelling: 2,
 }  # fmt: skip
 ENDING: dict[Family, int] = {
     collecting: 2, retaining: 3, proposing: 4, appraising: 4, approving: 6, executing: 4,
@@ -191,6 +196,8 @@ BITES = (
     Bite("false times", guard("domain.commit._times"), SMALL, 40, PASSED),
     Bite("approvals", guard("domain.disposal._approved_before"), ENDING, 40, PASSED, seed=12),
     Bite("all sides", guard("domain.confirmation.both_handlers"), DEAL, 60, PASSED, seed=7),
+    Bite("silence", guard("domain.handover.HandoverState.silent", lambda *_: True), CALLED_OFF, 60,
+         PASSED, seed=8),
     Bite("moves", guard("domain.holding.against_giving"),
          {collecting: 2, classifying: 3, retaining: 3, moving: 6}, 40, PASSED, seed=12),
     Bite("corrections", guard("domain.restriction._asks_for_it", lambda *_: True),

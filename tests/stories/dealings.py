@@ -27,8 +27,8 @@ from tests.ledger.desk import cheap_keys
 from tests.ledger.ledgers import Firm
 from tests.ledger.sales import Sale
 
-FOR_THE_CHECKS = (30, 90, 180)
-"""After so many days, as the pack that ships says, somebody looks how things stand."""
+FOR_THE_CHECKS = (31, 91, 181)
+"""The days after those on which, as the pack that ships says, somebody is to look again."""
 
 
 def this_moment() -> str:
@@ -267,7 +267,7 @@ class Dealing(Sale):
         sales.later(self._monkeypatch, days)
 
     def track(self) -> None:
-        """The checks after 30, 90 and 180 days, each when it is due."""
+        """The checks after 30, 90 and 180 days, each on the day after it was due."""
         for days in FOR_THE_CHECKS:
             self.wait(days)
             (waiting,) = self.gates()["tracking"]["waiting"]

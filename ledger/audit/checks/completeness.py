@@ -165,11 +165,11 @@ def _reviews(scope: Scope) -> Iterator[Finding]:
         days = cadence.access_review_live_days if live else cadence.access_review_routine_days
         reviewed = access.reviewed_until(scope.scratch, engagement)
         since = reviewed or _accepted_of(scope, position)
-        deadline = later(since, days=days)
-        if scope.now > deadline and _to_review(scope, key):
+        last = scope.policy.calendar.day_of(later(since, days=days))
+        if _today(scope) > last and _to_review(scope, key):
             yield raised(
                 "access_review_overdue", position=position, subject=engagement, since=since,
-                due=scope.policy.calendar.day_of(deadline),
+                due=last,
             )  # fmt: skip
 
 
@@ -194,8 +194,8 @@ def _to_review(scope: Scope, engagement: bytes) -> bool:
 def _people(scope: Scope) -> Iterator[Finding]:
     """Training of whoever accessed, grants and keys of whoever left or whose time is over."""
     span = Span(scope.facts.accepted_at(0), scope.now, 0, scope.entry + 1, scope.entry)
-    staff = reviewing.staff(scope.scratch, _today(scope), scope.entry)
-    for row in training(scope.scratch, staff, span):
+    staff = reviewing.staff(scope.scratch, scope.now[:10], scope.entry)  # as `ActorState.holds`
+    for row in training(scope.scratch, scope.policy, staff, span):
         if row["missing"]:
             (last,) = access.listed(scope.scratch, actor=row["actor"], newest=True, limit=1)
             yield raised(

@@ -37,7 +37,7 @@ from ledger.audit.scope import Scope
 from ledger.effects import expiring, pending
 from ledger.effects.places import digest_of
 from ledger.effects.vaulting import Object, encrypted_copies
-from ledger.effects.vouching import Differing, Missing, Unvouched, compared
+from ledger.effects.vouching import Differing, Missing, Unreadable, Unvouched, compared
 from ledger.errors import KeyAccessError
 from ledger.evidence import data_key, decode_event
 from ledger.folder import Folder
@@ -162,7 +162,7 @@ def _people(scope: Scope) -> Iterator[Finding]:
         if isinstance(one, Differing):
             yield raised("people_rows_differ", subject=one.record, evidence=(one.event,),
                          expected=one.expected, actual=one.actual)  # fmt: skip
-        else:
+        elif not isinstance(one, Unreadable):  # which the report of people names with its cause
             yield raised(_PEOPLE[type(one)], evidence=one.records, actual=str(one.count))
 
 

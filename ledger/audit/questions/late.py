@@ -81,6 +81,7 @@ class _Bound:
         self._least = (
             None if least_seconds is None else timedelta(seconds=min(least_seconds, _AGES))
         )
+        self._last = -1, ""
 
     def first(self, entry: int, accepted: str) -> str:
         """The latest that it may be, whoever signed the entry."""
@@ -96,6 +97,11 @@ class _Bound:
         """
         if self._least is not None:
             return self.first(entry, accepted)
+        if self._last[0] != entry:  # thousands of events may be of one entry
+            self._last = entry, self._asked(entry, accepted)
+        return self._last[1]
+
+    def _asked(self, entry: int, accepted: str) -> str:
         limits = self._policies.at(entry).limits
         ((data,),) = fetch(self._connection, "SELECT data FROM commits WHERE entry = ?", (entry,))
         joint = Entry.parse(bytes(data)).commit.note.until is not None
