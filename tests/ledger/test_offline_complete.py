@@ -181,6 +181,11 @@ def test_events_of_the_record_that_are_kept_back_are_missed(rogue: Rogue) -> Non
 Change = Callable[[list[dict[str, Any]]], Any]
 
 
+def other_digit(text: str) -> str:
+    """Another last digit of a leaf."""
+    return text[:-1] + ("1" if text.endswith("0") else "0")
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -202,15 +207,13 @@ Change = Callable[[list[dict[str, Any]]], Any]
         (lambda r: [{**r[0], "text": r[0]["text"] + " "}, *r[1:]], "index_malformed"),
         (lambda r: [{**r[0], "text": "x"}, *r[1:]], "index_malformed"),
         (lambda r: [{**r[0], "more": 1}, *r[1:]], "index_malformed"),
-        (lambda r: [r[0], {**r[1], "text": r[1]["text"][:-1] + "0"}, *r[2:]], "index_differs"),
+        (lambda r: [r[0], {**r[1], "text": other_digit(r[1]["text"])}, *r[2:]], "index_differs"),
     ],
 )
 def test_rows_that_are_left_out_or_changed_do_not_pass(
     rogue: Rogue, change: Change, code: str
 ) -> None:
     found = rows(rogue)
-    if found[1]["text"].endswith("0"):
-        pytest.skip("the leaf ends as the change would have it")
     report = with_rows(rogue, change(found))
     assert code in codes(report), codes(report)
     assert answers(report)["complete"] == "fails"

@@ -185,6 +185,6 @@ def test_the_program_alone_says_the_same(
         made = damage.made(files)
         path.write_bytes(write_zip(made, small.case.name))
         done = program.verify(path, small.case, tmp_path)
-        report = small.case.python(made)
+        report = small.case.python(made, small.case.name)
         assert (done.returncode, done.stderr) == (3, ""), damage.what
         assert done.stdout == report.as_json(), damage.what
