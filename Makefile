@@ -21,7 +21,7 @@ $(VENV)/pyvenv.cfg:
 
 # A stamp is younger than the packages it stands for; a changed pyproject.toml outdates it.
 $(VENV)/core.stamp: pyproject.toml | $(VENV)/pyvenv.cfg
-	$(PIP) --editable '.[fast]'
+	$(PIP) --editable '.[fast,ingest]'
 	@touch $@
 
 $(VENV)/dev.stamp: pyproject.toml | $(VENV)/pyvenv.cfg
