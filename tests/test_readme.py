@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+
+from ledger.cli import muniment
 
 ROOT = Path(__file__).parent.parent
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -71,3 +74,11 @@ def test_the_story_of_the_demo_ends_with_the_forgery_found(
     assert done.returncode == 0, done.stdout + done.stderr
     assert found in done.stdout
     assert "event_changed" in done.stdout
+
+
+def test_the_demo_says_first_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.cli.demo.find_spec", lambda _: None)
+    result = CliRunner().invoke(muniment, ["demo", "--keep", str(tmp_path / "story")])
+    assert result.exit_code == 2
+    assert "pip install 'muniment[ingest]'" in result.stderr
+    assert not (tmp_path / "story").exists()

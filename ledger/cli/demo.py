@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
@@ -20,7 +21,7 @@ import click
 from ledger.cli.call import Call
 from ledger.cli.command import PATH, command, option, pass_call
 from ledger.cli.language import N_, _, language
-from ledger.errors import MunimentError
+from ledger.errors import MunimentError, UsageError
 
 SEED = 20261121
 _VERIFY_FAILED = 3
@@ -51,6 +52,9 @@ def demo(call: Call, keep: Path | None, files_only: Path | None) -> None:
         if not call.quiet:
             click.echo(_("{count} files written").format(count=len(written)))
         return
+    if find_spec("pypdfium2") is None:  # the firm's receipts are PDF, and its buyer inspects them
+        raise UsageError("what opens documents is not installed; nothing was recorded",
+                         "pip install 'muniment[ingest]'")  # fmt: skip
     if keep is not None:
         if os.path.lexists(keep):
             raise MunimentError("the folder exists; nothing was changed", "choose a new one")
@@ -236,20 +240,18 @@ class _Story:
         )  # fmt: skip
 
     def _told(self, contract: str) -> None:
-        """Who stands in which record; each is told, and one of several cannot be reached."""
+        """Who stands in which record; each is told, and one cannot be reached."""
         self._say(_("Who stands in which record? What no program reads, a person looks at."))
         self._run("subject", "index", "--all", lines=4, expect=_SOME_LEFT)
         self._run("subject", "declare", "--all", *self._deal, lines=3, expect=_SOME_LEFT)
         self._run("subject", "declare", contract, "--new", *self._deal, lines=3)
-        people = [str(row["subject"]) for row in self._rows("notice", "recipients", *self._deal)]
-        missed = people[:-1][:1]  # without what reads PDF, nobody is found but by hand
-        self._say(_("Each of them is told to whom the records go. One cannot be reached.") if missed
-                  else _("Each of them is told to whom the records go."))  # fmt: skip
+        self._say(_("Each of them is told to whom the records go. One cannot be reached."))
         (self._folder / "notice.txt").write_text("告知书（虚构）\n", encoding="utf-8")
         issue = ("notice", "issue", "--kind", "art_22", "--channel", "sms", "--text", "notice.txt")
         notice = self._answer(*issue, "--in-role", "custodian", *self._deal)["notice"]
+        people = [str(row["subject"]) for row in self._rows("notice", "recipients", *self._deal)]
         at = now()
-        lines = [f"{one},{'bounced' if one in missed else 'delivered'},{at}" for one in people]
+        lines = [f"{one},{'bounced' if one == people[0] else 'delivered'},{at}" for one in people]
         text = "\n".join(["subject,status,delivered_at", *lines, ""])
         (self._folder / "delivered.csv").write_text(text, encoding="ascii")
         self._run("notice", "deliver", notice, "--from", "delivered.csv", *self._deal, lines=3)
